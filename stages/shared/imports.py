@@ -1,0 +1,77 @@
+"""Finds by reading the code which of our modules, and which libraries, a stage runs."""
+
+import ast
+import hashlib
+import importlib.metadata
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOTS = ("stages", "serve")
+
+
+def modules(start: Path) -> list[Path]:
+    """Return ``start`` and every file of this repository it imports, at any depth, sorted."""
+    found: set[Path] = set()
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [file for name in _imported(path) for file in _ours(name)]
+    return sorted(found, key=lambda path: (path != start, path.as_posix()))
+
+
+def libraries(files: list[Path]) -> list[str]:
+    """Return the distributions (as ``scikit-learn``, not ``sklearn``) that the files import."""
+    names = {name.split(".")[0] for path in files for name in _imported(path)}
+    return sorted({distribution(name) for name in names if _is_library(name)})
+
+
+def versions(verb: str, *modules_too: str) -> dict[str, str]:
+    """Return the installed version of each library that a stage, or a module named, imports."""
+    names = set(libraries(modules(Path("stages", f"{verb}.py"))))
+    names |= {distribution(module) for module in modules_too}
+    return {name: importlib.metadata.version(name) for name in sorted(names)}
+
+
+def code_hash(verb: str) -> str:
+    """Return the SHA-256 over all of our code that a stage runs."""
+    texts = (path.read_bytes() for path in modules(Path("stages", f"{verb}.py")))
+    return hashlib.sha256(b"".join(texts)).hexdigest()
+
+
+def distribution(module: str) -> str:
+    """Return the name by which ``requirements.lock`` knows a top-level module."""
+    name = min(_distributions().get(module, [module]), key=len)
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _is_library(name: str) -> bool:
+    return name not in sys.stdlib_module_names and name not in ROOTS
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+@cache
+def _imported(path: Path) -> frozenset[str]:
+    return frozenset(_names(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _ours(name: str) -> list[Path]:
+    path = Path(*name.split(".")).with_suffix(".py")
+    return [path] if path.parts[0] in ROOTS and path.exists() else []

@@ -1,0 +1,58 @@
+"""What `prepare` tells the stages after it of the table: names, types, classes, and no more.
+
+It is the contract less everything that only checks (ranges, units, what may be missing), so that
+editing those retrains nothing.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from stages.shared.contract import ColumnType
+from stages.shared.frozen import Frozen, Items
+from stages.shared.storage import read_json
+
+ROW, TARGET = "_row", "_target"
+SPLITS = ("train", "validation", "test")
+
+
+class Field(Frozen):
+    """One column of the prepared table; ``values`` are a category's values, as text."""
+
+    name: str
+    type: ColumnType
+    values: Items[str] = ()
+
+
+class Derived(Frozen):
+    """A number computed from other columns."""
+
+    name: str
+    expression: str
+
+
+class Schema(Frozen):
+    """The prepared table's columns, and what is predicted from them.
+
+    ``labels`` are the classes in the order of a model's probabilities, the positive one last;
+    for regression there are none.
+    """
+
+    problem: Literal["classification", "regression"]
+    fields: Items[Field]
+    derived: Items[Derived] = ()
+    labels: Items[str] = ()
+    positive: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [field.name for field in self.fields]
+
+    @property
+    def is_binary(self) -> bool:
+        return len(self.labels) == 2
+
+
+def read_schema(folder: Path) -> Schema:
+    """Read ``schema.json`` from a prepared folder."""
+    path = folder / "schema.json"
+    return Schema.parse(read_json(path), str(path))
