@@ -1,0 +1,136 @@
+"""Gives raw columns the types of the contract, and keeps account of the cells that do not fit."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.shared.contract import Column, Target
+from stages.shared.expressions import Expression
+
+SHOWN = 20  # misfits listed per column
+EXACT = 2**53  # from here on float64, in which models compute, skips integers
+DATE_LIKE = r"\d{4}[-+:.,TZ \d]*"  # pandas would read "now" and "-5" as dates, too
+TRUE = ("true", "yes", "y", "t", "1", "1.0")
+FALSE = ("false", "no", "n", "f", "0", "0.0")
+Misfits = dict[str, dict[str, Any]]
+
+
+def cast(raw: pd.Series, column: Column, decimal: str = ".") -> pd.Series:
+    """Return the column in its type; a cell that does not fit becomes missing.
+
+    number float64, integer Int64, boolean, category as text, datetime as microseconds in UTC.
+    """
+    match column.type:
+        case "number":
+            return to_numbers(raw, decimal)
+        case "integer":
+            numbers = to_numbers(raw, decimal)
+            return numbers.where((numbers % 1 == 0) & (numbers.abs() < EXACT)).astype("Int64")
+        case "boolean":
+            return _booleans(raw)
+        case "category":
+            return _categories(raw, column.tokens)
+        case "datetime":
+            return to_dates(raw)
+
+
+def to_numbers(raw: pd.Series, decimal: str = ".") -> pd.Series:
+    """Return float64; a cell that is no number becomes NaN.
+
+    With a decimal comma so does one with a point: it may stand between thousands.
+    """
+    if decimal != "." and isinstance(raw.dtype, pd.StringDtype):
+        raw = raw.mask(raw.str.contains(".", regex=False)).str.replace(decimal, ".", regex=False)
+    if raw.dtype.kind in "mM":
+        raw = raw.astype("str")  # a date is no number
+    return pd.to_numeric(raw, errors="coerce").astype("float64")
+
+
+def to_dates(raw: pd.Series) -> pd.Series:
+    """Return ISO 8601 dates and times in UTC, without a zone; others become missing.
+
+    Digits beyond microseconds are cut off.
+    """
+    if raw.dtype.kind != "M":
+        text = _text(raw)
+        short = text.str.replace(r"([.,]\d{6})\d+", r"\1", regex=True)
+        raw = short.where(text.str.fullmatch(DATE_LIKE))
+    dates = pd.to_datetime(raw, errors="coerce", utc=True, format="ISO8601")
+    return dates.dt.tz_localize(None).astype("datetime64[us]")
+
+
+def misfits(raw: pd.Series, typed: pd.Series, rows: pd.Series) -> dict[str, Any] | None:
+    """Return count, first rows and first values of the cells that casting could not keep."""
+    lost = (raw.notna() & typed.isna()).to_numpy()
+    if not lost.any():
+        return None
+    values = raw[lost].astype(str).drop_duplicates().head(SHOWN)
+    shown = rows[lost].head(SHOWN)
+    return {"count": int(lost.sum()), "rows": shown.tolist(), "values": values.tolist()}
+
+
+def cast_target(raw: pd.DataFrame, target: Target, decimal: str = ".") -> pd.Series:
+    """Return the target: class names (or an undeclared value as it is), or float64 numbers."""
+    expression = Expression.parse(target.expression)
+    if target.classes is None:
+        operands = {name: to_numbers(raw[name], decimal).to_numpy() for name in expression.names}
+        return pd.Series(expression.evaluate(operands), index=raw.index, dtype="float64")
+    tokens = _target_tokens(raw, expression, target.classes, decimal)
+    return tokens.map(target.classes).fillna(tokens).astype("str")
+
+
+def _target_tokens(
+    raw: pd.DataFrame, expression: Expression, classes: dict[str, str], decimal: str
+) -> pd.Series:
+    if expression.column:
+        return _categories(raw[expression.column], tuple(classes))
+    text = expression.wanted_text
+    operands = {name: _operand(raw[name], text, decimal) for name in expression.names}
+    missing = np.logical_or.reduce([pd.isna(values) for values in operands.values()])
+    values = pd.Series(expression.evaluate(operands), index=raw.index)
+    return values.map(_token).mask(missing)
+
+
+def _operand(raw: pd.Series, text: str | None, decimal: str) -> Any:
+    """Return the cells as text where the formula compares with ``text``, else as numbers."""
+    if text is not None:
+        return _categories(raw, (text,)).to_numpy(dtype=object)
+    return to_numbers(raw, decimal).to_numpy()
+
+
+def _booleans(raw: pd.Series) -> pd.Series:
+    words = _text(raw).str.lower()
+    known = {**dict.fromkeys(TRUE, True), **dict.fromkeys(FALSE, False)}
+    return words.map(known, na_action="ignore").astype("boolean")
+
+
+def _categories(raw: pd.Series, tokens: tuple[str, ...]) -> pd.Series:
+    """Return text; ``3.0`` counts as ``3`` where the contract lists ``3``."""
+    text = _text(raw)
+    strange = [value for value in text.dropna().unique() if value not in tokens]
+    spelled = {value: _token(value) for value in strange if _token(value) in tokens}
+    return text.replace(spelled) if spelled else text
+
+
+def as_tokens(raw: pd.Series) -> pd.Series:
+    """Return text that is equal where the cells are, however a file writes them: 3 and 3.0."""
+    return raw.map(_token, na_action="ignore").astype("str")
+
+
+def _text(raw: pd.Series) -> pd.Series:
+    if isinstance(raw.dtype, pd.StringDtype):
+        return raw.astype("str")
+    return as_tokens(raw)
+
+
+def _token(value: Any) -> str:
+    """Return a cell as the contract would write it: 3 for 3.0, true for True."""
+    text = str(value)
+    if text in ("True", "False", "TRUE", "FALSE"):
+        return text.lower()
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return text
+    return str(int(number)) if number.is_integer() and abs(number) < EXACT else text

@@ -1,0 +1,132 @@
+"""Reads a raw table as it is written: every cell of a CSV as text, nothing guessed."""
+
+import codecs
+import csv
+import difflib
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from stages.shared.contract import Origin
+from stages.shared.errors import PipelineError
+
+
+def read_raw(origin: Origin, wanted: Iterable[str], where: str) -> pd.DataFrame:
+    """Return the ``wanted`` columns of a CSV or Parquet file, in that order.
+
+    CSV cells are text without the blanks around it; Parquet columns keep their types. Text and
+    numbers are missing where the origin says so. Raises PipelineError, with ``where`` as the place
+    to mend, for a file that is absent, empty, in another encoding or of another layout.
+    """
+    path = Path(origin.path)
+    if not path.is_file():
+        raise PipelineError(f"{path} is not here: see {where}, path")
+    columns = list(wanted)
+    if path.suffix == ".parquet":
+        frame = _read_parquet(path, where)
+    else:
+        frame = _read_csv(path, origin, origin.names or columns, where)
+    if frame.empty:
+        raise PipelineError(f"{path} holds no rows: see {where}, path")
+    found = frame[_found(columns, list(frame.columns), path, where)]
+    return found.apply(_cleaned, origin=origin)
+
+
+def _read_parquet(path: Path, where: str) -> pd.DataFrame:
+    try:
+        with path.open("rb") as file:
+            return pd.read_parquet(
+                file,
+                engine="pyarrow",
+                to_pandas_kwargs={"ignore_metadata": True},  # no index
+            )
+    except (ValueError, OSError) as error:  # what pyarrow's own errors derive from
+        raise PipelineError(f"{path} does not read as Parquet: {error}; see {where}") from error
+
+
+def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -> pd.DataFrame:
+    try:
+        return _cells(path, origin, _names(path, origin, expected, where))
+    except UnicodeDecodeError as error:
+        around = error.object[max(0, error.start - 20) : error.start + 20]
+        raise PipelineError(
+            f"{path} is not {origin.encoding}: byte {error.object[error.start]:#04x} in "
+            f"{around!r}; say what it is in {where}, encoding"
+        ) from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
+        raise PipelineError(f"{path} does not read as {where} says: {error}") from error
+
+
+def _cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
+    with path.open(encoding=_encoding(origin), newline="") as file, warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # the first rows are too long
+        return pd.read_csv(
+            file,
+            sep=origin.delimiter,
+            header=0 if origin.header else None,
+            names=names,
+            index_col=False,
+            dtype=str,
+            na_filter=False,
+            quoting=_quoting(origin),
+        )
+
+
+def _names(path: Path, origin: Origin, expected: Sequence[str], where: str) -> list[str]:
+    """Return the names in the first line, or the expected ones where there is no header."""
+    with path.open(encoding=_encoding(origin), newline="") as file:
+        lines = csv.reader(file, delimiter=origin.delimiter, quoting=_quoting(origin))
+        first = next(filter(None, lines), [])
+    names = [cell.strip() for cell in first] if origin.header else list(expected)
+    if not first:
+        raise PipelineError(f"{path} is empty: see {where}, path")
+    if len(first) != len(names):
+        raise PipelineError(
+            f"{path} has {len(first)} columns, but {len(names)} are expected ({', '.join(names)}): "
+            f"see {where}, names; the first line is {origin.delimiter.join(first)[:200]!r}"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise PipelineError(f"{path}: more than one column is called {twice[0]!r}; see {where}")
+    return names
+
+
+def _quoting(origin: Origin) -> Literal[0, 3]:
+    return csv.QUOTE_MINIMAL if origin.quoting else csv.QUOTE_NONE
+
+
+def _encoding(origin: Origin) -> str:
+    """UTF-8 with or without the byte-order mark that spreadsheets put before it."""
+    return "utf-8-sig" if codecs.lookup(origin.encoding).name == "utf-8" else origin.encoding
+
+
+def _cleaned(cells: pd.Series, origin: Origin) -> pd.Series:
+    marks = pd.Series(origin.missing_marks(str(cells.name)), dtype="str")
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        cells = cells.astype(object).infer_objects()
+    if isinstance(cells.dtype, pd.StringDtype):
+        cells = cells.str.strip()
+        return cells.mask(cells.isin(marks))
+    if pd.api.types.is_any_real_numeric_dtype(cells):
+        return cells.mask(cells.isin(pd.to_numeric(marks, errors="coerce").dropna()))
+    return cells
+
+
+def _found(wanted: list[str], names: list[str], path: Path, where: str) -> list[str]:
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        lines = "\n".join(f"  {name}{_suggestion(name, names)}" for name in absent)
+        raise PipelineError(
+            f"{path} lacks columns that the contract names:\n{lines}\n"
+            f"It has {', '.join(map(str, names))}. Mend the file or {where}"
+        )
+    return wanted
+
+
+def _suggestion(name: str, names: list[str]) -> str:
+    folded = {other.casefold().strip(): other for other in map(str, names)}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
