@@ -1,0 +1,83 @@
+"""Holds a prepared table against its contract: ``python -m stages.validate heart``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from stages.shared.contract import Column, Split, Target
+from stages.shared.declare import At, Params, Stage
+from stages.shared.errors import PipelineError
+from stages.shared.schema import SPLITS, read_schema
+from stages.shared.storage import read_frame, read_json, write_json, write_text
+from stages.validating.checks import find
+from stages.validating.findings import Prepared, Unparsed
+from stages.validating.report import Report, errors, on_screen, page, summary
+
+
+class ValidateParams(Params):
+    """The parts of the contract that say what a sound table is."""
+
+    title: Annotated[str, At("task.{task}.title")]
+    columns: Annotated[dict[str, Column], At("task.{task}.columns")]
+    target: Annotated[Target, At("task.{task}.target")]
+    split: Annotated[Split, At("task.{task}.split")]
+
+
+STAGE = Stage(
+    verb="validate",
+    desc="Hold the table of {task} against its contract, and stop before training where it fails",
+    params=ValidateParams,
+    deps=(
+        *(f"data/prepared/{{task}}/{split}.parquet" for split in SPLITS),
+        "data/prepared/{task}/schema.json",
+        "data/prepared/{task}/unparsed.json",
+        "stages/validating/report.html.jinja",
+    ),
+    outs=(
+        "data/validated/{task}/validation.json",
+        "data/validated/{task}/validation.html",
+        "data/validated/{task}/verdict",
+    ),
+)
+
+
+def main(task: str) -> None:
+    """Write the report in any case, and the verdict that training waits for where it is good."""
+    params = STAGE.load(task=task)
+    folder = Path("data/validated", task)
+    (folder / "verdict").unlink(missing_ok=True)  # an earlier table's
+    prepared = read(Path("data/prepared", task), task, params)
+    findings = find(prepared)
+    report = Report.of(prepared, findings)
+    write_json(folder / "validation.json", report.model_dump())
+    write_text(folder / "validation.html", page(report, params.title, prepared))
+    print(on_screen(findings, folder / "validation.html"), end="", flush=True)
+    if errors(findings):
+        raise PipelineError(f"{summary(report)}; all of it is in {folder / 'validation.html'}")
+    write_text(folder / "verdict", "passed\n")
+    print(f"{task}: passed, with {summary(report)}")
+
+
+def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
+    """Read a prepared table; raises PipelineError where it was made for another contract."""
+    fields = [(field.name, field.type) for field in read_schema(folder).fields]
+    if fields != [(name, column.type) for name, column in params.columns.items()]:
+        raise PipelineError(
+            f"{folder / 'schema.json'} has other columns than conf/task/{task}.yaml: "
+            f"run `dvc repro prepare@{task}`"
+        )
+    unparsed = folder / "unparsed.json"
+    return Prepared.of(
+        {split: read_frame(folder / f"{split}.parquet") for split in SPLITS},
+        task=task,
+        columns=params.columns,
+        target=params.target,
+        split=params.split,
+        unparsed={
+            name: Unparsed.parse(cells, f"{unparsed}: {name}")
+            for name, cells in read_json(unparsed).items()
+        },
+    )
+
+
+if __name__ == "__main__":
+    STAGE.run(main)

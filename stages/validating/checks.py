@@ -1,0 +1,394 @@
+"""Holds a prepared table against its contract: one function for each rule, no file touched.
+
+Plain pandas instead of pandera: importing pandera costs three times the CPU that its range and
+value checks take here on a million rows, on those it is 3 to 12 times slower, and each of its
+messages would have to be written again.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.shared.contract import Column, Target
+from stages.shared.schema import ROW, SPLITS, TARGET
+from stages.validating.findings import (
+    LISTED,
+    PLACE,
+    SEVERITY,
+    Finding,
+    Mask,
+    Prepared,
+    Rule,
+    Unparsed,
+    as_numbers,
+    shown,
+)
+
+FEW_ROWS = 20  # in a split
+NAMED = 20  # declared values that a message lists
+CLOSE = 0.75  # likeness (difflib) from which a spelling is suggested
+READABLE = {
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "datetime": "a date or time as in 2024-05-31 or 2024-05-31T23:59:00Z",
+    "category": "text",
+}
+Check = Callable[[Prepared], Iterator[Finding]]
+Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
+
+
+def find(prepared: Prepared) -> list[Finding]:
+    """Run all checks; errors come first, then the most serious rule, then the most rows."""
+    order = list(SEVERITY)
+    findings = [finding for check in CHECKS for finding in check(prepared)]
+    return sorted(
+        findings, key=lambda it: (it.severity != "error", order.index(it.rule), -it.share)
+    )
+
+
+def enough_rows(prepared: Prepared) -> Iterator[Finding]:
+    for place, rows in prepared.rows.items():
+        if rows < FEW_ROWS:
+            yield prepared.finding(
+                "rows",
+                None,
+                prepared.places[place],
+                severity="warn" if rows else "error",
+                found=f"{place} has {rows or 'no'} row{'' if rows == 1 else 's'}",
+                expected=f"{FEW_ROWS} rows or more in each split",
+                remedy=f"bring more rows, or change {prepared.key('split')}",
+            )
+
+
+def parsed(prepared: Prepared) -> Iterator[Finding]:
+    for name, cells in prepared.unparsed.items():
+        kind = prepared.fields[name].type
+        key = "target.expression" if name == TARGET else f"columns.{name}.type"
+        yield Finding(
+            rule="type",
+            severity=SEVERITY["type"],
+            column=name,
+            found=f"{_values(cells.count, prepared)} cannot be read as {kind}",
+            expected=READABLE[kind],
+            remedy="correct the source, or list what stands for a missing value under `missing` "
+            f"of the source, or change {prepared.key(key)}",
+            count=cells.count,
+            share=prepared.share(cells.count),
+            rows=cells.rows[:LISTED],
+            values=tuple(shown(value) for value in cells.values[:LISTED]),
+        )
+
+
+def filled(prepared: Prepared) -> Iterator[Finding]:
+    """A column that may lack values and lacks them all says so; another stops the run.
+
+    A column whose cells did not parse is left to the rule `type`.
+    """
+    train = prepared.places[SPLITS[0]]
+    for name, column in prepared.columns.items():
+        missing = prepared.frame[name].isna().to_numpy()
+        if name not in prepared.unparsed and train.any() and missing[train].all():
+            yield prepared.finding(
+                "empty",
+                name,
+                missing if missing.all() else train,
+                severity="error" if column.missing == "forbidden" else "warn",
+                found=f"there is no value {'at all' if missing.all() else 'in train'}",
+                expected="values to learn from",
+                remedy=f"fill the column, or take it out of {prepared.key(f'columns.{name}')}",
+            )
+
+
+def complete(prepared: Prepared) -> Iterator[Finding]:
+    for name, column in prepared.columns.items():
+        count, missing = _missing(prepared, name)
+        if column.missing == "forbidden" and 0 < count < len(prepared.frame):
+            yield prepared.finding(
+                "missing",
+                name,
+                missing,
+                count=count,
+                found=f"{_values(count, prepared)} {_are(count)} missing",
+                expected="a value in every row",
+                remedy="fill the gaps, or write `allowed` in "
+                + prepared.key(f"columns.{name}.missing"),
+            )
+
+
+def target_present(prepared: Prepared) -> Iterator[Finding]:
+    count, missing = _missing(prepared, TARGET)
+    if count:
+        yield prepared.finding(
+            "target_missing",
+            TARGET,
+            missing,
+            count=count,
+            found=f"{_values(count, prepared)} {_are(count)} missing",
+            expected="a target in every row",
+            remedy="take these rows out of the source, or change "
+            + prepared.key("target.expression"),
+        )
+
+
+def in_range(prepared: Prepared) -> Iterator[Finding]:
+    for name, column in prepared.columns.items():
+        if column.type in ("number", "integer"):
+            yield from _out_of_range(prepared, "range", name, column, f"columns.{name}.range")
+
+
+def target_in_range(prepared: Prepared) -> Iterator[Finding]:
+    if prepared.target.problem == "regression":
+        yield from _out_of_range(prepared, "target_range", TARGET, prepared.target, "target.range")
+
+
+def _out_of_range(
+    prepared: Prepared, rule: Rule, name: str, declared: Column | Target, key: str
+) -> Iterator[Finding]:
+    """An infinite number is out of every range, also where none is declared."""
+    numbers = as_numbers(prepared.frame[name])
+    low, high = declared.range or (-np.inf, np.inf)
+    below, above = (numbers < low) | np.isneginf(numbers), (numbers > high) | np.isposinf(numbers)
+    count = int((below | above).sum())
+    if count:
+        yield prepared.finding(
+            rule,
+            name,
+            below | above,
+            found=f"{_values(count, prepared)} {_are(count)} out of range: "
+            f"{below.sum():,} below, {above.sum():,} above",
+            expected=_bounds(low, high, declared.unit) if declared.range else "finite numbers",
+            remedy=f"correct the source, or change {prepared.key(key)}",
+        )
+
+
+def declared_values(prepared: Prepared) -> Iterator[Finding]:
+    for name, column in prepared.columns.items():
+        if column.type == "category":
+            key = f"columns.{name}.values"
+            yield from _undeclared(prepared, "values", name, column.tokens, column.tokens, key)
+
+
+def declared_classes(prepared: Prepared) -> Iterator[Finding]:
+    labels, classes = prepared.target.labels, prepared.target.classes
+    if classes:
+        known = [*labels, *classes]
+        yield from _undeclared(prepared, "target_classes", TARGET, labels, known, "target.classes")
+
+
+def _undeclared(
+    prepared: Prepared, rule: Rule, name: str, tokens: Sequence[str], known: Sequence[str], key: str
+) -> Iterator[Finding]:
+    """``tokens`` are what the column may hold, ``known`` the spellings to suggest."""
+    column = prepared.frame[name]
+    bad = (column.notna() & ~column.isin(tokens)).to_numpy()
+    count, different = int(bad.sum()), column[bad].drop_duplicates()
+    if count:
+        hints = filter(None, (_hint(str(value), known) for value in different.head(LISTED)))
+        yield prepared.finding(
+            rule,
+            name,
+            bad,
+            found=f"{_values(count, prepared)} {_are(count)} not declared"
+            + (f" ({len(different):,} different)" if len(different) > 1 else ""),
+            expected=f"one of {_listing(tokens)}",
+            remedy="; ".join(["correct the source", *hints, f"or add it to {prepared.key(key)}"]),
+        )
+
+
+def two_classes(prepared: Prepared) -> Iterator[Finding]:
+    present = prepared.frame[TARGET].dropna().unique()
+    if prepared.target.classes and len(present) == 1:
+        yield prepared.finding(
+            "target_classes",
+            TARGET,
+            prepared.frame[TARGET].notna().to_numpy(),
+            found=f"every row is of the class {shown(present[0])}",
+            expected="rows of two classes or more",
+            remedy=f"bring rows of the others, or change {prepared.key('target.expression')} "
+            "or target.classes",
+        )
+
+
+def every_class(prepared: Prepared) -> Iterator[Finding]:
+    """A class that train lacks cannot be learned; one that another split lacks is not measured."""
+    target = prepared.frame[TARGET]
+    parts = {name: target[inside] for name, inside in prepared.places.items() if inside.any()}
+    labels = prepared.target.labels
+    lacking = {label: [n for n, part in parts.items() if (part != label).all()] for label in labels}
+    several = bool(labels) and target.nunique() > 1  # else `two_classes` has said it
+    for label, places in lacking.items():
+        if places and several:
+            yield prepared.finding(
+                "target_classes",
+                TARGET,
+                np.zeros(len(target), dtype=bool),
+                severity="error" if SPLITS[0] in places else "warn",
+                found=f"no row of the class {shown(label)} in {' and '.join(places)}",
+                expected="rows of every declared class in each split",
+                remedy=f"bring more rows of it, or change {prepared.key('target.classes')}",
+            )
+
+
+def varying(prepared: Prepared) -> Iterator[Finding]:
+    for name in prepared.columns:
+        present = prepared.frame[name].dropna()
+        if present.nunique() == 1:
+            yield prepared.finding(
+                "constant",
+                name,
+                prepared.frame[name].notna().to_numpy(),
+                found=f"every value present is {shown(present.iloc[0])}",
+                expected="a column that varies: this one tells the models nothing",
+                remedy=f"take it out of {prepared.key(f'columns.{name}')}",
+            )
+
+
+def whole_rows(prepared: Prepared) -> Iterator[Finding]:
+    """Compare rows with one another: numbering equal ones is costly, so it is done once."""
+    inputs = numbered(prepared.frame[list(prepared.columns)])
+    yield from _apart(prepared, inputs)
+    yield from _unambiguous(prepared, inputs)
+    yield from _unrepeated(prepared, inputs)
+
+
+def _apart(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
+    """Splitting by content keeps equal inputs together; by time or group it may not."""
+    bad = mixed(inputs, prepared.frame[PLACE].cat.codes.to_numpy(np.int64))
+    by_content = not (prepared.split.time or prepared.split.group)
+    if bad.any():
+        yield prepared.finding(
+            "leakage",
+            None,
+            bad,
+            severity="error" if by_content else "warn",
+            found=f"{bad.sum():,} rows have inputs that are in another split, too",
+            expected="equal inputs in one split only, or the test is on rows seen in training",
+            remedy=f"run `dvc repro --force prepare@{prepared.task}`"
+            if by_content
+            else f"choose another group or time in {prepared.key('split')}",
+        )
+
+
+def _unambiguous(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
+    known = prepared.frame[TARGET].notna().to_numpy()
+    targets, _ = pd.factorize(prepared.frame.loc[known, TARGET])
+    bad = np.zeros(len(known), dtype=bool)
+    bad[known] = mixed(inputs[known], targets.astype(np.int64))
+    if bad.any():
+        yield prepared.finding(
+            "conflicts",
+            None,
+            bad,
+            found=f"{bad.sum():,} rows have the inputs of another row, but not its target",
+            expected="one target for the same inputs: no model can get all of these right",
+            remedy="see whether the source is wrong there, or a column that tells them apart is "
+            f"lacking in {prepared.key('columns')}",
+        )
+
+
+def _unrepeated(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
+    content = refined(inputs, prepared.frame[TARGET])
+    bad = pd.Series(content).duplicated().to_numpy()
+    if bad.any():
+        count = int(bad.sum())
+        yield prepared.finding(
+            "duplicates",
+            None,
+            bad,
+            found=f"{count:,} row{' repeats' if count == 1 else 's repeat'} an earlier one, "
+            "the target included",
+            expected="each case once: copies stay in one split, but count as often as they come",
+            remedy="remove them from the source where they are not cases of their own",
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    enough_rows,
+    filled,
+    target_present,
+    declared_classes,
+    two_classes,
+    every_class,
+    target_in_range,
+    parsed,
+    complete,
+    declared_values,
+    in_range,
+    varying,
+    whole_rows,
+)
+
+
+def numbered(frame: pd.DataFrame) -> Codes:
+    """Return a number for each row, the same for two rows just when all their cells are equal.
+
+    A missing cell equals a missing cell.
+    """
+    codes: Codes = np.zeros(len(frame), dtype=np.int64)
+    for name in frame:
+        codes = refined(codes, frame[name])
+    return codes
+
+
+def refined(codes: Codes, column: pd.Series) -> Codes:
+    """Number the different pairs of code and cell; both stay below 2^31, so that none overflow."""
+    cells, different = pd.factorize(column, use_na_sentinel=False)
+    return pd.factorize(codes * max(len(different), 1) + cells)[0].astype(np.int64)
+
+
+def mixed(groups: Codes, marks: Codes) -> Mask:
+    """Return for each row whether its group holds more than one mark."""
+    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
+    differs = marks != marks[first][place]
+    return np.isin(groups, groups[differs])
+
+
+def _missing(prepared: Prepared, name: str) -> tuple[int, Mask]:
+    """Return how many cells were missing from the start, and where.
+
+    A cell that did not parse is missing, too, but told by the rule `type`. `prepare` lists the
+    first of those: where there are more, rows after the last one listed are left out.
+    """
+    missing = prepared.frame[name].isna().to_numpy()
+    cells = prepared.unparsed.get(name, Unparsed())
+    rows = prepared.frame[ROW].to_numpy()
+    sure = rows <= cells.rows[-1] if cells.count > len(cells.rows) else np.full(len(rows), True)
+    return int(missing.sum()) - cells.count, missing & sure & ~np.isin(rows, cells.rows)
+
+
+def _hint(value: str, known: Sequence[str]) -> str:
+    """Return the declared spelling that ``value`` may stand for, in a sentence, or nothing."""
+    folded = {_folded(token): token for token in known}
+    same = folded.get(_folded(value))
+    if same:
+        return f"'{shown(value)}' is '{shown(same)}' but for case or blanks"
+    close = difflib.get_close_matches(_folded(value), folded, n=1, cutoff=CLOSE)
+    is_word = any(character.isalpha() for character in value)  # 10 is no misspelled 100
+    return f"'{shown(value)}' looks like '{shown(folded[close[0]])}'" if close and is_word else ""
+
+
+def _listing(tokens: Sequence[str]) -> str:
+    first = [shown(token) for token in tokens[:NAMED]]
+    return ", ".join(first) + (f" and {len(tokens) - NAMED} more" if len(tokens) > NAMED else "")
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[\s_-]+", " ", text.casefold()).strip()
+
+
+def _bounds(low: float, high: float, unit: str | None) -> str:
+    times = "times " if unit and unit[0].isdigit() else ""  # a unit such as `10000 US dollars`
+    return f"{shown(low)} to {shown(high)} {times}{unit or ''}".strip()
+
+
+def _values(count: int, prepared: Prepared) -> str:
+    return f"{count:,} of {len(prepared.frame):,} values"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,165 @@
+"""What the checks look at, and what they say of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from stages.shared.contract import Column, Split, Target
+from stages.shared.frozen import Frozen, Items
+from stages.shared.schema import ROW, SPLITS, TARGET
+
+Severity = Literal["error", "warn"]
+Rule = Literal[
+    "rows", "leakage", "empty", "target_missing", "target_classes", "target_range", "type",
+    "missing", "values", "range", "constant", "conflicts", "duplicates",
+]  # fmt: skip
+SEVERITY: dict[Rule, Severity] = {  # an error stops the run; the most serious rule comes first
+    "rows": "error",  # a split without rows, or (a warning) with few
+    "leakage": "error",  # the same inputs in two splits
+    "empty": "error",  # a column without a value (a warning where each may be missing)
+    "target_missing": "error",
+    "target_classes": "error",  # an undeclared class, or a declared one that has no rows
+    "target_range": "error",
+    "type": "error",  # cells that are not of their column's type
+    "missing": "error",  # where the contract forbids it
+    "values": "error",  # a category that is not declared
+    "range": "error",  # a number out of bounds, or infinite
+    "constant": "warn",  # a column with one value only
+    "conflicts": "warn",  # equal inputs, different targets
+    "duplicates": "warn",  # equal rows
+}
+LISTED = 10  # rows and values that a finding lists
+LONGEST = 60  # characters of a value that are shown
+PLACE = "_split"
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Finding(Frozen):
+    """One thing that is wrong with the table.
+
+    ``column`` is a column's name, ``_target``, or None for whole rows. ``count`` says how many
+    rows are concerned (0 where rows are what is lacking), ``share`` how many of all. ``rows`` are
+    the first of them by their number in the raw table, from 1; ``values`` the first different ones
+    seen there, made printable.
+    """
+
+    rule: Rule
+    severity: Severity
+    column: str | None
+    found: str
+    expected: str
+    remedy: str
+    count: int
+    share: float
+    rows: Items[int]
+    values: Items[str]
+
+
+class Unparsed(Frozen):
+    """The cells of a column that `prepare` could not read as its type; the first are listed."""
+
+    count: int = 0
+    rows: Items[int] = ()
+    values: Items[str] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared table with its contract; made by ``Prepared.of``.
+
+    ``frame`` holds the rows of all splits in the raw table's order, and in ``_split`` which split
+    each is in.
+    """
+
+    task: str
+    columns: Mapping[str, Column]
+    target: Target
+    split: Split
+    frame: pd.DataFrame
+    unparsed: Mapping[str, Unparsed] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: Mapping[str, pd.DataFrame], **contract: Any) -> "Prepared":
+        """Put the splits, named as in ``SPLITS``, together."""
+        sizes = [len(parts[name]) for name in SPLITS]
+        frame = pd.concat([parts[name] for name in SPLITS], ignore_index=True)
+        frame[PLACE] = pd.Categorical(np.repeat(SPLITS, sizes), categories=SPLITS)
+        return cls(frame=frame.sort_values(ROW, kind="stable", ignore_index=True), **contract)
+
+    @cached_property
+    def places(self) -> dict[str, Mask]:
+        """Which rows are in each split."""
+        return {name: (self.frame[PLACE] == name).to_numpy() for name in SPLITS}
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """The number of rows in each split."""
+        return {name: int(inside.sum()) for name, inside in self.places.items()}
+
+    @property
+    def fields(self) -> dict[str, Column]:
+        """The contract's columns, and the target described in the same way."""
+        target = self.target
+        if target.labels:
+            return {**self.columns, TARGET: Column(type="category", values=target.labels)}
+        column = Column(type="number", unit=target.unit, range=target.range)
+        return {**self.columns, TARGET: column}
+
+    def key(self, name: str) -> str:
+        """Return where in the contract a person finds ``name``."""
+        return f"conf/task/{self.task}.yaml: {name}"
+
+    def finding(
+        self,
+        rule: Rule,
+        column: str | None,
+        bad: Mask,
+        *,
+        found: str,
+        expected: str,
+        remedy: str,
+        severity: Severity | None = None,
+        count: int | None = None,
+    ) -> Finding:
+        """Describe the rows where ``bad`` holds; ``count`` is their number unless it is given."""
+        number = int(bad.sum()) if count is None else count
+        return Finding(
+            rule=rule,
+            severity=severity or SEVERITY[rule],
+            column=column,
+            found=found,
+            expected=expected,
+            remedy=remedy,
+            count=number,
+            share=self.share(number),
+            rows=tuple(self.frame.loc[bad, ROW].head(LISTED).tolist()),
+            values=first_values(self.frame.loc[bad, column]) if column else (),
+        )
+
+    def share(self, count: int) -> float:
+        """Return ``count`` as a part of all rows."""
+        return count / max(len(self.frame), 1)
+
+
+def first_values(column: pd.Series) -> tuple[str, ...]:
+    """Return the first different values, made printable."""
+    return tuple(shown(value) for value in column.dropna().drop_duplicates().head(LISTED))
+
+
+def as_numbers(column: pd.Series) -> Numbers:
+    """Return float64 with NaN for missing, from a number or integer column."""
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a person reads it: 80 for 80.0, nothing unprintable, cut where long."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    text = value.isoformat() if isinstance(value, pd.Timestamp) else str(value)
+    cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)

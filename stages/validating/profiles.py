@@ -1,0 +1,164 @@
+"""Sums each column up for the report: how many values, which, and how they are spread."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.shared.contract import Column, ColumnType
+from stages.shared.frozen import Frozen, Items
+from stages.validating.findings import Mask, Numbers, Prepared, as_numbers, shown
+
+ALL = "all"  # beside the splits' names
+BINS = 24
+LISTED_VALUES = 12
+Plain = float | str  # a number, or a date in ISO 8601
+
+
+class Part(Frozen):
+    """A column in one split or in all rows; infinite numbers count as present only."""
+
+    present: int
+    missing: int
+    low: Plain | None = None
+    median: Plain | None = None
+    high: Plain | None = None
+
+
+class Histogram(Frozen):
+    """Counts of the values in the contract's range, and of those out of it.
+
+    ``low`` and ``high`` are the smallest and largest counted. Bin i holds the values from
+    ``low + i * width`` up to the next bin's first; dates are seconds since 1970 in UTC.
+    """
+
+    low: float
+    high: float
+    width: float
+    counts: Items[int]
+    below: int
+    above: int
+
+
+class Value(Frozen):
+    """A category (or true and false) with its rows in each split and in all."""
+
+    value: str
+    declared: bool
+    rows: dict[str, int]
+
+
+class Profile(Frozen):
+    """One column: numbers and dates have a histogram, categories and booleans have values.
+
+    ``values`` come the most frequent first; ``others`` says how many different ones are not listed.
+    """
+
+    type: ColumnType
+    unit: str | None
+    parts: dict[str, Part]
+    histogram: Histogram | None = None
+    values: Items[Value] = ()
+    others: int = 0
+
+
+def profiles(prepared: Prepared) -> dict[str, Profile]:
+    """Return the profile of each column and of the target."""
+    places = {ALL: np.full(len(prepared.frame), True), **prepared.places}
+    return {
+        name: _profile(prepared.frame[name], column, places)
+        for name, column in prepared.fields.items()
+    }
+
+
+def _profile(cells: pd.Series, column: Column, places: dict[str, Mask]) -> Profile:
+    if column.type in ("category", "boolean"):
+        parts = {name: _counted(cells[inside]) for name, inside in places.items()}
+        values, others = _values(cells, column, places)
+        return Profile(
+            type=column.type, unit=column.unit, parts=parts, values=values, others=others
+        )
+    numbers = _seconds(cells) if column.type == "datetime" else as_numbers(cells)
+    return Profile(
+        type=column.type,
+        unit=column.unit,
+        parts={name: _measured(numbers[inside], column.type) for name, inside in places.items()},
+        histogram=histogram(numbers, column.range or (-np.inf, np.inf)),
+    )
+
+
+def _counted(cells: pd.Series) -> Part:
+    return Part(present=int(cells.notna().sum()), missing=int(cells.isna().sum()))
+
+
+def _measured(numbers: Numbers, kind: ColumnType) -> Part:
+    finite, missing = numbers[np.isfinite(numbers)], int(np.isnan(numbers).sum())
+    counts = {"present": len(numbers) - missing, "missing": missing}
+    if not len(finite):
+        return Part(**counts)
+    low, median, high = (plain(f(finite), kind) for f in (np.min, np.median, np.max))
+    return Part(**counts, low=low, median=median, high=high)
+
+
+def plain(number: float, kind: ColumnType) -> Plain:
+    """Return a number as it is, and seconds since 1970 as a date."""
+    if kind == "datetime":
+        return pd.Timestamp(round(number * 1e6), unit="us").isoformat()
+    return float(number)
+
+
+def histogram(numbers: Numbers, bounds: tuple[float, ...]) -> Histogram | None:
+    """Count the values within ``bounds`` in bins; None where there are none to count."""
+    below, above = numbers < bounds[0], numbers > bounds[1]
+    inside = numbers[np.isfinite(numbers) & ~below & ~above]
+    span = float(inside.max()) - float(inside.min()) if len(inside) else math.inf
+    if not math.isfinite(span):
+        return None
+    low, (width, bins) = float(inside.min()), _bins(inside, span)
+    places = np.minimum((inside - low) // width, bins - 1) if width else np.zeros(len(inside))
+    return Histogram(
+        low=low,
+        high=float(inside.max()),
+        width=width,
+        counts=tuple(np.bincount(places.astype(np.int64), minlength=bins).tolist()),
+        below=int(below.sum()),
+        above=int(above.sum()),
+    )
+
+
+def _bins(numbers: Numbers, span: float) -> tuple[float, int]:
+    """Return width and number; each bin holds as many whole numbers as the others."""
+    if (numbers % 1 == 0).all():
+        width = math.ceil((span + 1) / BINS)
+        return float(width), math.ceil((span + 1) / width)
+    return span / BINS, BINS if span / BINS else 1
+
+
+def _values(
+    cells: pd.Series, column: Column, places: dict[str, Mask]
+) -> tuple[tuple[Value, ...], int]:
+    """Return the most frequent values (equals in the contract's order) and how many others."""
+    text = cells if column.type == "category" else cells.map(_word, na_action="ignore")
+    declared = column.tokens or ("true", "false")
+    counts = {name: text[inside].value_counts().to_dict() for name, inside in places.items()}
+    names = list(dict.fromkeys([*declared, *counts[ALL]]))
+    first = sorted(names, key=lambda name: -counts[ALL].get(name, 0))[:LISTED_VALUES]
+    values = tuple(
+        Value(
+            value=shown(name),
+            declared=name in declared,
+            rows={place: count.get(name, 0) for place, count in counts.items()},
+        )
+        for name in first
+    )
+    return values, len(names) - len(first)
+
+
+def _word(value: Any) -> str:
+    return str(value).lower()
+
+
+def _seconds(cells: pd.Series) -> Numbers:
+    seconds = cells.to_numpy("datetime64[us]").astype(np.int64) / 1e6
+    return np.where(cells.isna(), np.nan, seconds)
