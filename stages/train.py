@@ -1,0 +1,124 @@
+"""Fits one model family on one task: ``python -m stages.train heart linear``."""
+
+import stages.shared.threads  # noqa: F401 - before the libraries that start threads
+
+# isort: split
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from stages.shared import imports
+from stages.shared.contract import CrossValidation
+from stages.shared.declare import At, Params, Plot, Stage
+from stages.shared.features import encode, encode_target
+from stages.shared.model import Model
+from stages.shared.schema import ROW, Schema, read_schema
+from stages.shared.storage import atomic, read_frame, write_frame, write_json
+from stages.training.crossval import out_of_fold
+from stages.training.curves import curve, write_curve
+from stages.training.fitting import Recipe, fit, rounds_for_all_rows, use_cuda
+
+
+class TrainParams(Params):
+    """A model family, what the task changes in it, and how it is scored."""
+
+    model: Annotated[Model, At("model.{model}")]
+    overrides: Annotated[dict[str, Any] | None, At("task.{task}.models.{model}")]
+    cv: Annotated[CrossValidation, At("task.{task}.cv")]
+    class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
+    device: Annotated[Literal["cpu", "cuda"], At("device")]
+
+
+CURVES = "data/candidates/{task}/{model}/curves"
+WATCHED = ("train", "validation")
+STAGE = Stage(
+    verb="train",
+    desc="Fit {model} on {task} and predict every row out of fold",
+    params=TrainParams,
+    over=("task", "model"),
+    deps=(
+        "data/prepared/{task}/train.parquet",
+        "data/prepared/{task}/validation.parquet",
+        "data/prepared/{task}/schema.json",
+        "data/validated/{task}/verdict",
+    ),
+    outs=(
+        "data/candidates/{task}/{model}/model.joblib",
+        "data/candidates/{task}/{model}/out_of_fold.parquet",
+        "data/candidates/{task}/{model}/candidate.json",
+        CURVES,
+    ),
+    pictures=(
+        Plot(
+            file="{task} - {model} - loss",
+            title="{task} - {model} - loss while training",
+            template="linear",
+            x="step",
+            y="loss",
+            x_label="trees, or per cent of the rows",
+            files=tuple(f"{CURVES}/plots/metrics/{rows}/loss.tsv" for rows in WATCHED),
+        ),
+    ),
+)
+
+
+def main(task: str, model: str) -> None:
+    """Write the fitted pipeline, its out-of-fold predictions, its curves and what it is."""
+    params = STAGE.load(task=task, model=model)
+    prepared, folder = Path("data/prepared", task), Path("data/candidates", task, model)
+    schema = read_schema(prepared)
+    train, validation = (read_frame(prepared / f"{part}.parquet") for part in WATCHED)
+    recipe = made_recipe(params, schema, f"conf/task/{task}.yaml: models.{model}")
+    scored, rounds = scored_rows(recipe, train, validation, params.cv)
+    pipeline = fit(recipe, *rows(pd.concat([train, validation]), schema), rounds=rounds)
+    points = curve(recipe, rows(train, schema), rows(validation, schema), rounds)
+    write_frame(folder / "out_of_fold.parquet", scored)
+    with atomic(folder / "model.joblib") as file:
+        joblib.dump(pipeline, file)
+    write_curve(folder / "curves", points)
+    facts = {
+        "code": imports.code_hash("train"),
+        "params": STAGE.fingerprint(task=task, model=model),
+    }
+    write_json(folder / "candidate.json", {"model": model, **described(recipe, pipeline), **facts})
+
+
+def made_recipe(params: TrainParams, schema: Schema, where: str) -> Recipe:
+    """Lay the task's overrides over the model family."""
+    model = params.model.checked(schema.problem, params.overrides or {}, where)
+    return Recipe(model, schema, params.class_weight, use_cuda(params.device, model))
+
+
+def rows(frame: pd.DataFrame, schema: Schema) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    return encode(frame, schema), encode_target(frame, schema)
+
+
+def scored_rows(
+    recipe: Recipe, train: pd.DataFrame, validation: pd.DataFrame, cv: CrossValidation
+) -> tuple[pd.DataFrame, int | None]:
+    """Return out-of-fold predictions with row numbers, and the trees for a fit on all rows."""
+    together = pd.concat([train, validation])
+    table, found = out_of_fold(recipe, *rows(together, recipe.schema), cv)
+    table.insert(2, ROW, np.tile(together[ROW].to_numpy(), cv.repeats))
+    stopping = recipe.model.early_stopping
+    return table, rounds_for_all_rows(found, stopping.fraction) if stopping else None
+
+
+def described(recipe: Recipe, pipeline: Pipeline) -> dict[str, Any]:
+    """Return what the candidate is, for those who choose among candidates."""
+    model, estimator = recipe.model, pipeline["estimator"]
+    return {
+        "complexity": model.complexity,
+        "target": model.target[recipe.schema.problem],
+        "rounds": estimator.n_estimators if model.early_stopping else None,
+        "features": int(estimator.n_features_in_),
+        "libraries": imports.versions(STAGE.verb, model.package),
+    }
+
+
+if __name__ == "__main__":
+    STAGE.run(main)

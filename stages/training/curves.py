@@ -1,0 +1,70 @@
+"""Training curves for ``dvc plots``: the loss after each round, or with each share of the rows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from dvclive.live import Live
+from sklearn.metrics import log_loss, root_mean_squared_error
+
+from stages.shared.predicting import predict
+from stages.training.fitting import Recipe, fit, fit_watched, is_boosted, losses
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Rows = tuple[Array, Array]
+POINTS = 100  # at most so many points: a curve needs no more, and each is a write
+SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
+Curve = list[tuple[int, float, float]]  # step, loss in training, loss in validation
+
+
+def curve(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:
+    """Return the losses of a fit on ``train`` alone: over its trees, or over shares of its rows.
+
+    The loss is log loss for classes and the root of the mean squared error for numbers. A step is
+    a number of trees for boosted models, else a percentage of the training rows.
+    """
+    if is_boosted(recipe.pipeline()["estimator"]):
+        return _over_rounds(recipe, train, validation, rounds)
+    parts = [(share, _part(train, share)) for share in SHARES]
+    complete = [(share, part) for share, part in parts if _has_every_class(recipe, part[1])]
+    return [(round(100 * share), *_losses(recipe, part, validation)) for share, part in complete]
+
+
+def write_curve(folder: Path, points: Curve) -> None:
+    """Write the curve as DVCLive writes metrics, one file for training and one for validation."""
+    with Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+        for step, train, validation in points:
+            live.step = step
+            live.log_metric("train/loss", train)
+            live.log_metric("validation/loss", validation)
+            live.sync()
+
+
+def _over_rounds(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:
+    pipeline = fit_watched(recipe, train, validation, rounds=rounds)
+    found = list(zip(*losses(pipeline["estimator"]), strict=True))
+    every = max(1, len(found) // POINTS)
+    return [(step + 1, *found[step]) for step in range(every - 1, len(found), every)]
+
+
+def _part(rows: Rows, share: float) -> Rows:
+    """Take rows evenly: they stand in the order of the raw table, which may be sorted."""
+    count = max(2, round(share * len(rows[1])))
+    kept = np.linspace(0, len(rows[1]) - 1, count).astype(np.int64)
+    return rows[0][kept], rows[1][kept]
+
+
+def _has_every_class(recipe: Recipe, y: Array) -> bool:
+    return not set(range(len(recipe.schema.labels))) - set(y)
+
+
+def _losses(recipe: Recipe, train: Rows, validation: Rows) -> tuple[float, float]:
+    pipeline = fit(recipe, *train)
+    return _loss(recipe, pipeline, train), _loss(recipe, pipeline, validation)
+
+
+def _loss(recipe: Recipe, pipeline: Any, rows: Rows) -> float:
+    predicted = predict(pipeline, rows[0], recipe.schema)
+    if recipe.schema.problem == "regression":
+        return float(root_mean_squared_error(rows[1], predicted))
+    return float(log_loss(rows[1], predicted, labels=range(len(recipe.schema.labels))))
