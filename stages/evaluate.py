@@ -1,0 +1,114 @@
+"""Chooses the champion, then tests it once: ``python -m stages.evaluate heart linear forest``."""
+
+import stages.shared.threads  # noqa: F401 - before the libraries that start threads
+
+# isort: split
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+
+from stages.evaluating.candidates import OutOfFold, read_candidate
+from stages.evaluating.content import evaluation_content, metrics_content, plots_content
+from stages.evaluating.contest import Contest, hold_contest
+from stages.evaluating.examination import Findings, Table, examine
+from stages.evaluating.figures import rounded
+from stages.evaluating.metrics import find_metric
+from stages.evaluating.plots import PICTURES
+from stages.evaluating.results import markdown
+from stages.evaluating.settings import Evaluation, Exam
+from stages.shared.declare import At, Params, Stage
+from stages.shared.errors import PipelineError
+from stages.shared.features import encode, encode_target
+from stages.shared.predicting import load_pipeline
+from stages.shared.schema import ROW, Schema, read_schema
+from stages.shared.storage import atomic, read_frame, write_json, write_text
+
+
+class EvaluateParams(Params):
+    """The task's metric, and how the champion is looked at."""
+
+    metric: Annotated[str, At("task.{task}.metric")]
+    class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
+    evaluation: Annotated[Evaluation, At("evaluation")]
+
+
+STAGE = Stage(
+    verb="evaluate",
+    desc="Choose the champion of {task} by cross-validation, then test it once",
+    params=EvaluateParams,
+    deps=(
+        "data/prepared/{task}/train.parquet",
+        "data/prepared/{task}/validation.parquet",
+        "data/prepared/{task}/test.parquet",
+        "data/prepared/{task}/schema.json",
+        "data/candidates/{task}/{candidate}/model.joblib",
+        "data/candidates/{task}/{candidate}/out_of_fold.parquet",
+        "data/candidates/{task}/{candidate}/candidate.json",
+    ),
+    outs=(
+        "data/evaluated/{task}/champion.joblib",
+        "data/evaluated/{task}/evaluation.json",
+        "data/evaluated/{task}/results.md",
+        "data/evaluated/{task}/plots",
+    ),
+    metrics=("data/evaluated/{task}/metrics.json",),
+    pictures=PICTURES,
+    runs_models=True,
+)
+
+
+def main(task: str, *models: str) -> None:
+    """Write the champion, what is known of it, and the plots."""
+    params = STAGE.load(task=task)
+    prepared, folder = Path("data/prepared", task), Path("data/evaluated", task)
+    schema = read_schema(prepared)
+    metric = find_metric(params.metric, schema.problem, f"conf/task/{task}.yaml: metric")
+    exam = Exam(task, schema, metric, params.evaluation, params.class_weight)
+    known = pd.concat([read_rows(prepared / f"{part}.parquet") for part in ("train", "validation")])
+    fitted = table(known, schema)
+    contest = hold_contest(exam, read_candidates(task, models, known[ROW]), fitted[1])
+    # All is chosen by now: only here the test rows are read.
+    test = table(read_rows(prepared / "test.parquet"), schema)
+    model = Path("data/candidates", task, contest.choice.champion.name, "model.joblib")
+    findings = examine(exam, contest.decision.terms, load_pipeline(model), fitted, test)
+    save(folder, model, exam, contest, findings)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read a prepared table; raises PipelineError where it has no rows."""
+    frame = read_frame(path)
+    if frame.empty:
+        raise PipelineError(f"{path} has no rows: see split in the task's file in conf/task")
+    return frame
+
+
+def table(frame: pd.DataFrame, schema: Schema) -> Table:
+    """Return the encoded matrix and the target."""
+    return encode(frame, schema), encode_target(frame, schema)
+
+
+def read_candidates(
+    task: str, models: tuple[str, ...], rows: pd.Series
+) -> dict[str, tuple[dict[str, Any], OutOfFold]]:
+    """Read each model that the command names, and no other that may lie beside them."""
+    if not models:
+        raise PipelineError(f"usage: python -m stages.evaluate {task} MODEL …")
+    folder = Path("data/candidates", task)
+    return {model: read_candidate(folder / model, rows.to_numpy()) for model in models}
+
+
+def save(folder: Path, model: Path, exam: Exam, contest: Contest, findings: Findings) -> None:
+    """Write every output; the champion is a copy, byte for byte, of the winner's model."""
+    evaluation = rounded(evaluation_content(exam, contest, findings))
+    for name, points in plots_content(exam, contest, findings).items():
+        write_json(folder / "plots" / f"{name}.json", rounded(points))
+    with atomic(folder / "champion.joblib") as file:
+        file.write(model.read_bytes())
+    write_json(folder / "evaluation.json", evaluation)
+    write_text(folder / "results.md", markdown(evaluation))
+    write_json(folder / "metrics.json", rounded(metrics_content(contest, findings)))
+
+
+if __name__ == "__main__":
+    STAGE.run(main)

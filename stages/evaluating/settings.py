@@ -1,0 +1,46 @@
+"""What an evaluation is set by: ``evaluation`` in ``conf/config.yaml``, and the task's own part."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.evaluating.metrics import Metric, Terms
+from stages.shared.frozen import Frozen
+from stages.shared.schema import Schema
+
+Rule = Literal["balanced_accuracy", "f1"]
+
+
+class Evaluation(Frozen):
+    """How the champion is looked at; ``conf/config.yaml`` explains each value."""
+
+    seed: int
+    resamples: int = Field(ge=10)
+    confidence: float = Field(gt=0, lt=1)
+    bins: int = Field(ge=2)
+    slices: int = Field(ge=2)
+    permutations: int = Field(ge=1)
+    threshold: Rule | Annotated[float, Field(gt=0, lt=1)]
+    coverage: float = Field(gt=0, lt=1)
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One task's evaluation: its table, its metric, and the settings."""
+
+    task: str
+    schema: Schema
+    metric: Metric
+    settings: Evaluation
+    class_weight: Literal["balanced"] | None = None
+
+    @property
+    def is_classification(self) -> bool:
+        return self.schema.problem == "classification"
+
+    @property
+    def ranking_terms(self) -> Terms:
+        """How candidates are compared: by a threshold that is fixed beforehand, else by 0.5."""
+        asked = self.settings.threshold
+        return Terms(asked if isinstance(asked, float) else 0.5, bins=self.settings.bins)

@@ -1,0 +1,116 @@
+"""The metric on parts of the rows: each category, both booleans, equal groups of a number."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.evaluating.bootstrap import Bootstrap, Estimate
+from stages.evaluating.metrics import Metric, Rows
+from stages.shared.features import UNSEEN
+from stages.shared.schema import Field
+
+Array = np.ndarray[Any, np.dtype[Any]]
+FEWEST_ROWS = 10  # of a slice that gets a value
+FEWEST_OF_A_CLASS = 3  # rows, in each of at least two classes
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows (a mask of n) in which a column has certain values, named by ``label``."""
+
+    column: str
+    label: str
+    mask: Array
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A slice's number of rows, and its estimate or the reason why there is none."""
+
+    column: str
+    label: str
+    rows: int
+    estimate: Estimate | None
+    reason: str | None
+
+
+def slices(fields: Sequence[Field], X: Array, groups: int) -> Iterator[Slice]:
+    """Yield the slices of every column of the encoded matrix (n x fields).
+
+    Each row is in exactly one slice of each column. Values missing, or (of a category) not among
+    the declared ones, make a slice where there are any.
+    """
+    for field, column in zip(fields, X.T, strict=True):
+        for label, mask in _parts(field, column, groups):
+            yield Slice(field.name, label, mask)
+
+
+def score_slices(
+    parts: Sequence[Slice], rows: Rows, metric: Metric, bootstrap: Bootstrap
+) -> list[Scored]:
+    """Return the metric with its interval for each slice that has rows enough for it."""
+    scored = []
+    for part in parts:
+        inside = rows.part(part.mask)
+        reason = _reason(inside, metric)
+        found = None if reason else bootstrap.estimates([metric], inside)[metric.name]
+        if found and np.isnan(found.value):
+            found, reason = None, f"{metric.name} is undefined here"
+        scored.append(Scored(part.column, part.label, len(inside), found, reason))
+    return scored
+
+
+def worst_first(scored: Sequence[Scored], metric: Metric) -> list[Scored]:
+    """Return the slices that have a value, the worst first."""
+    known = [(metric.direction * it.estimate.value, it) for it in scored if it.estimate]
+    return [it for _, it in sorted(known, key=lambda pair: pair[0])]
+
+
+def _reason(rows: Rows, metric: Metric) -> str | None:
+    """Return why the slice is too small for the metric, or None."""
+    if len(rows) < FEWEST_ROWS:
+        return f"fewer than {FEWEST_ROWS} rows"
+    if metric.problem == "classification":
+        enough = np.bincount(rows.truth) >= FEWEST_OF_A_CLASS
+        if enough.sum() < 2:
+            return f"fewer than {FEWEST_OF_A_CLASS} rows of a second class"
+    return None
+
+
+def _parts(field: Field, column: Array, groups: int) -> Iterator[tuple[str, Array]]:
+    missing = ~np.isfinite(column)
+    if field.type == "category":
+        yield from ((value, column == code) for code, value in enumerate(field.values))
+        if np.any(column == UNSEEN):
+            yield "not declared", column == UNSEEN
+    elif field.type == "boolean":
+        yield from (("false", column == 0), ("true", column == 1))
+    elif not missing.all():
+        yield from _groups(field, column, missing, groups)
+    if missing.any():
+        yield "missing", missing
+
+
+def _groups(
+    field: Field, column: Array, missing: Array, groups: int
+) -> Iterator[tuple[str, Array]]:
+    """Yield groups of about equal size; equal values stay together, so there may be fewer."""
+    cuts = np.quantile(column[~missing], np.arange(1, groups) / groups)
+    group = np.where(missing, -1, np.searchsorted(cuts, column, side="left"))
+    for number in np.unique(group[~missing]):
+        mask = group == number
+        yield _span(field, column[mask]), mask
+
+
+def _span(field: Field, values: Array) -> str:
+    low, high = _shown(field, values.min()), _shown(field, values.max())
+    return low if low == high else f"{low} to {high}"
+
+
+def _shown(field: Field, value: float) -> str:
+    if field.type == "datetime":
+        return str(pd.Timestamp(value, unit="s").date())
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
