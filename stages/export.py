@@ -1,0 +1,171 @@
+"""Writes a champion as ONNX and proves it equal: ``python -m stages.export heart``."""
+
+import stages.shared.threads  # noqa: F401 - before the libraries that start threads
+
+# isort: split
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+from pydantic import Field
+from sklearn.pipeline import Pipeline
+
+from stages.exporting import manifest as manifests
+from stages.exporting.card import card
+from stages.exporting.evaluated import Evaluated, read_evaluated
+from stages.exporting.golden import golden_rows
+from stages.exporting.graph import INPUT, output_name, to_onnx
+from stages.exporting.manifest import Manifest
+from stages.exporting.parity import Exported, Parity, compare
+from stages.exporting.publishing import publish
+from stages.shared import imports
+from stages.shared.contract import Column, Target
+from stages.shared.declare import At, Params, Stage
+from stages.shared.errors import PipelineError
+from stages.shared.features import encode
+from stages.shared.frozen import Frozen
+from stages.shared.predicting import load_pipeline
+from stages.shared.schema import ROW, SPLITS, Schema, read_schema
+from stages.shared.storage import read_frame, sha256
+
+
+class Export(Frozen):
+    """How far the exported model may be from the trained one; ``conf/config.yaml`` explains it."""
+
+    tolerance: float = Field(gt=0)
+
+
+class ExportParams(Params):
+    """The parts of the contract that the manifest repeats, and the tolerance."""
+
+    title: Annotated[str, At("task.{task}.title")]
+    columns: Annotated[dict[str, Column], At("task.{task}.columns")]
+    target: Annotated[Target, At("task.{task}.target")]
+    export: Annotated[Export, At("export")]
+
+
+STAGE = Stage(
+    verb="export",
+    desc="Write the champion of {task} as ONNX, proven equal on every row",
+    params=ExportParams,
+    deps=(
+        *(f"data/prepared/{{task}}/{split}.parquet" for split in SPLITS),
+        "data/prepared/{task}/schema.json",
+        "data/evaluated/{task}/champion.joblib",
+        "data/evaluated/{task}/evaluation.json",
+        "data/evaluated/{task}/metrics.json",
+        "stages/exporting/card.md.jinja",
+    ),
+    outs=("models/{task}",),
+    persistent=True,  # the last good model stays servable while this runs, and where it fails
+    runs_models=True,
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the stages before have left of a task."""
+
+    task: str
+    schema: Schema
+    frames: Mapping[str, pd.DataFrame]
+    pipeline: Pipeline
+    evaluated: Evaluated
+
+    @classmethod
+    def read(cls, task: str) -> "Inputs":
+        prepared, evaluated = Path("data/prepared", task), Path("data/evaluated", task)
+        return cls(
+            task=task,
+            schema=read_schema(prepared),
+            frames={split: read_frame(prepared / f"{split}.parquet") for split in SPLITS},
+            pipeline=load_pipeline(evaluated / "champion.joblib"),
+            evaluated=read_evaluated(evaluated),
+        )
+
+
+def main(task: str) -> None:
+    """Replace the exported model, its card and its manifest; keep all three on any failure."""
+    params, inputs = STAGE.load(task=task), Inputs.read(task)
+    model = to_onnx(inputs.pipeline)
+    parity = proven(model, inputs, params.export.tolerance)
+    manifest = described(model, parity, inputs, params)
+    rows = {split: len(frame) for split, frame in inputs.frames.items()}
+    publish(Path("models", task), model, manifest, card(manifest, inputs.evaluated, rows))
+
+
+def proven(model: bytes, inputs: Inputs, tolerance: float) -> Parity:
+    """Compare the model with the trained pipeline on every row of every split.
+
+    Raises PipelineError that names the row, both answers and the tolerance.
+    """
+    X = encode(pd.concat(inputs.frames.values()), inputs.schema)
+    parity = compare(model, inputs.pipeline, inputs.schema, X)
+    worst = parity.worst
+    if worst.size > tolerance:
+        raise PipelineError(
+            f"the exported model is not the trained one: for {_place(worst.row, inputs.frames)}"
+            f"{worst.alteration} it gives {worst.exported}, the trained one {worst.trained}. They "
+            f"differ by {worst.size:.3g}; export.tolerance in conf/config.yaml allows "
+            f"{tolerance:g}. models/{inputs.task} stays as it was"
+        )
+    return parity
+
+
+def _place(position: int, frames: Mapping[str, pd.DataFrame]) -> str:
+    for split, frame in frames.items():
+        if position < len(frame):
+            return f"row {frame[ROW].iloc[position]} of the table (in {split}.parquet)"
+        position -= len(frame)
+    raise IndexError(position)
+
+
+def described(model: bytes, parity: Parity, inputs: Inputs, params: ExportParams) -> Manifest:
+    """Return the manifest: it depends on declared inputs alone."""
+    schema, evaluated, frames = inputs.schema, inputs.evaluated, inputs.frames
+    trained_on = pd.concat([frames["train"], frames["validation"]])
+    family, estimator = evaluated.champion, evaluated.trained.target
+    file = manifests.model_file(model, family, estimator, len(trained_on))
+    columns = manifests.columns(params.columns, trained_on)
+    target = manifests.target(params.target, evaluated.threshold, evaluated.interval)
+    return Manifest(
+        task=inputs.task,
+        title=params.title,
+        problem=schema.problem,
+        version=manifests.version(file, columns, target),
+        model=file,
+        columns=columns,
+        target=target,
+        onnx=manifests.Graph(input=INPUT, output=output_name(schema)),
+        metrics=evaluated.metrics,
+        parity=manifests.Parity(
+            rows=parity.rows,
+            largest_difference=parity.worst.size,
+            tolerance=params.export.tolerance,
+        ),
+        golden=golden_rows(Exported(model), frames["test"], params.columns, schema),
+        hashes=hashes(inputs.task, evaluated),
+        libraries=libraries(evaluated),
+    )
+
+
+def hashes(task: str, evaluated: Evaluated) -> manifests.Hashes:
+    """Return the hashes of the tables, and of what set and made training and export."""
+    trained = evaluated.trained
+    folder = Path("data/prepared", task)
+    return manifests.Hashes(
+        data={split: sha256(folder / f"{split}.parquet") for split in SPLITS},
+        params={"train": trained.params, "export": STAGE.fingerprint(task=task)},
+        code={"train": trained.code, "export": imports.code_hash(STAGE.verb)},
+    )
+
+
+def libraries(evaluated: Evaluated) -> dict[str, str]:
+    """Return the versions of the libraries that training and export used, by name."""
+    return dict(sorted({**evaluated.trained.libraries, **imports.versions(STAGE.verb)}.items()))
+
+
+if __name__ == "__main__":
+    STAGE.run(main)

@@ -1,0 +1,145 @@
+"""What an exported model is: ``models/<task>/manifest.json``, format 1."""
+
+import hashlib
+import json
+from typing import Any, Literal
+
+import pandas as pd
+
+from stages.exporting.evaluated import Interval
+from stages.shared import contract
+from stages.shared.contract import ColumnType, Value
+from stages.shared.frozen import Frozen, Items
+
+DIGITS = 12  # of a hash, where a short one is enough to tell models apart
+
+
+class ModelFile(Frozen):
+    """The family by its name in ``conf/model``, its class, and the file beside the manifest."""
+
+    family: str
+    estimator: str
+    file: str
+    sha256: str
+    trained_on_rows: int
+
+
+class Column(Frozen):
+    """One input as the contract has it; ``seen`` are the lowest and highest value trained on.
+
+    A ``values`` entry's place in the list is its code in the graph's input. Only numbers and
+    integers have ``seen``: a date after those trained on is what a service meets every day.
+    """
+
+    name: str
+    type: ColumnType
+    unit: str | None
+    description: str
+    range: Items[float] | None
+    values: Items[Value] | None
+    missing: Literal["allowed", "forbidden"]
+    seen: Items[float] | None
+
+
+class Target(Frozen):
+    """What is predicted: with a ``threshold``, ``positive`` is answered from it on."""
+
+    labels: Items[str]
+    positive: str | None
+    threshold: float | None
+    unit: str | None
+    interval: Interval | None
+
+
+class Graph(Frozen):
+    """The names of the graph's one input (float64, rows by columns) and its one output."""
+
+    input: str
+    output: Literal["probabilities", "value"]
+
+
+class Parity(Frozen):
+    """How far the exported model was from the trained one, over how many rows."""
+
+    rows: int
+    largest_difference: float
+    tolerance: float
+
+
+class Golden(Frozen):
+    """A row, as a request has it, and exactly what the graph gives for it alone."""
+
+    input: dict[str, str | int | float | bool | None]
+    output: Items[float]
+
+
+class Hashes(Frozen):
+    """SHA-256 of the tables, and of the parameters and our code that trained and exported."""
+
+    data: dict[str, str]
+    params: dict[str, str]
+    code: dict[str, str]
+
+
+class Manifest(Frozen):
+    """Everything that a server needs and a person may ask of a model, in the file's order."""
+
+    format: Literal[1] = 1
+    task: str
+    title: str
+    problem: Literal["classification", "regression"]
+    version: str
+    model: ModelFile
+    columns: Items[Column]
+    target: Target
+    onnx: Graph
+    metrics: dict[str, Any]
+    parity: Parity
+    golden: Items[Golden]
+    hashes: Hashes
+    libraries: dict[str, str]
+
+
+def model_file(content: bytes, family: str, estimator: str, rows: int) -> ModelFile:
+    """Name the ONNX file after its content."""
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"model-{digest[:DIGITS]}.onnx"
+    return ModelFile(
+        family=family, estimator=estimator, file=file, sha256=digest, trained_on_rows=rows
+    )
+
+
+def target(declared: contract.Target, threshold: float | None, interval: Interval | None) -> Target:
+    """Describe what is predicted, as the contract has it and the evaluation decided."""
+    return Target(
+        labels=declared.labels,
+        positive=declared.positive,
+        threshold=threshold,
+        unit=declared.unit,
+        interval=interval,
+    )
+
+
+def version(model: ModelFile, columns: Items[Column], target: Target) -> str:
+    """Return a short hash of all that can change an answer."""
+    parts = [
+        model.sha256,
+        [column.model_dump(mode="json") for column in columns],
+        target.model_dump(mode="json"),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:DIGITS]
+
+
+def columns(declared: dict[str, contract.Column], trained_on: pd.DataFrame) -> tuple[Column, ...]:
+    """Describe each column of the contract, with what was seen in the rows trained on."""
+    return tuple(
+        Column(name=name, seen=_seen(column, trained_on[name]), **column.model_dump())
+        for name, column in declared.items()
+    )
+
+
+def _seen(column: contract.Column, values: pd.Series) -> tuple[float, float] | None:
+    present = values.dropna()
+    if column.type not in ("number", "integer") or present.empty:
+        return None
+    return float(present.min()), float(present.max())
