@@ -1,0 +1,89 @@
+"""Every model under the models folder: those that serve, and why the others do not."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from serve.load import load_model
+from serve.manifest import ManifestError
+from serve.model import Model
+from serve.wire import RequestError
+
+log = logging.getLogger("uvicorn.error")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The loaded models and the refused ones' reasons, by task, as they were found at start."""
+
+    loaded: Mapping[str, Model]
+    refused: Mapping[str, str]
+    named_default: str | None = None
+
+    @property
+    def tasks(self) -> list[str]:
+        return sorted([*self.loaded, *self.refused])
+
+    @property
+    def default(self) -> str | None:
+        """The task of plain /predict: the one named, or the only one there is, even if refused."""
+        return self.named_default or (self.tasks[0] if len(self.tasks) == 1 else None)
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be predicted at all, if so."""
+        if self.loaded:
+            return None
+        if self.refused:
+            reasons = "; ".join(f"{task}: {reason}" for task, reason in self.refused.items())
+            return f"no model could be loaded: {reasons}"
+        return (
+            "there are no models: make them with `make repro`, or set MODELS_DIR to their folder, "
+            "and start the server again"
+        )
+
+    def find(self, task: str) -> Model:
+        """Return a task's model; raises RequestError (404, 503) with the reason."""
+        if task in self.loaded:
+            return self.loaded[task]
+        if self.problem:
+            raise RequestError(503, self.problem)
+        if task in self.refused:
+            reason = f"the model of {task} could not be loaded: {self.refused[task]}"
+            raise RequestError(503, reason)
+        raise RequestError(404, f"there is no task {task[:80]!r}: {self._offer()}")
+
+    def find_default(self) -> Model:
+        """Return the default task's model; raises RequestError (404, 503) with the reason."""
+        if self.problem:
+            raise RequestError(503, self.problem)
+        if self.default is None:
+            raise RequestError(404, f"name a task, none is the default: {self._offer()}")
+        if self.default not in self.tasks:
+            reason = f"SERVE_DEFAULT_TASK is {self.default!r}, which is no task"
+            raise RequestError(404, f"{reason}: {self._offer()}")
+        return self.find(self.default)
+
+    def _offer(self) -> str:
+        return f"POST to {' or '.join(f'/predict/{task}' for task in self.tasks)}"
+
+
+def load_catalog(folder: Path, named_default: str | None) -> Catalog:
+    """Load what ``folder`` holds, a folder for each task; one that fails takes no other down."""
+    loaded: dict[str, Model] = {}
+    refused: dict[str, str] = {}
+    for path in _task_folders(folder):
+        try:
+            loaded[path.name] = load_model(path)
+            log.info("%s is served, version %s", path.name, loaded[path.name].manifest.version)
+        except ManifestError as error:
+            refused[path.name] = str(error)
+            log.error("%s is not served: %s", path.name, error)
+    return Catalog(loaded, refused, named_default)
+
+
+def _task_folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")

@@ -1,0 +1,235 @@
+"""From JSON rows to the float64 matrix that the graph takes, or every reason why not.
+
+The encoding is the one of training: numbers as they are, a category as the index of its value, a
+boolean as 0 or 1, a date as seconds since 1970 in UTC; NaN is missing, -1 an unseen category.
+"""
+
+import difflib
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from serve import words
+from serve.body import RepeatedKeys, Row
+from serve.manifest import Column
+from serve.wire import Finding, Place, RequestError
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+UNSEEN = -1.0
+MAX_FINDINGS = 1_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A date, perhaps a time, perhaps an offset from UTC; without an offset it is UTC.
+DATETIME = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+)
+INFINITE = (-math.inf, math.inf)
+
+
+class MisfitError(Exception):
+    """A value that its column does not take; ``kind`` becomes the finding's type."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def read_number(value: object) -> float:
+    """Return a JSON number; raises MisfitError for anything else, and if it is not finite."""
+    if type(value) is not float and type(value) is not int:
+        raise MisfitError("wrong_type")
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise MisfitError("not_finite") from error
+    if not math.isfinite(number):
+        raise MisfitError("not_finite")
+    return number
+
+
+def read_integer(value: object) -> float:
+    """Return a whole number; JSON does not tell 3.0 from 3, so both pass."""
+    number = read_number(value)
+    if not number.is_integer():
+        raise MisfitError("wrong_type")
+    return number
+
+
+def read_boolean(value: object) -> float:
+    if type(value) is not bool:
+        raise MisfitError("wrong_type")
+    return float(value)
+
+
+def read_datetime(value: object) -> float:
+    """Return the seconds since 1970 in UTC of an ISO 8601 date or time, to the microsecond."""
+    if type(value) is not str or not re.fullmatch(DATETIME, value):
+        raise MisfitError("wrong_type")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise MisfitError("wrong_type") from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - EPOCH) // timedelta(microseconds=1) / 1e6
+
+
+def category_reader(values: tuple[str | int, ...]) -> Callable[[object], float]:
+    """Return a function from a value to its index, -1 if it is none of ``values``.
+
+    Types count as in JSON: "3" and true are not 3, while 3.0 is the same number as 3.
+    """
+    index: dict[str | float, float] = {value: float(i) for i, value in enumerate(values)}
+
+    def read(value: object) -> float:
+        if type(value) is str or type(value) is int or type(value) is float:
+            return index.get(value, UNSEEN)
+        raise MisfitError("wrong_type")
+
+    return read
+
+
+READERS = {
+    "number": read_number,
+    "integer": read_integer,
+    "boolean": read_boolean,
+    "datetime": read_datetime,
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """A column made ready to read values: its reader, and the lowest and highest number let in."""
+
+    column: Column
+    read: Callable[[object], float]
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, column: Column) -> "Input":
+        if column.values:  # an unseen category is -1, so the lowest index keeps it out
+            return cls(column, category_reader(column.values), 0.0, math.inf)
+        return cls(column, READERS[column.type], *(column.range or INFINITE))
+
+    def encode(self, value: object) -> float:
+        """Return the number for a value, whether or not the contract lets it in."""
+        return math.nan if value is None else self.read(value)
+
+    def check(self, value: object) -> float:
+        """Return the number for a value; raises MisfitError if the contract does not let it in."""
+        if value is None:
+            if self.column.missing == "forbidden":
+                raise MisfitError("null")
+            return math.nan
+        number = self.read(value)
+        if not self.low <= number <= self.high:
+            raise MisfitError("unknown_category" if self.column.values else "out_of_range")
+        return number
+
+
+class Encoder:
+    """Holds rows against a task's columns and encodes them."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.inputs = tuple(Input.of(column) for column in columns)
+        self.names = {column.name for column in columns}
+        seen = np.array([column.seen or INFINITE for column in columns])
+        self.lowest_seen, self.highest_seen = seen[:, 0], seen[:, 1]
+
+    def encode_unchecked(self, row: Mapping[str, object]) -> Array:
+        """Return the matrix (1 by columns) of a row from the manifest, unseen categories and all.
+
+        Raises MisfitError for a value of the wrong type.
+        """
+        return np.array([[item.encode(row.get(item.column.name)) for item in self.inputs]])
+
+    def encode(self, rows: Sequence[Row]) -> tuple[Array, list[list[Finding]]]:
+        """Return the matrix (rows by columns) and each row's warnings.
+
+        Raises RequestError (422) with every error of every row, up to MAX_FINDINGS.
+        """
+        errors: list[Finding] = []
+        vectors = []
+        for place, row in rows:
+            vectors.append(self._vector(place, row, errors))
+            if len(errors) > MAX_FINDINGS:
+                break
+        if errors:
+            raise RequestError(422, _shortened(errors))
+        matrix = np.array(vectors)
+        return matrix, self._warnings(rows, matrix)
+
+    def _vector(self, place: Place, row: object, errors: list[Finding]) -> list[float]:
+        if not isinstance(row, dict):
+            errors.append(_not_a_row(place, row))
+            return []
+        vector = []
+        for item in self.inputs:
+            try:
+                vector.append(item.check(row.get(item.column.name)))
+            except MisfitError as misfit:
+                errors.append(_misfit(place, row, item.column, misfit.kind))
+        errors.extend(self._wrong_keys(place, row))
+        return vector
+
+    def _wrong_keys(self, place: Place, row: dict[str, Any]) -> Iterator[Finding]:
+        if not row.keys() <= self.names:
+            unknown = (key for key in row if key not in self.names)
+            for key in itertools.islice(unknown, MAX_FINDINGS):
+                yield _unknown_key(place, key, row[key], [item.column.name for item in self.inputs])
+        for key in row.repeated[:MAX_FINDINGS] if isinstance(row, RepeatedKeys) else ():
+            message = "the key is there more than once: send one value"
+            loc = [*place, words.cut(key)]
+            yield Finding(loc=loc, msg=message, type="repeated_key", input=words.seen(row[key]))
+
+    def _warnings(self, rows: Sequence[Row], matrix: Array) -> list[list[Finding]]:
+        warnings: list[list[Finding]] = [[] for _ in rows]
+        outside = (matrix < self.lowest_seen) | (matrix > self.highest_seen)
+        for index, position in np.argwhere(outside):
+            place, row = rows[index]
+            column = self.inputs[position].column
+            warnings[index].append(_outside_training(place, column, row[column.name]))
+        return warnings
+
+
+def _misfit(place: Place, row: dict[str, Any], column: Column, kind: str) -> Finding:
+    value = row.get(column.name)
+    there = f"got {words.found(value)}" if column.name in row else "but the key is missing"
+    kind = kind if column.name in row else "missing"
+    message = f"expected {words.expected(column)}, {there}"
+    return Finding(loc=[*place, column.name], msg=message, type=kind, input=words.seen(value))
+
+
+def _not_a_row(place: Place, row: object) -> Finding:
+    message = f"expected an object with a key for each column, got {words.found(row)}"
+    return Finding(loc=place, msg=message, type="wrong_type", input=words.seen(row))
+
+
+def _unknown_key(place: Place, key: str, value: object, names: list[str]) -> Finding:
+    near = difflib.get_close_matches(key[: words.LONGEST], names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(names)}"
+    loc = [*place, words.cut(key)]
+    message = f"there is no such column: {hint}"
+    return Finding(loc=loc, msg=message, type="unknown_key", input=words.seen(value))
+
+
+def _outside_training(place: Place, column: Column, value: object) -> Finding:
+    unit = f" ({column.unit})" if column.unit else ""
+    trained = f"{words.span(column.seen or INFINITE)}{unit}"
+    message = f"{words.found(value)} is outside the values trained on, {trained}"
+    loc = [*place, column.name]
+    return Finding(loc=loc, msg=message, type="outside_training", input=words.seen(value))
+
+
+def _shortened(errors: list[Finding]) -> list[Finding]:
+    if len(errors) <= MAX_FINDINGS:
+        return errors
+    message = f"these are the first {MAX_FINDINGS:,} errors: there are more"
+    more = Finding(loc=["body"], msg=message, type="more_errors", input=None)
+    return [*errors[:MAX_FINDINGS], more]

@@ -1,0 +1,197 @@
+"""Reads ``models/<task>/manifest.json`` and the model file it names, and checks both."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import ErrorDetails
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+VERSION_DIGITS = 12
+T = TypeVar("T", bound=BaseModel)
+Pair = tuple[float, float]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ManifestError(Exception):
+    """A model that cannot be served: the file, what is wrong with it and what to do."""
+
+
+class Part(BaseModel):
+    """A part of the manifest: frozen, strictly typed, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ModelFile(Part):
+    family: str
+    estimator: str
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$")  # a name, never a path
+    sha256: Sha256
+    trained_on_rows: int
+
+
+class Column(Part):
+    """One input: what it means, what it may be, and what the model was trained on (``seen``)."""
+
+    name: str
+    type: Literal["number", "integer", "category", "boolean", "datetime"]
+    unit: str | None
+    description: str
+    range: Pair | None
+    values: tuple[str | int, ...] | None
+    missing: Literal["allowed", "forbidden"]
+    seen: Pair | None
+
+    @model_validator(mode="after")
+    def _has_values_if_a_category(self) -> Self:
+        if bool(self.values) != (self.type == "category"):
+            raise ValueError("values belong to a category, and each category needs some")
+        return self
+
+
+class Interval(Part):
+    """The value plus and minus ``half_width`` covers the truth in a ``coverage`` share of rows."""
+
+    coverage: float
+    half_width: float
+
+
+class Target(Part):
+    """What is predicted. With a ``threshold``, ``positive`` is answered from it on."""
+
+    labels: tuple[str, ...]
+    positive: str | None
+    threshold: float | None
+    unit: str | None
+    interval: Interval | None
+
+    @model_validator(mode="after")
+    def _can_be_decided(self) -> Self:
+        if self.positive is not None and self.positive not in self.labels:
+            raise ValueError(f"positive is {self.positive!r}, which is none of the labels")
+        if self.threshold is not None and (len(self.labels) != 2 or self.positive is None):
+            raise ValueError("a threshold needs two labels, one of them positive")
+        return self
+
+
+class Graph(Part):
+    """The names of the graph's one input (float64, rows by columns) and one output."""
+
+    input: str
+    output: Literal["probabilities", "value"]
+
+
+class Golden(Part):
+    """A row with the output that the exported model gave for it, to be given again at load."""
+
+    input: dict[str, str | int | float | bool | None]
+    output: tuple[float, ...]
+
+
+class Card(Part):
+    """All that clients may know of a model: what it takes, how good it is, what made it."""
+
+    task: str
+    title: str
+    problem: Literal["classification", "regression"]
+    version: str
+    model: ModelFile
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    target: Target
+    onnx: Graph
+    metrics: dict[str, JsonValue]
+    parity: dict[str, JsonValue]
+    hashes: dict[str, JsonValue]
+    libraries: dict[str, str]
+
+    @model_validator(mode="after")
+    def _predicts_one_kind(self) -> Self:
+        if (self.problem == "classification") != (len(self.target.labels) > 1):
+            raise ValueError(f"{self.problem} with {len(self.target.labels)} labels")
+        if (self.problem == "classification") != (self.onnx.output == "probabilities"):
+            raise ValueError(f"{self.problem} cannot answer with {self.onnx.output!r}")
+        if len({column.name for column in self.columns}) < len(self.columns):
+            raise ValueError("two columns have the same name")
+        return self
+
+
+class Manifest(Card):
+    """A whole ``manifest.json``."""
+
+    format: Literal[1]
+    golden: Annotated[tuple[Golden, ...], Field(min_length=1)]
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the graph gives for a row."""
+        return len(self.target.labels) or 1
+
+
+class _Header(BaseModel):
+    format: JsonValue = None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of the task that ``folder`` is named after.
+
+    Raises ManifestError that names the key and the value seen.
+    """
+    content = _read(folder, MANIFEST)
+    found = _parse(_Header, content).format
+    if found != FORMAT:
+        raise ManifestError(f"{MANIFEST} has format {found!r}; this server reads format {FORMAT}")
+    manifest = _parse(Manifest, content)
+    if manifest.task != folder.name:
+        raise ManifestError(f"{MANIFEST} is of task {manifest.task!r}, not {folder.name!r}")
+    if (found := version(manifest)) != manifest.version:
+        raise ManifestError(
+            f"{MANIFEST} was changed after its export: the version of its model, columns and "
+            f"target is {found}, it says {manifest.version}; export the task again"
+        )
+    return manifest
+
+
+def version(card: Card) -> str:
+    """Return the version as ``stages/exporting/manifest.py`` makes it: a hash of what decides."""
+    columns = [column.model_dump(mode="json") for column in card.columns]
+    decisive = [card.model.sha256, columns, card.target.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[
+        :VERSION_DIGITS
+    ]
+
+
+def read_model(folder: Path, manifest: Manifest) -> bytes:
+    """Read the ONNX file; raises ManifestError unless its SHA-256 is the manifest's."""
+    content = _read(folder, manifest.model.file)
+    found = hashlib.sha256(content).hexdigest()
+    if found != manifest.model.sha256:
+        raise ManifestError(
+            f"{manifest.model.file} was changed after its export: its sha256 is {found}, "
+            f"{MANIFEST} says {manifest.model.sha256}; export the task again"
+        )
+    return content
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise ManifestError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _parse(cls: type[T], content: bytes) -> T:
+    try:
+        return cls.model_validate_json(content)
+    except pydantic.ValidationError as error:
+        problems = "; ".join(_problem(item) for item in error.errors())
+        raise ManifestError(f"{MANIFEST} cannot be used: {problems}") from error
+
+
+def _problem(item: ErrorDetails) -> str:
+    key = ".".join(map(str, item["loc"])) or "the whole"
+    return f"{key}: {item['msg']}, the value is {str(item['input'])[:80]!r}"
