@@ -1,0 +1,92 @@
+"""What runs after an edit: the table that README shows and ``test_pipeline.py`` proves."""
+
+from dataclasses import dataclass
+
+MODELS = ("forest", "lightgbm", "linear", "xgboost")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change to one file, and the stages that must run because of it, no more and no fewer."""
+
+    what: str
+    path: str
+    old: str
+    new: str
+    stages: frozenset[str]
+    shown: str
+
+
+def names(text: str) -> frozenset[str]:
+    """Return stage names; ``train@heart-*`` stands for every model of the task."""
+    found = set()
+    for name in text.split():
+        found |= {name.replace("*", model) for model in MODELS} if "*" in name else {name}
+    return frozenset(found)
+
+
+def edit(what: str, path: str, old: str, new: str, stages: str) -> Edit:
+    """Every edit of ``conf/`` or ``stages/`` also runs the guard, ``compose``."""
+    shown = ", ".join(f"`{name}`" for name in stages.split())
+    return Edit(what, path, old, new, names(stages), shown)
+
+
+EDITS = (
+    edit(
+        "one hyperparameter of one model, for one task",
+        "conf/task/heart.yaml",
+        "C: 0.1",
+        "C: 0.2",
+        "compose train@heart-linear evaluate-heart export@heart",
+    ),
+    edit(
+        "one hyperparameter of one model, everywhere",
+        "conf/model/xgboost.yaml",
+        "min_child_weight: 2",
+        "min_child_weight: 4",
+        "compose train@heart-xgboost train@housing-xgboost evaluate-heart evaluate-housing "
+        "export@heart export@housing",
+    ),
+    edit(
+        "a range in a contract",
+        "conf/task/heart.yaml",
+        "range: [80, 700]",
+        "range: [80, 800]",
+        "compose prepare@heart validate@heart export@heart",
+    ),
+    edit(
+        "the metric that chooses the champion",
+        "conf/task/heart.yaml",
+        "metric: roc_auc",
+        "metric: log_loss",
+        "compose evaluate-heart export@heart",
+    ),
+    edit(
+        "the seed of one task's split",
+        "conf/task/housing.yaml",
+        "metric: rmse",
+        "metric: rmse\nsplit: { seed: 7 }",
+        "compose prepare@housing validate@housing train@housing-* evaluate-housing export@housing",
+    ),
+    edit(
+        "a row of data",
+        "data/sample/heart.csv",
+        "\n",
+        "\n52,1,4,130,245,0,0,150,0,1.2,2,0,3,0\n",
+        "prepare@heart validate@heart train@heart-* evaluate-heart export@heart",
+    ),
+    edit(
+        "the code of `validate` (its verdict stays the same)",
+        "stages/validate.py",
+        '"""',
+        '"""  ',
+        "compose validate@heart validate@housing",
+    ),
+    edit(
+        "the code of `export`",
+        "stages/export.py",
+        '"""',
+        '"""  ',
+        "compose export@heart export@housing",
+    ),
+)
