@@ -9,7 +9,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import ErrorDetails
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 VERSION_DIGITS = 12
 T = TypeVar("T", bound=BaseModel)
@@ -39,11 +39,13 @@ class Column(Part):
     """One input: what it means, what it may be, and what the model was trained on (``seen``)."""
 
     name: str
-    type: Literal["number", "integer", "category", "boolean", "datetime"]
+    type: Literal["number", "integer", "category", "boolean", "datetime", "text"]
     unit: str | None
     description: str
     range: Pair | None
     values: tuple[str | int, ...] | None
+    length: tuple[int, int] | None
+    normalise: Literal["NFC", "NFKC"] | None
     missing: Literal["allowed", "forbidden"]
     seen: Pair | None
 
@@ -123,7 +125,7 @@ class Card(Part):
 class Manifest(Card):
     """A whole ``manifest.json``."""
 
-    format: Literal[1]
+    format: Literal[2]
     golden: Annotated[tuple[Golden, ...], Field(min_length=1)]
 
     @property

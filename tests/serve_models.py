@@ -13,8 +13,9 @@ Json = dict[str, Any]
 
 
 def column(name: str, kind: str, **more: Any) -> Json:
-    plain = {"unit": None, "description": "", "range": None, "values": None}
-    return {"name": name, "type": kind, **plain, "missing": "forbidden", "seen": None, **more}
+    bounds = {"range": None, "values": None, "length": None, "normalise": None}
+    plain = {"unit": None, "description": "", **bounds, "missing": "forbidden", "seen": None}
+    return {"name": name, "type": kind, **plain, **more}
 
 
 HEART = [
@@ -75,14 +76,14 @@ def graph(weights: np.ndarray, output: str) -> bytes:
 
 
 def write_model(models: Path, task: str, content: bytes, changes: Json) -> Path:
-    """Write ``models/<task>`` with a manifest of format 1, changed by ``changes``."""
+    """Write ``models/<task>`` with a manifest of format 2, changed by ``changes``."""
     folder = models / task
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = hashlib.sha256(content).hexdigest()
     file = f"model-{sha256[:12]}.onnx"
     (folder / file).write_bytes(content)
     manifest = {
-        "format": 1,
+        "format": 2,
         "task": task,
         "title": f"A test of {task}",
         "problem": "classification",

@@ -351,3 +351,15 @@ def test_equal_cells_have_equal_tokens(columns: list[pd.Series]) -> None:
 def test_different_large_integers_have_different_tokens() -> None:
     assert as_tokens(pd.Series([2**60, 2**60 + 1])).nunique() == 2
     assert as_tokens(text(str(2**60), str(2**60 + 1))).nunique() == 2
+
+
+def test_a_text_loses_the_blanks_around_it_and_a_blank_one_is_missing() -> None:
+    cells = pd.Series([" so  so \u00a0", "\u2003\x85", None, "good\nbad"], dtype="str")
+    assert cast(cells, Column(type="text")).tolist() == ["so  so", np.nan, np.nan, "good\nbad"]
+
+
+def test_a_text_is_brought_into_its_unicode_form() -> None:
+    cells = pd.Series(["cafe\u0301", "\ufb01ne"], dtype="str")
+    assert cast(cells, Column(type="text", normalise="NFC")).tolist() == ["caf\xe9", "\ufb01ne"]
+    assert cast(cells, Column(type="text", normalise="NFKC")).tolist() == ["caf\xe9", "fine"]
+    assert cast(cells, Column(type="text")).tolist() == cells.tolist()

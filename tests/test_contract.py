@@ -79,6 +79,13 @@ INVALID = {
         "columns.kind.values", ["['x']", "missing"],
     ),
     "range of a category": ("columns: {kind: {range: [0, 1]}}", "columns.kind", ["no range"]),
+    "length of a number": ("columns: {size: {length: [1, 2]}}", "columns.size", ["no length"]),
+    "length turned round": (
+        "columns: {note: {type: text, length: [9, 1]}}", "columns.note", ["length", "[9, 1]"],
+    ),
+    "form": (
+        "columns: {note: {type: text, normalise: NFX}}", "columns.note.normalise", ["'NFX'"],
+    ),
     "range of one": ("columns: {size: {range: [0]}}", "columns.size.range", ["2 items", "[0]"]),
     "range turned round": ("columns: {size: {range: [9, 1]}}", "columns.size", ["[9.0, 1.0]"]),
     "range of text": ("columns: {size: {range: [a, b]}}", "columns.size.range.0", ["'a'"]),

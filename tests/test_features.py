@@ -231,3 +231,17 @@ def test_a_target_of_classes_is_encoded_as_their_places() -> None:
 def test_a_target_of_numbers_is_encoded_as_it_is() -> None:
     schema = Schema(problem="regression", fields=())
     assert encode_target(pd.DataFrame({"_target": [1.5, -2]}), schema).tolist() == [1.5, -2.0]
+
+
+def test_a_text_stands_in_a_matrix_of_objects_and_is_empty_where_missing() -> None:
+    schema = Schema(
+        problem="regression",
+        fields=(Field(name="size", type="number"), Field(name="note", type="text")),
+    )
+    frame = pd.DataFrame(
+        {"size": [1.5, np.nan], "note": pd.Series(["good", None], dtype="str"), "_target": [0, 1]}
+    )
+    X = encode(frame, schema)
+    assert X[:, 1].tolist() == ["good", ""]
+    assert X[0, 0] == 1.5
+    assert np.isnan(X[1, 0])

@@ -478,7 +478,7 @@ def test_a_graph_of_another_width_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 2}, "has format 2; this server reads format 1"),
+        ({"format": 1}, "has format 1; this server reads format 2"),
         ({"task": "lungs"}, "is of task 'lungs', not 'heart'"),
         ({"extra": 1}, "extra: Extra inputs are not permitted"),
         ({"columns": []}, "columns: "),

@@ -80,3 +80,5 @@ def plain(cell: Any, column: Column) -> str | int | float | bool | None:
             return int(cell)
         case "boolean":
             return bool(cell)
+        case "text":
+            return str(cell)

@@ -1,4 +1,4 @@
-"""What an exported model is: ``models/<task>/manifest.json``, format 1."""
+"""What an exported model is: ``models/<task>/manifest.json``, format 2."""
 
 import hashlib
 import json
@@ -37,6 +37,8 @@ class Column(Frozen):
     description: str
     range: Items[float] | None
     values: Items[Value] | None
+    length: Items[int] | None
+    normalise: Literal["NFC", "NFKC"] | None
     missing: Literal["allowed", "forbidden"]
     seen: Items[float] | None
 
@@ -84,7 +86,7 @@ class Hashes(Frozen):
 class Manifest(Frozen):
     """Everything that a server needs and a person may ask of a model, in the file's order."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     task: str
     title: str
     problem: Literal["classification", "regression"]

@@ -1,6 +1,7 @@
 """Gives raw columns the types of the contract, and keeps account of the cells that do not fit."""
 
-from typing import Any
+import unicodedata
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ Misfits = dict[str, dict[str, Any]]
 def cast(raw: pd.Series, column: Column, decimal: str = ".") -> pd.Series:
     """Return the column in its type; a cell that does not fit becomes missing.
 
-    number float64, integer Int64, boolean, category as text, datetime as microseconds in UTC.
+    number float64, integer Int64, boolean, category and text str, datetime microseconds in UTC.
     """
     match column.type:
         case "number":
@@ -33,6 +34,8 @@ def cast(raw: pd.Series, column: Column, decimal: str = ".") -> pd.Series:
             return _categories(raw, column.tokens)
         case "datetime":
             return to_dates(raw)
+        case "text":
+            return to_texts(raw, column.normalise)
 
 
 def to_numbers(raw: pd.Series, decimal: str = ".") -> pd.Series:
@@ -58,6 +61,18 @@ def to_dates(raw: pd.Series) -> pd.Series:
         raw = short.where(text.str.fullmatch(DATE_LIKE))
     dates = pd.to_datetime(raw, errors="coerce", utc=True, format="ISO8601")
     return dates.dt.tz_localize(None).astype("datetime64[us]")
+
+
+def to_texts(raw: pd.Series, form: Literal["NFC", "NFKC"] | None) -> pd.Series:
+    """Return str in the Unicode normalisation form, without blanks around it; blank is missing."""
+    texts = _text(raw)
+    clean = texts.map(lambda cell: clean_text(cell, form), na_action="ignore").astype("str")
+    return clean.mask(clean == "")
+
+
+def clean_text(text: str, form: Literal["NFC", "NFKC"] | None) -> str:
+    """Return a text as models see it; ``serve/encode.py`` does the same to a request's."""
+    return (unicodedata.normalize(form, text) if form else text).strip()
 
 
 def misfits(raw: pd.Series, typed: pd.Series, rows: pd.Series) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from stages.shared.frozen import Frozen, Items
 
 Name = str
 Value = str | int
-ColumnType = Literal["number", "integer", "category", "boolean", "datetime"]
+ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$"
 RESERVED = ("_row", "_target")  # names of the columns that `prepare` adds
 
@@ -72,13 +72,19 @@ class Origin(Frozen):
 
 
 class Column(Frozen):
-    """One column that the models see: its type, unit, and what its values may be."""
+    """One column that the models see: its type, unit, and what its values may be.
+
+    ``length`` is the fewest and most characters of a text, counted after ``normalise`` (a Unicode
+    normalisation form, UAX #15) and without the blanks around it.
+    """
 
     type: ColumnType
     description: str = ""
     unit: str | None = None
     range: Items[float] | None = Field(default=None, min_length=2, max_length=2)
     values: Items[Value] | None = Field(default=None, min_length=1)
+    length: Items[int] | None = Field(default=None, min_length=2, max_length=2)
+    normalise: Literal["NFC", "NFKC"] | None = None
     missing: Literal["allowed", "forbidden"] = "forbidden"
 
     @model_validator(mode="after")
@@ -89,7 +95,10 @@ class Column(Frozen):
             raise ValueError("values must differ from one another")
         if self.range and self.type not in ("number", "integer"):
             raise ValueError(f"a {self.type} has no range")
+        if (self.length or self.normalise) and self.type != "text":
+            raise ValueError(f"a {self.type} has no length and is not normalised: only a text is")
         _check_order(self.range)
+        _check_order(self.length, "length")
         return self
 
     @property
@@ -163,9 +172,9 @@ def _token(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check_order(bounds: tuple[float, ...] | None) -> None:
+def _check_order(bounds: tuple[float, ...] | None, name: str = "range") -> None:
     if bounds and not bounds[0] <= bounds[1]:
-        raise ValueError(f"range must be [lowest, highest], not {list(bounds)}")
+        raise ValueError(f"{name} must be [lowest, highest], not {list(bounds)}")
 
 
 class TimeSplit(Frozen):

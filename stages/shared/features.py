@@ -2,7 +2,8 @@
 
 ``encode`` turns a table into one float64 matrix, a column each: numbers as they are, a category as
 the index of its value, a boolean as 0 or 1, a date as seconds since 1970 in UTC; NaN is missing and
--1 an unseen category. ``Featurizer`` makes the matrix a model is fitted on. Serving and the
+-1 an unseen category. With a text column the matrix holds objects: its texts, "" where missing, and
+floats in the other columns. ``Featurizer`` makes the matrix a model is fitted on. Serving and the
 exported graph do the same two steps.
 """
 
@@ -21,13 +22,18 @@ UNSEEN = -1.0
 
 
 def encode(frame: pd.DataFrame, schema: Schema) -> Array:
-    """Return the float64 matrix (rows by ``schema.fields``) of a prepared table."""
+    """Return the matrix (rows by ``schema.fields``) of a prepared table."""
     columns = [encode_column(frame[field.name], field) for field in schema.fields]
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
 def encode_column(column: pd.Series, field: Field) -> Array:
-    """Return one column as float64: NaN where missing, -1 for an unseen category."""
+    """Return one column as float64: NaN where missing, -1 for an unseen category.
+
+    A text column is returned as objects, "" where missing.
+    """
+    if field.type == "text":
+        return column.astype(object).where(column.notna(), "").to_numpy()
     if field.type == "category":
         codes = _codes(column, field.values).astype(np.float64)
         return np.where(column.isna(), np.nan, codes)

@@ -37,6 +37,7 @@ READABLE = {
     "boolean": "true or false",
     "datetime": "a date or time as in 2024-05-31 or 2024-05-31T23:59:00Z",
     "category": "text",
+    "text": "text",
 }
 Check = Callable[[Prepared], Iterator[Finding]]
 Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
