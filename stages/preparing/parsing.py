@@ -6,12 +6,15 @@ import difflib
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
+from stages.preparing.layout import check_content, check_rows, other_delimiter, other_encoding
 from stages.shared.contract import Origin
 from stages.shared.errors import PipelineError
+
+LONGEST_CELL = 2**31 - 1  # Python's own limit, 131,072 characters, is less than a long text
 
 
 def read_raw(origin: Origin, wanted: Iterable[str], where: str) -> pd.DataFrame:
@@ -48,13 +51,17 @@ def _read_parquet(path: Path, where: str) -> pd.DataFrame:
 
 
 def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -> pd.DataFrame:
+    check_content(path, origin, where)
     try:
-        return _cells(path, origin, _names(path, origin, expected, where))
+        names = _names(path, origin, expected, where)
+        with path.open(encoding=_encoding(origin), newline="") as file:
+            check_rows(_lines(file, origin), names, path, origin, where)
+        return _cells(path, origin, names)
     except UnicodeDecodeError as error:
         around = error.object[max(0, error.start - 20) : error.start + 20]
         raise PipelineError(
             f"{path} is not {origin.encoding}: byte {error.object[error.start]:#04x} in "
-            f"{around!r}; say what it is in {where}, encoding"
+            f"{around!r}{other_encoding(path, error)}; say what it is in {where}, encoding"
         ) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
         raise PipelineError(f"{path} does not read as {where} says: {error}") from error
@@ -78,20 +85,30 @@ def _cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
 def _names(path: Path, origin: Origin, expected: Sequence[str], where: str) -> list[str]:
     """Return the names in the first line, or the expected ones where there is no header."""
     with path.open(encoding=_encoding(origin), newline="") as file:
-        lines = csv.reader(file, delimiter=origin.delimiter, quoting=_quoting(origin))
-        first = next(filter(None, lines), [])
+        first: list[str] = next(filter(None, _lines(file, origin)), [])
     names = [cell.strip() for cell in first] if origin.header else list(expected)
     if not first:
         raise PipelineError(f"{path} is empty: see {where}, path")
-    if len(first) != len(names):
+    hint = other_delimiter(origin.delimiter.join(first), origin)
+    if len(first) != len(names) or (hint and len(expected) > 1):
         raise PipelineError(
-            f"{path} has {len(first)} columns, but {len(names)} are expected ({', '.join(names)}): "
-            f"see {where}, names; the first line is {origin.delimiter.join(first)[:200]!r}"
+            f"{path} has {_counted(first)}, but {len(expected)} are expected "
+            f"({', '.join(expected)}): see {where}, names and delimiter; the first line is "
+            f"{origin.delimiter.join(first)[:200]!r}{hint}"
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise PipelineError(f"{path}: more than one column is called {twice[0]!r}; see {where}")
     return names
+
+
+def _counted(cells: Sequence[str]) -> str:
+    return f"{len(cells)} columns" if len(cells) > 1 else "one column"
+
+
+def _lines(file: Iterable[str], origin: Origin) -> Any:
+    csv.field_size_limit(LONGEST_CELL)
+    return csv.reader(file, delimiter=origin.delimiter, quoting=_quoting(origin))
 
 
 def _quoting(origin: Origin) -> Literal[0, 3]:

@@ -1,0 +1,190 @@
+"""Refuses a file that is no table, or that reads as another table than the one it holds.
+
+Each of these would pass a parser without a word: a page or a pointer in place of data, a quote that
+swallows the lines after it, a header in the middle, a last line cut off in writing.
+"""
+
+import codecs
+import itertools
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.shared.contract import Origin
+from stages.shared.errors import PipelineError
+
+HEAD = 512  # bytes in which a file says what it is
+LISTED = 5  # lines that a message names
+SAMPLE = 1_000  # rows from which a column's usual cells are learned
+FEW = 50  # different cells: with more a column is free text
+NUMBER = re.compile(r"[-+]?\d[\d.,eE+-]*")
+DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+POINTERS = (b"version https://git-lfs", b"oid sha256:")
+MAGIC = {
+    b"PAR1": "Parquet: call the file .parquet",
+    b"PK\x03\x04": "a zip archive or a spreadsheet: export its table as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet: export its table as CSV",
+    b"\x1f\x8b": "gzip: unpack it",
+    b"SQLite format 3": "an SQLite database: name it as `database`, with a `query`",
+    b"%PDF": "a PDF",
+}
+
+
+def check_content(path: Path, origin: Origin, where: str) -> None:
+    """Raise PipelineError for a file whose first bytes say that it is something else than CSV."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    found = _other_kind(head) or _undeclared_utf_16(head, origin)
+    if found:
+        raise PipelineError(f"{path} is not the table that {where} describes: it is {found}")
+
+
+def _other_kind(head: bytes) -> str | None:
+    text = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        return "a web page, often an error or a login page: download the data again"
+    if text.startswith(POINTERS):
+        return "a pointer of Git LFS: run `git lfs pull`"
+    if re.match(rb"(outs|md5):", text) and b"md5:" in text:
+        return "a pointer of DVC: run `dvc pull`, and name the file without .dvc"
+    return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+
+
+def _undeclared_utf_16(head: bytes, origin: Origin) -> str | None:
+    is_wide = codecs.lookup(origin.encoding).name.startswith(("utf-16", "utf-32"))
+    if head.startswith(UTF_16) and not is_wide:
+        return "text in UTF-16: write `encoding: utf-16` there"
+    if b"\0" in head and not is_wide:
+        return "not text: it holds bytes that are zero. If it is UTF-16, write `encoding: utf-16`"
+    return None
+
+
+@dataclass
+class Rows:
+    """What one pass over a CSV file finds in it; lines count from 1, the header included."""
+
+    repeated_headers: list[int] = field(default_factory=list)
+    broken: list[tuple[int, list[str]]] = field(default_factory=list)  # with a line break in a cell
+    usual: list[list[str]] = field(default_factory=list)
+    last: tuple[int, list[str]] = (0, [])
+
+
+def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, where: str) -> None:
+    """Raise PipelineError for rows that the parser would take for something else.
+
+    ``lines`` is a ``csv.reader`` over the whole file, ``names`` are its columns.
+    """
+    rows = _surveyed(lines, names, origin)
+    if rows.repeated_headers:
+        raise PipelineError(
+            f"{path} repeats its header {_times(rows.repeated_headers)}: it was joined from "
+            "several exports; delete these lines"
+        )
+    number, last = rows.last
+    if 0 < len(last) < len(names) and not _ends_with_line_feed(path, origin):
+        raise PipelineError(
+            f"{path} is cut off: line {number}, the last, has {len(last)} of {len(names)} cells "
+            f"and no line end ({origin.delimiter.join(last)[-80:]!r}); get the whole file"
+        )
+    if swallowed := [line for line, row in rows.broken if _swallows(row, rows.usual, origin)]:
+        raise PipelineError(
+            f"{path}: a quote opens a cell and swallows the lines after it {_times(swallowed)}. If "
+            f"quotes are plain characters in this file, write `quoting: false` in {where}; else "
+            "mend the quotes there"
+        )
+
+
+def _surveyed(lines: Any, names: Sequence[str], origin: Origin) -> Rows:
+    rows, header = Rows(), list(names)
+    start = 1
+    for row in lines:
+        if row:
+            if row[0].strip() == header[0] and [cell.strip() for cell in row] == header:
+                rows.repeated_headers.append(start)
+            elif lines.line_num > start and any("\n" in c or "\r" in c for c in row):
+                rows.broken.append((start, row))
+            elif len(rows.usual) < SAMPLE and len(row) == len(header):
+                rows.usual.append(row)
+            rows.last = (start, row)
+        start = lines.line_num + 1
+    if origin.header:
+        del rows.repeated_headers[:1]  # the header itself
+    return rows
+
+
+def _swallows(row: Sequence[str], usual: Sequence[Sequence[str]], origin: Origin) -> bool:
+    """Say whether a cell's first line ends as a row does, or a later one is a row of its own.
+
+    A legal cell with line breaks would need a delimiter for each of the columns after it, and
+    between them what these columns hold, one of them with more form than free text.
+    """
+    columns = list(zip(*usual, strict=True))
+    for place, cell in enumerate(row):
+        first, *rest = re.split(r"\r\n|\n|\r", cell)
+        if _looks_like(first.split(origin.delimiter)[1:], columns[place + 1 :]) and rest:
+            return True
+        if any(_looks_like(line.split(origin.delimiter), columns) for line in rest):
+            return True
+    return False
+
+
+def _looks_like(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Say whether the cells are as many as the columns and hold what is usual there."""
+    if not columns or len(cells) != len(columns):
+        return False
+    return all(map(_is_usual, cells, columns)) and any(map(_has_form, columns))
+
+
+def _is_usual(cell: str, column: Sequence[str]) -> bool:
+    if _numeric(column):
+        return not cell.strip() or bool(NUMBER.fullmatch(cell.strip()))
+    return cell in column if len(set(column)) <= FEW else True
+
+
+def _has_form(column: Sequence[str]) -> bool:
+    return _numeric(column) or len(set(column)) <= FEW
+
+
+def _numeric(column: Sequence[str]) -> bool:
+    filled = [cell.strip() for cell in column if cell.strip()]
+    numbers = sum(NUMBER.fullmatch(cell) is not None for cell in filled)
+    return bool(filled) and numbers >= 0.9 * len(filled)
+
+
+def _times(lines: Sequence[int]) -> str:
+    shown = ", ".join(map(str, itertools.islice(lines, LISTED)))
+    more = f" and {len(lines) - LISTED:,} more" if len(lines) > LISTED else ""
+    times = "once" if len(lines) == 1 else f"{len(lines):,} times"
+    return f"{times}, in line{'s' if len(lines) > 1 else ''} {shown}{more}"
+
+
+def _ends_with_line_feed(path: Path, origin: Origin) -> bool:
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - 8))
+        tail = file.read()
+    return tail.decode(origin.encoding, errors="ignore").endswith(("\n", "\r"))
+
+
+def other_delimiter(first: str, origin: Origin) -> str:
+    """Return a hint where the first line is divided by another delimiter than the declared one."""
+    counts = {mark: first.count(mark) for mark in DELIMITERS if mark != origin.delimiter}
+    mark = max(counts, key=counts.__getitem__)
+    if origin.delimiter in first or not counts[mark]:
+        return ""
+    shown = DELIMITERS[mark]
+    return f". It holds {shown} {counts[mark]} times: is `delimiter: {json.dumps(mark)}` meant?"
+
+
+def other_encoding(path: Path, error: UnicodeDecodeError) -> str:
+    """Return a hint at the encoding that a file not in the declared one may be in."""
+    from charset_normalizer import from_bytes
+
+    with path.open("rb") as file:
+        file.seek(max(0, error.start - HEAD) if error.start < 1 << 20 else 0)
+        guess = from_bytes(file.read(1 << 16)).best()
+    return f" (it may be {guess.encoding})" if guess else ""
