@@ -1,0 +1,129 @@
+"""Drafts a contract from data: ``python -m stages.contract a.csv --task churn --target status``.
+
+Writes ``conf/task/<task>.yaml`` from a CSV, TSV or Parquet file, or from ``--query`` over the
+database that FILE names. A file outside the repository is copied into ``data/raw``. The draft runs
+as it is; what was guessed stands in its comments.
+"""
+
+import argparse
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.drafting.aim import find_aim, find_group
+from stages.drafting.dialect import read_table
+from stages.drafting.guess import Guess, guess_column
+from stages.drafting.leaks import SURE, telling
+from stages.drafting.writing import written
+from stages.fetching.sql import Question, materialise
+from stages.shared.declare import run_plainly
+from stages.shared.errors import PipelineError
+from stages.shared.storage import write_text
+
+RAW = Path("data/raw")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+USAGE = "python -m stages.contract FILE --task NAME --target COLUMN"
+
+
+def main() -> None:
+    """Draft the contract that the command line asks for."""
+    asked = parsed()
+    contract = Path("conf/task", f"{asked.task}.yaml")
+    check(asked, contract)
+    origin, frame = bring(asked)
+    write_text(contract, draft(asked, origin, frame))
+    print(f"{contract} is drafted from {len(frame):,} rows: read it, then run `make repro`")
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(usage=USAGE, description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("file", help="a CSV, TSV or Parquet file, or a database's URL")
+    parser.add_argument("--task", required=True, help="the task's name, as in conf/task/NAME.yaml")
+    parser.add_argument("--target", required=True, help="the column to predict")
+    parser.add_argument("--positive", help="of two classes the one whose probability is wanted")
+    parser.add_argument("--names", help="the columns of a file without a header: a,b,c")
+    parser.add_argument("--query", help="SQL, where FILE is a database's URL")
+    parser.add_argument("--overwrite", action="store_true", help="replace the task's contract")
+    return parser.parse_args()
+
+
+def check(asked: argparse.Namespace, contract: Path) -> None:
+    """Raise PipelineError for a name that no task can have, and for a contract already there."""
+    if not NAME.fullmatch(asked.task):
+        raise PipelineError(
+            f"--task {asked.task!r}: small letters, digits and _ make a task's name"
+        )
+    if contract.exists() and not asked.overwrite:
+        raise PipelineError(f"{contract} is there already: take another --task, or --overwrite")
+    if "://" in asked.file and not asked.query:
+        raise PipelineError(f"{asked.file} is a database: say with --query which table is meant")
+    if "://" not in asked.file and not Path(asked.file).is_file():
+        raise PipelineError(f"{asked.file} is not here")
+
+
+def bring(asked: argparse.Namespace) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the source as the contract describes it, and its cells."""
+    if asked.query:
+        path = RAW / asked.task / f"{asked.task}.parquet"
+        question = Question(asked.file, asked.query, f"conf/task/{asked.task}.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        materialise(question, path, os.environ)
+        origin, frame = read_table(path, None)
+        return {**origin, "database": asked.file, "query": asked.query}, frame
+    return read_table(within(Path(asked.file)), asked.names and asked.names.split(","))
+
+
+def within(path: Path) -> Path:
+    """Return the file's path in the repository, where it is copied if it lies outside."""
+    here = Path.cwd()
+    if path.resolve().is_relative_to(here):
+        return path.resolve().relative_to(here)
+    kept = RAW / path.name
+    if kept.exists():
+        raise PipelineError(f"{kept} is there already: name it as FILE, or take it away")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, kept)
+    print(f"{path} is copied to {kept}: run `dvc add {kept}` to keep it")
+    return kept
+
+
+def draft(asked: argparse.Namespace, origin: dict[str, Any], frame: pd.DataFrame) -> str:
+    """Return the contract's text; raises PipelineError where the target is no column."""
+    if asked.target not in frame.columns:
+        raise PipelineError(
+            f"--target {asked.target!r} is no column of {asked.file}: it has "
+            f"{', '.join(map(str, frame.columns))}"
+        )
+    decimal = origin.get("decimal", ".")
+    aim = find_aim(frame, asked.target, asked.positive, decimal)
+    names = [name for name in frame.columns if name != asked.target]
+    group = find_group(frame, names)
+    guesses = [guess_column(name, frame[name], decimal) for name in names]
+    flagged = [
+        _without(guess, frame, asked.target, "classes" in aim.target, decimal)
+        for guess in guesses
+        if guess.name != group
+    ]
+    title = asked.task.replace("_", " ").capitalize()
+    return written(title, origin, flagged, aim, group, len(frame))
+
+
+def _without(
+    guess: Guess, frame: pd.DataFrame, target: str, is_classification: bool, decimal: str
+) -> Guess:
+    """Return the guess, left out where the column alone tells the target."""
+    if guess.left_out or guess.type == "text":
+        return guess
+    told = telling(frame[guess.name], frame[target], is_classification, decimal)
+    if told < SURE:
+        return guess
+    reason = f"a leak? It alone tells {told:.1%} of the target. Put it back if it is known in time"
+    return Guess(guess.name, left_out=reason)
+
+
+if __name__ == "__main__":
+    run_plainly("contract", main)
