@@ -1,0 +1,47 @@
+"""Recognises numbers and dates that are written in another way than the contract says."""
+
+import re
+from collections.abc import Sequence
+
+GAP = "[,.'\u2019 \u00a0\u202f]"  # what may stand between thousands
+NUMBERS = {
+    rf"[-+]?\d{{1,3}}({GAP}\d{{3}})+([.,]\d+)?": (
+        "thousands are set apart, as in {0}: write them without"
+    ),
+    r"[-+]?\d+,\d+": '{0} has a decimal comma: write `decimal: ","` under the source',
+    r"\(\s*[\d.,]+\s*\)": "{0} is a negative number as accountants write it: put a minus before it",
+    r"[-+]?[$€£¥]\s*[-+]?[\d.,]+|[-+]?[\d.,]+\s*[$€£¥]": (
+        "{0} carries a currency sign: write the number alone and name the currency as `unit`"
+    ),
+    r"[-+]?[\d.,]+\s*%": '{0} is a percentage: write the number alone, with `unit: "%"`',
+    r"#(REF|VALUE|DIV/0|NAME|NUM|N/A)[!?]?": "{0} is a spreadsheet's error: mend its formula",
+    r"\d{1,2}[-. ][A-Za-z]{3}|[A-Za-z]{3}[-. ]\d{2}": (
+        "{0} is what a spreadsheet makes of a number that looks like a date: import it as text"
+    ),
+    r"[-+]?[\d.,]+\s*[A-Za-zµ°/]+\d?": (
+        "{0} carries its unit: write the number alone and name the unit as `unit`"
+    ),
+}
+DATES = {
+    r"\d{5}(\.\d+)?": "{0} is a spreadsheet's day number, counted from 1899-12-30: export dates",
+    r"\d{10}|\d{13}": "{0} is a time in seconds or milliseconds since 1970: make it a date",
+    r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}( .*)?": (
+        "in {0} day and month cannot be told apart: write dates as 2024-05-31"
+    ),
+    r".*[A-Za-z]{3,}.*\d{4}.*|\d{1,2}.[A-Za-z]{3,}.*": (
+        "{0} names its month: write dates as 2024-05-31"
+    ),
+}
+KNOWN = {"number": NUMBERS, "integer": NUMBERS, "datetime": DATES}
+
+
+def spelling_hint(values: Sequence[str], kind: str) -> str:
+    """Return in words how the cells that are no ``kind`` are written, or nothing if unknown.
+
+    Most of them must be written in that way; the first of these is quoted.
+    """
+    for form, words in KNOWN.get(kind, {}).items():
+        found = [value for value in values if re.fullmatch(form, value.strip())]
+        if 2 * len(found) > len(values):
+            return words.format(repr(found[0]))
+    return ""
