@@ -35,7 +35,10 @@ def main() -> None:
     contract = Path("conf/task", f"{asked.task}.yaml")
     check(asked, contract)
     origin, frame = bring(asked)
-    write_text(contract, draft(asked, origin, frame))
+    text = draft(asked, origin, frame)
+    if not asked.query:
+        keep(Path(asked.file), Path(origin["path"]))
+    write_text(contract, text)
     print(f"{contract} is drafted from {len(frame):,} rows: read it, then run `make repro`")
 
 
@@ -74,21 +77,27 @@ def bring(asked: argparse.Namespace) -> tuple[dict[str, Any], pd.DataFrame]:
         materialise(question, path, os.environ)
         origin, frame = read_table(path, None)
         return {**origin, "database": asked.file, "query": asked.query}, frame
-    return read_table(within(Path(asked.file)), asked.names and asked.names.split(","))
+    path = Path(asked.file)
+    origin, frame = read_table(path, asked.names.split(",") if asked.names else None)
+    return {**origin, "path": within(path).as_posix()}, frame
 
 
 def within(path: Path) -> Path:
-    """Return the file's path in the repository, where it is copied if it lies outside."""
+    """Return the file's path in the repository; one that lies outside comes into ``data/raw``."""
     here = Path.cwd()
-    if path.resolve().is_relative_to(here):
-        return path.resolve().relative_to(here)
-    kept = RAW / path.name
-    if kept.exists():
+    inside = path.resolve().is_relative_to(here)
+    kept = path.resolve().relative_to(here) if inside else RAW / path.name
+    if not inside and kept.exists():
         raise PipelineError(f"{kept} is there already: name it as FILE, or take it away")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, kept)
-    print(f"{path} is copied to {kept}: run `dvc add {kept}` to keep it")
     return kept
+
+
+def keep(path: Path, kept: Path) -> None:
+    """Copy a file that lies outside the repository to where the contract has it."""
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept)
+        print(f"{path} is copied to {kept}: run `dvc add {kept}` to keep it")
 
 
 def draft(asked: argparse.Namespace, origin: dict[str, Any], frame: pd.DataFrame) -> str:

@@ -100,6 +100,13 @@ def test_a_file_without_a_header_gets_numbered_names(tmp_path: Path) -> None:
     assert len(frame) == 3
 
 
+def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,a,b\n" + "1,2,3\n" * 9)
+    with pytest.raises(PipelineError, match="more than one column is called 'a'"):
+        read_table(path, None)
+
+
 def test_words_that_come_again_are_no_header(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("good,poor\ngood,rich\nbad,poor\n")
@@ -161,6 +168,11 @@ def test_a_column_of_no_use_is_left_out_with_the_reason(
 
 def test_amounts_that_differ_in_every_row_are_no_identifier() -> None:
     assert column([f"{x:.3f}" for x in np.random.default_rng(1).normal(size=30)]).type == "number"
+
+
+def test_days_that_differ_in_every_row_are_no_identifier() -> None:
+    days = pd.date_range("2024-01-01", periods=30).strftime("%Y-%m-%d")
+    assert column(days.tolist()).type == "datetime"
 
 
 def test_gaps_are_allowed_and_their_share_is_told() -> None:
@@ -238,6 +250,10 @@ def test_a_target_of_no_use_is_refused(cells: list[str], words: str) -> None:
         aim(cells)
 
 
+def test_rows_without_a_target_are_counted() -> None:
+    assert "3 rows lack it" in aim(["yes", "no"] * 20 + [None] * 3).comments["target"]
+
+
 def test_folds_are_few_enough_for_the_rarest_class() -> None:
     assert aim(["a"] * 90 + ["b"] * 12).cv["folds"] == 3
 
@@ -271,6 +287,13 @@ def test_every_reader_of_yaml_reads_a_scalar_as_it_was(word: str) -> None:
     assert OmegaConf.create(text).key == word
     if "${" not in word:
         assert YAML(typ="safe").load(text)["key"] == word
+
+
+@given(WORDS)
+def test_every_reader_of_yaml_reads_a_key_as_it_was(word: str) -> None:
+    text = flow({word: 1})
+    assert list(OmegaConf.create(text)) == [word]
+    assert YAML(typ="safe").load(text) == {word: 1}
 
 
 def test_a_value_is_written_on_one_line() -> None:
@@ -370,6 +393,13 @@ def test_a_file_outside_is_brought_in(drafted: Clone, tmp_path: Path) -> None:
     assert "run `dvc add data/raw/outside.csv`" in answer.stdout
     assert (drafted.path / "data/raw/outside.csv").read_bytes() == table.read_bytes()
     (drafted.path / "conf/task/outside.yaml").unlink()
+
+
+def test_a_draft_that_fails_brings_nothing_in(drafted: Clone, tmp_path: Path) -> None:
+    (tmp_path / "alike.csv").write_text("a,b\n1,x\n2,x\n")
+    answer = run(str(tmp_path / "alike.csv"), "--task", "x", "--target", "b", cwd=drafted.path)
+    assert "every value is" in answer.stderr
+    assert not (drafted.path / "data/raw/alike.csv").exists()
 
 
 PUBLISHED = {

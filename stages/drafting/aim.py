@@ -54,16 +54,24 @@ def find_aim(frame: pd.DataFrame, name: str, positive: str | None, decimal: str)
     numbers = to_numbers(present, decimal)
     if len(counts) < 2:
         raise PipelineError(f"--target {name}: every value is {counts.index.tolist()[:1]}")
+    lacking = len(frame) - len(present)
     expression = name if name.isidentifier() else f"col({name!r})"
     if _is_amount(numbers, len(counts)):
-        return _regression(expression, numbers, len(frame))
+        return _noted(_regression(expression, numbers, len(frame)), lacking)
     if len(counts) > MOST_CLASSES:
         first = ", ".join(map(str, counts.index[:5]))
         raise PipelineError(
             f"--target {name}: {len(counts):,} different words ({first}, …) are too many for "
             f"classes, of which there may be {MOST_CLASSES}"
         )
-    return _classification(expression, counts, positive, len(frame))
+    return _noted(_classification(expression, counts, positive, len(frame)), lacking)
+
+
+def _noted(aim: Aim, lacking: int) -> Aim:
+    """Say of how many rows the target is missing: `validate` stops on them."""
+    if lacking:
+        aim.comments["target"] += f"; {lacking:,} rows lack it: take them out"
+    return aim
 
 
 def _is_amount(numbers: pd.Series, different: int) -> bool:

@@ -21,6 +21,7 @@ SLICE = 1 << 20  # bytes of a file from which its encoding is guessed
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?")
 COMMA_NUMBER = re.compile(r"[-+]?\d+,\d+")
 POINT_NUMBER = re.compile(r"[-+]?\d+\.\d+")
+WHERE = "the command line"  # where a person would mend what cannot be read
 Origin_ = dict[str, Any]  # the keys of an origin that differ from its defaults
 
 
@@ -31,7 +32,7 @@ def read_table(path: Path, names: Sequence[str] | None) -> tuple[Origin_, pd.Dat
     """
     if path.suffix == ".parquet":
         origin: Origin_ = {"path": path.as_posix()}
-        return origin, read_raw(Origin(**origin), _parquet_columns(path), "FILE")
+        return origin, read_raw(Origin(**origin), _parquet_columns(path), WHERE)
     origin = _layout(path, names)
     try:
         frame = _read(origin)
@@ -46,7 +47,7 @@ def read_table(path: Path, names: Sequence[str] | None) -> tuple[Origin_, pd.Dat
 def _read(origin: Origin_) -> pd.DataFrame:
     described = Origin(**origin)
     columns = origin.get("names") or _first_rows(described, 1)[0]
-    return read_raw(described, [cell.strip() for cell in columns], "FILE")
+    return read_raw(described, [cell.strip() for cell in columns], WHERE)
 
 
 def _parquet_columns(path: Path) -> list[str]:
@@ -61,7 +62,7 @@ def _layout(path: Path, names: Sequence[str] | None) -> Origin_:
     encoding = _encoding(path)
     if encoding != "utf-8":
         origin["encoding"] = encoding
-    check_content(path, Origin(**origin), "FILE")
+    check_content(path, Origin(**origin), WHERE)
     rows = {mark: _first_rows(Origin(**{**origin, "delimiter": mark}), LOOKED_AT) for mark in MARKS}
     delimiter = max(MARKS, key=lambda mark: _evenness(rows[mark]))
     found = rows[delimiter]
@@ -127,7 +128,7 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     any word of its first row in the same column.
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
-    if any(NUMBER.fullmatch(cell) for cell in first) or len(set(first)) < len(first):
+    if any(NUMBER.fullmatch(cell) for cell in first):
         return False
     columns = list(zip(*(row for row in rest if len(row) == len(first)), strict=True))
     if any(_mostly_numbers(column) for column in columns):

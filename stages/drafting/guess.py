@@ -117,6 +117,8 @@ def is_identifier(name: str, present: pd.Series) -> bool:
         counts = bool((numbers.diff().dropna() == 1).all())
         return whole and (named or counts)
     words = as_tokens(present)
+    if to_dates(present).notna().all():
+        return False
     return named or not (words.str.contains(" ").any() or words.str.len().nunique() > 1)
 
 

@@ -64,10 +64,10 @@ def _columns(guesses: list[Guess]) -> str:
     lines = ["columns:"]
     for guess in kept:
         content = flow({"type": guess.type, **guess.options})
-        lines.append(f"  {scalar(guess.name)}: {content}{_comment(guess.comment)}")
+        lines.append(f"  {quoted(guess.name)}: {content}{_comment(guess.comment)}")
     if out:
         lines.append("  # Left out:")
-    lines += [f"  # {scalar(guess.name)}: {_one_line(guess.left_out)}" for guess in out]
+    lines += [f"  # {quoted(guess.name)}: {_one_line(guess.left_out)}" for guess in out]
     return "\n".join(lines) + "\n"
 
 
@@ -97,7 +97,7 @@ def _settings(aim: Aim, guesses: list[Guess], group: str | None, rows: int) -> s
 def flow(value: Any) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{scalar(key)}: {flow(it)}" for key, it in value.items()) + " }"
+        return "{ " + ", ".join(f"{quoted(key)}: {flow(it)}" for key, it in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(flow(it) for it in value) + "]"
     return scalar(value)
@@ -111,10 +111,14 @@ def scalar(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    text = str(value)
+    return quoted(str(value)).replace("${", "\\\\${")  # else Hydra would look it up
+
+
+def quoted(text: str) -> str:
+    """Return a key, or a text, in quotes where it needs them."""
     if PLAIN.fullmatch(text) and text.casefold() not in SPECIAL and "  " not in text:
         return text
-    return json.dumps(text, ensure_ascii=False).replace("${", "\\\\${")
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _comment(text: str) -> str:
