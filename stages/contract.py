@@ -17,13 +17,15 @@ import pandas as pd
 from stages.drafting.aim import find_aim, find_group
 from stages.drafting.dialect import read_table
 from stages.drafting.guess import Guess, guess_column
-from stages.drafting.leaks import SURE, telling
 from stages.drafting.writing import written
 from stages.fetching.sql import Question, materialise
+from stages.preparing.casting import as_tokens, to_numbers
 from stages.shared.declare import run_plainly
 from stages.shared.errors import PipelineError
+from stages.shared.signs import told_share
 from stages.shared.storage import write_text
 
+SURE = 0.99  # share of the target from which a column is called a leak
 RAW = Path("data/raw")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 USAGE = "python -m stages.contract FILE --task NAME --target COLUMN"
@@ -127,11 +129,21 @@ def _without(
     """Return the guess, left out where the column alone tells the target."""
     if guess.left_out or guess.type == "text":
         return guess
-    told = telling(frame[guess.name], frame[target], is_classification, decimal)
+    y = as_tokens(frame[target]) if is_classification else to_numbers(frame[target], decimal)
+    cells = _as_numbers(frame[guess.name], decimal)
+    told = told_share(cells, y.to_numpy(), is_classification=is_classification)
     if told < SURE:
         return guess
     reason = f"a leak? It alone tells {told:.1%} of the target. Put it back if it is known in time"
     return Guess(guess.name, left_out=reason)
+
+
+def _as_numbers(cells: pd.Series, decimal: str) -> Any:
+    """Return numbers as they are, and words as the order of their first appearance."""
+    numbers = to_numbers(cells, decimal)
+    if numbers.notna().sum() == cells.notna().sum():
+        return numbers.to_numpy()
+    return pd.Series(pd.factorize(as_tokens(cells))[0]).replace(-1, float("nan")).to_numpy()
 
 
 if __name__ == "__main__":

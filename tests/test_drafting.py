@@ -20,7 +20,6 @@ from ruamel.yaml import YAML
 from stages.drafting.aim import find_aim, find_group
 from stages.drafting.dialect import read_table
 from stages.drafting.guess import guess_column, roomy
-from stages.drafting.leaks import telling
 from stages.drafting.writing import flow, scalar
 from stages.shared.contract import Task
 from stages.shared.errors import PipelineError
@@ -262,18 +261,6 @@ def test_an_identifier_that_repeats_groups_the_rows() -> None:
     frame = pd.DataFrame({"size": range(90), "patient_id": [i // 3 for i in range(90)]})
     assert find_group(frame, ["size", "patient_id"]) == "patient_id"
     assert find_group(frame[["size"]], ["size"]) is None
-
-
-def test_a_column_that_tells_the_target_is_told_from_one_that_helps() -> None:
-    rng = np.random.default_rng(0)
-    target = pd.Series(rng.choice(["a", "b"], 400), dtype="str")
-    copy = target.map({"a": "x1", "b": "x2"}).astype("str")
-    hint = (target == "a") + rng.normal(0, 0.7, 400)
-    assert telling(copy, target, True, ".") == 1.0
-    assert 0.2 < telling(hint, target, True, ".") < 0.9
-    assert telling(pd.Series(rng.normal(size=400)), target, True, ".") < 0.2
-    amount = pd.Series(rng.normal(size=400))
-    assert telling(amount * 3 + 1, amount, False, ".") > 0.9
 
 
 # How it is written down

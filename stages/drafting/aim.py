@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.drafting.guess import named_as_identifier
 from stages.preparing.casting import as_tokens, to_numbers
 from stages.shared.errors import PipelineError
+from stages.shared.signs import named_as_identifier
 
 MOST_CLASSES = 20
 MOST_NUMBERED = 10  # different whole numbers that are classes rather than amounts

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stages.preparing.casting import FALSE, TRUE, as_tokens, to_dates, to_numbers
 from stages.shared.contract import RESERVED
+from stages.shared.signs import named_as_identifier, sentinels
 
 MARKS = (
     "-",
@@ -26,11 +27,6 @@ MARKS = (
     "missing",
     "unknown",
 )
-SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0)
-IDENTIFIER = re.compile(
-    r"(^|[_\W])(id|ids|uuid|guid|key|index|idx|row|nr|no|number)$|^(id|unnamed)\b", re.I
-)
-CAMEL_ID = re.compile(r"[a-z]I[dD]$")
 FEW = 50  # different words that make a category
 SPARE = 5  # rows for each of them
 CODES = 12  # different whole numbers that may be codes
@@ -73,21 +69,7 @@ def _marks(cells: pd.Series, decimal: str) -> tuple[str, ...]:
     numbers = to_numbers(cells, decimal).dropna()
     if len(numbers) < 0.5 * len(texts):
         return tuple(mark for mark in known if mark in MARKS[:2] or mark.startswith("#"))
-    return (*known, *(f"{value:g}" for value in SENTINELS if _stands_apart(numbers, value)))
-
-
-def _stands_apart(numbers: pd.Series, value: float) -> bool:
-    """Say whether a sentinel occurs more than once, beyond all else, and by far.
-
-    Far is further than all else spans; a frequent -1 where nothing else is negative will do, too.
-    """
-    others = numbers[numbers != value]
-    if (numbers == value).sum() < 2 or len(others) < 10:
-        return False
-    gap = min(abs(others.min() - value), abs(others.max() - value))
-    outside = not others.min() <= value <= others.max()
-    frequent = (numbers == value).sum() > 2 * others.value_counts().median()
-    return outside and (gap > np.ptp(others) or (value < 0 <= others.min() and bool(frequent)))
+    return (*known, *(f"{value:g}" for value in sentinels(numbers.to_numpy())))
 
 
 def _leave_out(name: str, present: pd.Series) -> Guess | None:
@@ -102,10 +84,6 @@ def _leave_out(name: str, present: pd.Series) -> Guess | None:
     elif different == len(present) and len(present) > SPARE and is_identifier(name, present):
         reason = "an identifier: each value occurs once"
     return Guess(name, left_out=reason) if reason else None
-
-
-def named_as_identifier(name: str) -> bool:
-    return bool(IDENTIFIER.search(name) or CAMEL_ID.search(name))
 
 
 def is_identifier(name: str, present: pd.Series) -> bool:

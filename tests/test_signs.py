@@ -1,0 +1,65 @@
+"""What gives a column away."""
+
+import numpy as np
+import pytest
+
+from stages.shared.signs import named_as_identifier, sentinels, told_share
+
+RNG = np.random.default_rng(0)
+AMOUNTS = RNG.normal(240, 40, 300)
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "customer_id", "userId", "Row number", "case-no", "Unnamed: 0"]
+)
+def test_names_of_identifiers(name: str) -> None:
+    assert named_as_identifier(name)
+
+
+@pytest.mark.parametrize("name", ["idea", "acid", "number_of_rooms", "keyboard", "nordic"])
+def test_names_of_other_things(name: str) -> None:
+    assert not named_as_identifier(name)
+
+
+@pytest.mark.parametrize("mark", [-999.0, 99999.0, -1.0, 0.0])
+def test_a_mark_far_from_all_amounts_is_seen(mark: float) -> None:
+    assert sentinels(np.append(AMOUNTS, [mark] * 4)) == [mark]
+
+
+def test_once_is_no_mark() -> None:
+    assert sentinels(np.append(AMOUNTS, [-999.0])) == []
+
+
+def test_zeros_of_a_count_are_no_mark() -> None:
+    assert sentinels(RNG.poisson(3, 300).astype(float)) == []
+    assert sentinels(np.round(RNG.exponential(1, 300), 1)) == []
+
+
+def test_missing_and_infinite_numbers_are_left_out() -> None:
+    assert sentinels(np.append(AMOUNTS, [np.nan, np.inf, -np.inf])) == []
+
+
+def test_who_knows_the_target_is_told_from_who_helps() -> None:
+    target = RNG.choice(["a", "b", "c"], 600)
+    codes = np.unique(target, return_inverse=True)[1].astype(float)
+    hint = codes + RNG.normal(0, 1, 600)
+    noise = RNG.normal(size=600)
+    tell = [told_share(cells, target, is_classification=True) for cells in (codes, hint, noise)]
+    assert tell[0] == 1.0
+    assert 0.1 < tell[1] < 0.8
+    assert tell[2] < 0.15
+
+
+def test_a_monotone_map_of_an_amount_tells_nearly_all_of_it() -> None:
+    amount = RNG.normal(size=5_000)
+    assert told_share(np.exp(amount), amount, is_classification=False) > 0.95
+    assert told_share(RNG.normal(size=5_000), amount, is_classification=False) < 0.05
+
+
+def test_an_always_right_guess_of_a_lopsided_class_is_not_knowledge() -> None:
+    target = np.array(["a"] * 980 + ["b"] * 20)
+    assert told_share(RNG.normal(size=1_000), target, is_classification=True) < 0.1
+
+
+def test_few_rows_tell_nothing() -> None:
+    assert told_share(np.arange(40.0), np.arange(40.0), is_classification=False) == 0.0
