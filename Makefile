@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose repro serve test lint types format check verify plots readme lock clean hooks
+.PHONY: help install compose repro serve test lint types format check verify accept plots readme lock clean hooks
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ format: $(READY) ## Put the code in order
 
 verify: $(READY) ## Hold every tracked file and cache object against its hash
 	@python -m stages.verify
+
+accept: $(READY) ## Hold later tables of TASK=… against the one validated last
+	@python -m stages.accept $(TASK)
 
 plots: $(READY) ## Draw all plots into one page, dvc_plots/index.html, that works offline
 	@python -m stages.plots

@@ -1,18 +1,19 @@
 """Parses a raw table, types its columns and splits its rows: ``python -m stages.prepare heart``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas as pd
 
 from stages.preparing.casting import Misfits, cast, cast_target, misfits
-from stages.preparing.parsing import read_raw
+from stages.preparing.parsing import column_names, read_raw
+from stages.preparing.quarantine import faults, set_aside
 from stages.preparing.splitting import split_names
 from stages.shared.contract import Column, Origin, Split, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.expressions import Expression
 from stages.shared.schema import ROW, SPLITS, TARGET, Derived, Field, Schema
-from stages.shared.storage import write_frame, write_json
+from stages.shared.storage import write_frame, write_json, write_text
 
 
 class PrepareParams(Params):
@@ -23,6 +24,12 @@ class PrepareParams(Params):
     derived: Annotated[dict[str, str], At("task.{task}.derived")]
     target: Annotated[Target, At("task.{task}.target")]
     split: Annotated[Split, At("task.{task}.split")]
+    on_bad_rows: Annotated[Literal["fail", "quarantine"], At("task.{task}.on_bad_rows")]
+    most_bad_rows: Annotated[float, At("task.{task}.most_bad_rows")]
+
+    @property
+    def quarantines(self) -> bool:
+        return self.on_bad_rows == "quarantine"
 
 
 STAGE = Stage(
@@ -34,21 +41,33 @@ STAGE = Stage(
         *(f"data/prepared/{{task}}/{split}.parquet" for split in SPLITS),
         "data/prepared/{task}/schema.json",
         "data/prepared/{task}/unparsed.json",
+        "data/prepared/{task}/reading.json",
+        "data/prepared/{task}/quarantine.csv",
     ),
 )
 
 
 def main(task: str) -> None:
-    """Write the three splits, their schema, and the cells that did not parse."""
+    """Write the three splits, their schema, and what was lost on the way to them."""
     params = STAGE.load(task=task)
-    folder = Path("data/prepared", task)
-    raw = read_raw(params.origin, raw_columns(params), f"conf/task/{task}.yaml, sources")
+    folder, where = Path("data/prepared", task), f"conf/task/{task}.yaml"
+    wanted = raw_columns(params)
+    raw = read_raw(params.origin, wanted, f"{where}, sources")
+    header = column_names(params.origin, wanted, f"{where}, sources")
     table, unparsed = typed(raw, params)
+    found = faults(raw, table, params.columns, params.target) if params.quarantines else {}
+    bad, aside = set_aside(raw, table, found, params.most_bad_rows, f"{where}: most_bad_rows")
     places = split_names(table[list(params.columns)], raw, params.split)
     for split in SPLITS:
-        write_frame(folder / f"{split}.parquet", table[places == split])
+        write_frame(folder / f"{split}.parquet", table[(places == split) & ~bad])
     write_json(folder / "schema.json", schema(params).model_dump())
-    write_json(folder / "unparsed.json", unparsed)
+    write_json(folder / "unparsed.json", {} if params.quarantines else unparsed)
+    reasons = {reason: int(mask.sum()) for reason, mask in found.items()}
+    write_json(
+        folder / "reading.json",
+        {"columns": header, "quarantined": int(bad.sum()), "reasons": reasons},
+    )
+    write_text(folder / "quarantine.csv", aside.to_csv(index=False, lineterminator="\n"))
 
 
 def raw_columns(params: PrepareParams) -> list[str]:

@@ -6,11 +6,14 @@ from typing import Annotated
 from stages.shared.contract import Column, Split, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
+from stages.shared.frozen import Items
+from stages.shared.rules import Rule, Verdict
 from stages.shared.schema import SPLITS, read_schema
 from stages.shared.storage import read_frame, read_json, write_json, write_text
 from stages.validating.checks import find
 from stages.validating.findings import Prepared, Unparsed
 from stages.validating.report import Report, errors, on_screen, page, summary
+from stages.validating.statistics import Statistics, statistics
 
 
 class ValidateParams(Params):
@@ -20,6 +23,9 @@ class ValidateParams(Params):
     columns: Annotated[dict[str, Column], At("task.{task}.columns")]
     target: Annotated[Target, At("task.{task}.target")]
     split: Annotated[Split, At("task.{task}.split")]
+    source: Annotated[str, At("task.{task}.source")]
+    ignored: Annotated[Items[str], At("task.{task}.ignored")]
+    checks: Annotated[dict[Rule, Verdict], At("task.{task}.checks")]
 
 
 STAGE = Stage(
@@ -30,11 +36,14 @@ STAGE = Stage(
         *(f"data/prepared/{{task}}/{split}.parquet" for split in SPLITS),
         "data/prepared/{task}/schema.json",
         "data/prepared/{task}/unparsed.json",
+        "data/prepared/{task}/reading.json",
+        "data/accepted",  # of all tasks: not each has been accepted
         "stages/validating/report.html.jinja",
     ),
     outs=(
         "data/validated/{task}/validation.json",
         "data/validated/{task}/validation.html",
+        "data/validated/{task}/statistics.json",
         "data/validated/{task}/verdict",
     ),
 )
@@ -50,6 +59,7 @@ def main(task: str) -> None:
     report = Report.of(prepared, findings)
     write_json(folder / "validation.json", report.model_dump())
     write_text(folder / "validation.html", page(report, params.title, prepared))
+    write_json(folder / "statistics.json", statistics(prepared).model_dump())
     print(on_screen(findings, folder / "validation.html"), end="", flush=True)
     if errors(findings):
         raise PipelineError(f"{summary(report)}; all of it is in {folder / 'validation.html'}")
@@ -66,6 +76,7 @@ def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
             f"run `dvc repro prepare@{task}`"
         )
     unparsed = folder / "unparsed.json"
+    reading = read_json(folder / "reading.json")
     return Prepared.of(
         {split: read_frame(folder / f"{split}.parquet") for split in SPLITS},
         task=task,
@@ -76,7 +87,20 @@ def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
             name: Unparsed.parse(cells, f"{unparsed}: {name}")
             for name, cells in read_json(unparsed).items()
         },
+        header=tuple(reading["columns"]),
+        ignored=params.ignored,
+        checks=params.checks,
+        quarantined={"rows": reading["quarantined"], **reading["reasons"]},
+        accepted=read_accepted(Path("data/accepted", f"{task}.json")),
+        source=params.source,
     )
+
+
+def read_accepted(path: Path) -> Statistics | None:
+    """Read what the table accepted last was like, if any was: `make accept` writes it."""
+    if not path.exists():
+        return None
+    return Statistics.parse(read_json(path), str(path))
 
 
 if __name__ == "__main__":

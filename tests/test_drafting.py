@@ -320,9 +320,11 @@ def test_the_draft_says_what_the_table_is(drafted: Clone) -> None:
 
 def test_what_is_left_out_stands_there_with_the_reason(drafted: Clone) -> None:
     text = (drafted.path / "conf/task/churn.yaml").read_text()
-    assert "# customer_id: an identifier" in text
-    assert "# currency: every value present is EUR" in text
-    assert "# closed on: a leak? It alone tells 100.0% of the target" in text
+    left_out = contract(drafted, "churn")["ignored"]
+    assert left_out == ["customer_id", "closed on", "currency", "phone"]
+    assert "- customer_id # an identifier" in text
+    assert "- currency # every value present is EUR" in text
+    assert "- closed on # a leak? It alone tells 100.0% of the target" in text
 
 
 def test_the_draft_runs_unchanged(drafted: Clone) -> None:

@@ -34,6 +34,8 @@ TASK = {
         "positive": "rich",
     },
     "split": {"seed": 1, "validation": 0.2, "test": 0.2},
+    "on_bad_rows": "fail",
+    "most_bad_rows": 0.05,
 }
 Prepare = Callable[..., dict[str, pd.DataFrame]]
 

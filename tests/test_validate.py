@@ -47,7 +47,7 @@ def table(task: str) -> pd.DataFrame:
             "income": 10.0 * i,
             "place": pd.Series(np.where(i % 4 < 2, "INLAND", "<1H OCEAN"), dtype="str"),
             "seen": pd.date_range("2024-01-01", periods=100, freq="D", unit="us"),
-            "_target": label if task == "heart" else 1.0 * i,
+            "_target": label if task == "heart" else 1.0 * (37 * i * i % 101),
         }
     )
 
@@ -91,7 +91,9 @@ def lay_out(root: Path, task: str, frame: pd.DataFrame) -> None:
     problem = "classification" if labels else "regression"
     write_json(data / "schema.json", {"problem": problem, "fields": fields, "labels": labels})
     write_json(data / "unparsed.json", {})
-    contract = {"title": "A <b>title</b>", "columns": COLUMNS, "split": SPLIT}
+    write_json(data / "reading.json", {"columns": [*COLUMNS], "quarantined": 0, "reasons": {}})
+    plain = {"source": "sample", "ignored": [], "checks": {}}
+    contract = {"title": "A <b>title</b>", "columns": COLUMNS, "split": SPLIT, **plain}
     content = {"libraries": {}, "task": {task: {**contract, "target": CONTRACTS[task]}}}
     (root / "params.yaml").write_text(json.dumps(content))  # JSON is YAML
 
@@ -117,7 +119,12 @@ def test_a_good_table_passes(tmp_path, task):
     done = run(tmp_path, task)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{task}: passed, with 0 errors in 100 rows\n"
-    assert written(tmp_path, task) == {"validation.json", "validation.html", "verdict"}
+    assert written(tmp_path, task) == {
+        "validation.json",
+        "validation.html",
+        "statistics.json",
+        "verdict",
+    }
     assert (tmp_path / "data/validated" / task / "verdict").read_text() == "passed\n"
 
 
@@ -133,7 +140,7 @@ def failed(tmp_path_factory):
 def test_a_bad_table_stops_the_run_and_leaves_the_report_but_no_verdict(failed):
     root, done = failed
     assert done.returncode == 1
-    assert written(root, "heart") == {"validation.json", "validation.html"}
+    assert written(root, "heart") == {"validation.json", "validation.html", "statistics.json"}
     assert "error  place · values: 1 of 100 values is not declared" in done.stdout
     assert done.stderr.strip() == (
         "validate heart: 2 errors in 100 rows; all of it is in data/validated/heart/validation.html"

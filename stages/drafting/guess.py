@@ -134,7 +134,7 @@ def _number(name: str, numbers: pd.Series) -> Guess:
 
 def roomy(low: float, high: float, whole: bool) -> list[float]:
     """Return bounds with room for half the span on each side, round, and on the same side of 0."""
-    span = high - low or abs(high) or 1.0
+    span = max(high - low, abs(high) * 1e-9, 1e-300) if high > low else abs(high) or 1.0
     step = 10.0 ** np.floor(np.log10(span))
     if whole:
         step = max(step, 1.0)

@@ -59,15 +59,15 @@ def _target(aim: Aim) -> str:
 
 
 def _columns(guesses: list[Guess]) -> str:
-    kept = [guess for guess in guesses if not guess.left_out]
-    out = [guess for guess in guesses if guess.left_out]
     lines = ["columns:"]
-    for guess in kept:
-        content = flow({"type": guess.type, **guess.options})
-        lines.append(f"  {quoted(guess.name)}: {content}{_comment(guess.comment)}")
+    for guess in guesses:
+        if not guess.left_out:
+            content = flow({"type": guess.type, **guess.options})
+            lines.append(f"  {quoted(guess.name)}: {content}{_comment(guess.comment)}")
+    out = [guess for guess in guesses if guess.left_out]
     if out:
-        lines.append("  # Left out:")
-    lines += [f"  # {quoted(guess.name)}: {_one_line(guess.left_out)}" for guess in out]
+        lines.append("\nignored: # move a line up to `columns`, with a type, to use it")
+    lines += [f"  - {quoted(guess.name)} # {_one_line(guess.left_out)}" for guess in out]
     return "\n".join(lines) + "\n"
 
 

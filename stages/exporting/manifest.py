@@ -11,6 +11,7 @@ from stages.shared import contract
 from stages.shared.contract import ColumnType, Value
 from stages.shared.frozen import Frozen, Items
 
+CHECKED = {"missing_share", "checks"}  # what only `validate` goes by
 DIGITS = 12  # of a hash, where a short one is enough to tell models apart
 
 
@@ -135,7 +136,9 @@ def version(model: ModelFile, columns: Items[Column], target: Target) -> str:
 def columns(declared: dict[str, contract.Column], trained_on: pd.DataFrame) -> tuple[Column, ...]:
     """Describe each column of the contract, with what was seen in the rows trained on."""
     return tuple(
-        Column(name=name, seen=_seen(column, trained_on[name]), **column.model_dump())
+        Column(
+            name=name, seen=_seen(column, trained_on[name]), **column.model_dump(exclude=CHECKED)
+        )
         for name, column in declared.items()
     )
 

@@ -38,6 +38,20 @@ def read_raw(origin: Origin, wanted: Iterable[str], where: str) -> pd.DataFrame:
     return found.apply(_cleaned, origin=origin)
 
 
+def column_names(origin: Origin, wanted: Iterable[str], where: str) -> list[str]:
+    """Return the names of all columns that the file has, in their order and as they stand there."""
+    path = Path(origin.path)
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        with path.open("rb") as file:
+            return [str(name) for name in pq.read_schema(file).names]
+    if not origin.header:
+        return _names(path, origin, origin.names or list(wanted), where)
+    with path.open(encoding=_encoding(origin), newline="") as file:
+        return next(filter(None, _lines(file, origin)), [])
+
+
 def _read_parquet(path: Path, where: str) -> pd.DataFrame:
     try:
         with path.open("rb") as file:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from stages.shared.expressions import Expression
 from stages.shared.frozen import Frozen, Items
+from stages.shared.rules import Rule, Verdict
 
 Name = str
 Value = str | int
@@ -86,6 +87,8 @@ class Column(Frozen):
     length: Items[int] | None = Field(default=None, min_length=2, max_length=2)
     normalise: Literal["NFC", "NFKC"] | None = None
     missing: Literal["allowed", "forbidden"] = "forbidden"
+    missing_share: float | None = Field(default=None, ge=0, le=1)  # the largest that is allowed
+    checks: dict[Rule, Verdict] = Field(default={})
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
@@ -97,6 +100,8 @@ class Column(Frozen):
             raise ValueError(f"a {self.type} has no range")
         if (self.length or self.normalise) and self.type != "text":
             raise ValueError(f"a {self.type} has no length and is not normalised: only a text is")
+        if self.missing_share is not None and self.missing == "forbidden":
+            raise ValueError("missing_share is for a column of which values may be missing")
         _check_order(self.range)
         _check_order(self.length, "length")
         return self
@@ -234,6 +239,10 @@ class Task(Frozen):
     sources: dict[str, Origin]
     origin: Origin
     columns: dict[Name, Column] = Field(min_length=1)
+    ignored: Items[Name] = ()
+    checks: dict[Rule, Verdict] = Field(default={})
+    on_bad_rows: Literal["fail", "quarantine"] = "fail"
+    most_bad_rows: float = Field(default=0.05, ge=0, lt=1)
     derived: dict[Name, str] = Field(default={})
     target: Target
     metric: str

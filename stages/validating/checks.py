@@ -8,24 +8,44 @@ messages would have to be written again.
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.shared.contract import Column, Target
+from stages.shared.contract import Column, ColumnType, Target
+from stages.shared.expressions import Expression
+from stages.shared.rules import SEVERITY, Rule
 from stages.shared.schema import ROW, SPLITS, TARGET
+from stages.shared.signs import SENTINELS
+from stages.validating.columns import clean_names, expected_columns
+from stages.validating.distribution import (
+    as_many_rows,
+    same_relations,
+    same_spread,
+    swapped,
+)
 from stages.validating.findings import (
     LISTED,
-    PLACE,
-    SEVERITY,
     Finding,
     Mask,
+    Numbers,
     Prepared,
-    Rule,
     Unparsed,
     as_numbers,
     shown,
+)
+from stages.validating.leakage import apart, no_crossing, no_formula, no_tellers
+from stages.validating.rows import Codes, mixed, numbered, refined
+from stages.validating.spellings import spelling_hint
+from stages.validating.texts import decoded, lengths, without_the_label
+from stages.validating.values import (
+    marks_for_missing,
+    missing_shares,
+    no_identifiers,
+    one_unit,
+    swap_hint,
+    unit_hint,
+    varied,
 )
 
 FEW_ROWS = 20  # in a split
@@ -40,16 +60,41 @@ READABLE = {
     "text": "text",
 }
 Check = Callable[[Prepared], Iterator[Finding]]
-Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
 def find(prepared: Prepared) -> list[Finding]:
     """Run all checks; errors come first, then the most serious rule, then the most rows."""
     order = list(SEVERITY)
-    findings = [finding for check in CHECKS for finding in check(prepared)]
+    found = [finding for check in CHECKS for finding in check(prepared)]
+    findings = [it for finding in found if (it := _weighed(prepared, finding))]
     return sorted(
         findings, key=lambda it: (it.severity != "error", order.index(it.rule), -it.share)
     )
+
+
+def _weighed(prepared: Prepared, finding: Finding) -> Finding | None:
+    """Return the finding as serious as the contract takes it, or None where it is off."""
+    verdict = prepared.severity(finding.rule, finding.column, finding.severity)
+    if verdict == "off":
+        return None
+    return finding.model_copy(update={"severity": verdict})
+
+
+def set_aside(prepared: Prepared) -> Iterator[Finding]:
+    """Rows that `prepare` took out because they break the contract."""
+    count = prepared.quarantined.get("rows", 0)
+    if count:
+        reasons = {name: it for name, it in prepared.quarantined.items() if name != "rows"}
+        told = ", ".join(f"{reason} ({number:,})" for reason, number in reasons.items())
+        yield prepared.finding(
+            "quarantined",
+            None,
+            np.zeros(len(prepared.frame), dtype=bool),
+            count=count,
+            found=f"{count:,} rows break the contract and were set aside: {told}",
+            expected="rows that keep to the contract",
+            remedy=f"see data/prepared/{prepared.task}/quarantine.csv, and mend the source",
+        )
 
 
 def enough_rows(prepared: Prepared) -> Iterator[Finding]:
@@ -68,7 +113,7 @@ def enough_rows(prepared: Prepared) -> Iterator[Finding]:
 
 def parsed(prepared: Prepared) -> Iterator[Finding]:
     for name, cells in prepared.unparsed.items():
-        kind = prepared.fields[name].type
+        kind = _kind(prepared, name)
         key = "target.expression" if name == TARGET else f"columns.{name}.type"
         yield Finding(
             rule="type",
@@ -76,13 +121,22 @@ def parsed(prepared: Prepared) -> Iterator[Finding]:
             column=name,
             found=f"{_values(cells.count, prepared)} cannot be read as {kind}",
             expected=READABLE[kind],
-            remedy="correct the source, or list what stands for a missing value under `missing` "
+            remedy=spelling_hint(cells.values, kind)
+            or "correct the source, or list what stands for a missing value under `missing` "
             f"of the source, or change {prepared.key(key)}",
             count=cells.count,
             share=prepared.share(cells.count),
             rows=cells.rows[:LISTED],
             values=tuple(shown(value) for value in cells.values[:LISTED]),
         )
+
+
+def _kind(prepared: Prepared, name: str) -> ColumnType:
+    """Return the type that cells were read as: a formula with numbers in it reads numbers."""
+    expression = Expression.parse(prepared.target.expression)
+    if name == TARGET and not expression.column and expression.wanted_text is None:
+        return "number"
+    return prepared.fields[name].type
 
 
 def filled(prepared: Prepared) -> Iterator[Finding]:
@@ -163,8 +217,27 @@ def _out_of_range(
             found=f"{_values(count, prepared)} {_are(count)} out of range: "
             f"{below.sum():,} below, {above.sum():,} above",
             expected=_bounds(low, high, declared.unit) if declared.range else "finite numbers",
-            remedy=f"correct the source, or change {prepared.key(key)}",
+            remedy="; ".join(
+                [*_range_hints(prepared, name, numbers, below | above), "correct the source"]
+            )
+            + f", or change {prepared.key(key)}",
         )
+
+
+def _range_hints(prepared: Prepared, name: str, numbers: Numbers, bad: Mask) -> list[str]:
+    """Say what values out of range may be: another unit, another column, a mark for missing."""
+    declared = prepared.fields[name].range
+    outside = numbers[bad & np.isfinite(numbers)]
+    if declared is None or not len(outside):
+        return []
+    marks = [value for value in np.unique(outside) if value in {*SENTINELS, 0.0}]
+    if len(marks) == 1 and len(np.unique(outside)) == 1 and len(outside) > 1:
+        return [
+            f"if {shown(marks[0])} stands for missing, list it under `missing_in` of the source"
+        ]
+    swap = swap_hint(prepared, name) if name in prepared.columns else ""
+    inside = numbers[~bad & np.isfinite(numbers)]
+    return list(filter(None, [swap or unit_hint(outside, inside)]))
 
 
 def declared_values(prepared: Prepared) -> Iterator[Finding]:
@@ -195,7 +268,11 @@ def _undeclared(
             name,
             bad,
             found=f"{_values(count, prepared)} {_are(count)} not declared"
-            + (f" ({len(different):,} different)" if len(different) > 1 else ""),
+            + (
+                f" ({len(different):,} different: {_counted(column[bad])})"
+                if len(different) > 1
+                else ""
+            ),
             expected=f"one of {_listing(tokens)}",
             remedy="; ".join(["correct the source", *hints, f"or add it to {prepared.key(key)}"]),
         )
@@ -252,27 +329,8 @@ def varying(prepared: Prepared) -> Iterator[Finding]:
 def whole_rows(prepared: Prepared) -> Iterator[Finding]:
     """Compare rows with one another: numbering equal ones is costly, so it is done once."""
     inputs = numbered(prepared.frame[list(prepared.columns)])
-    yield from _apart(prepared, inputs)
     yield from _unambiguous(prepared, inputs)
     yield from _unrepeated(prepared, inputs)
-
-
-def _apart(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
-    """Splitting by content keeps equal inputs together; by time or group it may not."""
-    bad = mixed(inputs, prepared.frame[PLACE].cat.codes.to_numpy(np.int64))
-    by_content = not (prepared.split.time or prepared.split.group)
-    if bad.any():
-        yield prepared.finding(
-            "leakage",
-            None,
-            bad,
-            severity="error" if by_content else "warn",
-            found=f"{bad.sum():,} rows have inputs that are in another split, too",
-            expected="equal inputs in one split only, or the test is on rows seen in training",
-            remedy=f"run `dvc repro --force prepare@{prepared.task}`"
-            if by_content
-            else f"choose another group or time in {prepared.key('split')}",
-        )
 
 
 def _unambiguous(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
@@ -309,6 +367,9 @@ def _unrepeated(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
+    expected_columns,
+    clean_names,
+    set_aside,
     enough_rows,
     filled,
     target_present,
@@ -320,33 +381,25 @@ CHECKS: tuple[Check, ...] = (
     complete,
     declared_values,
     in_range,
+    missing_shares,
+    lengths,
+    decoded,
+    marks_for_missing,
+    one_unit,
     varying,
+    varied,
+    no_identifiers,
+    no_tellers,
+    no_formula,
+    without_the_label,
+    apart,
+    no_crossing,
+    swapped,
+    same_spread,
+    same_relations,
+    as_many_rows,
     whole_rows,
 )
-
-
-def numbered(frame: pd.DataFrame) -> Codes:
-    """Return a number for each row, the same for two rows just when all their cells are equal.
-
-    A missing cell equals a missing cell.
-    """
-    codes: Codes = np.zeros(len(frame), dtype=np.int64)
-    for name in frame:
-        codes = refined(codes, frame[name])
-    return codes
-
-
-def refined(codes: Codes, column: pd.Series) -> Codes:
-    """Number the different pairs of code and cell; both stay below 2^31, so that none overflow."""
-    cells, different = pd.factorize(column, use_na_sentinel=False)
-    return pd.factorize(codes * max(len(different), 1) + cells)[0].astype(np.int64)
-
-
-def mixed(groups: Codes, marks: Codes) -> Mask:
-    """Return for each row whether its group holds more than one mark."""
-    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
-    differs = marks != marks[first][place]
-    return np.isin(groups, groups[differs])
 
 
 def _missing(prepared: Prepared, name: str) -> tuple[int, Mask]:
@@ -371,6 +424,12 @@ def _hint(value: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(_folded(value), folded, n=1, cutoff=CLOSE)
     is_word = any(character.isalpha() for character in value)  # 10 is no misspelled 100
     return f"'{shown(value)}' looks like '{shown(folded[close[0]])}'" if close and is_word else ""
+
+
+def _counted(cells: pd.Series) -> str:
+    """Return the most frequent spellings with their counts."""
+    counts = cells.value_counts().head(LISTED)
+    return ", ".join(f"{shown(value)} x {count:,}" for value, count in counts.items())
 
 
 def _listing(tokens: Sequence[str]) -> str:

@@ -3,35 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from stages.shared.contract import Column, Split, Target
 from stages.shared.frozen import Frozen, Items
+from stages.shared.rules import SEVERITY, Rule, Severity, Verdict
 from stages.shared.schema import ROW, SPLITS, TARGET
 
-Severity = Literal["error", "warn"]
-Rule = Literal[
-    "rows", "leakage", "empty", "target_missing", "target_classes", "target_range", "type",
-    "missing", "values", "range", "constant", "conflicts", "duplicates",
-]  # fmt: skip
-SEVERITY: dict[Rule, Severity] = {  # an error stops the run; the most serious rule comes first
-    "rows": "error",  # a split without rows, or (a warning) with few
-    "leakage": "error",  # the same inputs in two splits
-    "empty": "error",  # a column without a value (a warning where each may be missing)
-    "target_missing": "error",
-    "target_classes": "error",  # an undeclared class, or a declared one that has no rows
-    "target_range": "error",
-    "type": "error",  # cells that are not of their column's type
-    "missing": "error",  # where the contract forbids it
-    "values": "error",  # a category that is not declared
-    "range": "error",  # a number out of bounds, or infinite
-    "constant": "warn",  # a column with one value only
-    "conflicts": "warn",  # equal inputs, different targets
-    "duplicates": "warn",  # equal rows
-}
+if TYPE_CHECKING:
+    from stages.validating.statistics import Statistics
+
 LISTED = 10  # rows and values that a finding lists
 LONGEST = 60  # characters of a value that are shown
 PLACE = "_split"
@@ -73,7 +57,9 @@ class Prepared:
     """A prepared table with its contract; made by ``Prepared.of``.
 
     ``frame`` holds the rows of all splits in the raw table's order, and in ``_split`` which split
-    each is in.
+    each is in. ``header`` are the raw table's columns, ``ignored`` those that the contract leaves
+    out on purpose, ``checks`` the severities that it changes, ``quarantined`` how many rows were
+    taken out for each reason, ``accepted`` what the table accepted before was like.
     """
 
     task: str
@@ -82,6 +68,12 @@ class Prepared:
     split: Split
     frame: pd.DataFrame
     unparsed: Mapping[str, Unparsed] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    checks: Mapping[Rule, Verdict] = field(default_factory=dict)
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    accepted: "Statistics | None" = None
+    source: str = ""
 
     @classmethod
     def of(cls, parts: Mapping[str, pd.DataFrame], **contract: Any) -> "Prepared":
@@ -109,6 +101,12 @@ class Prepared:
             return {**self.columns, TARGET: Column(type="category", values=target.labels)}
         column = Column(type="number", unit=target.unit, range=target.range)
         return {**self.columns, TARGET: column}
+
+    def severity(self, rule: Rule, column: str | None, usual: Severity) -> Verdict:
+        """Return how serious a finding is: as the column says, else the task, else as usual."""
+        declared = self.columns.get(column) if column else None
+        own = declared.checks if declared else {}
+        return own.get(rule, self.checks.get(rule, usual))
 
     def key(self, name: str) -> str:
         """Return where in the contract a person finds ``name``."""
@@ -154,6 +152,12 @@ def first_values(column: pd.Series) -> tuple[str, ...]:
 def as_numbers(column: pd.Series) -> Numbers:
     """Return float64 with NaN for missing, from a number or integer column."""
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def as_seconds(column: pd.Series) -> Numbers:
+    """Return the seconds since 1970 of a datetime column, NaN for missing."""
+    seconds = column.to_numpy("datetime64[us]").astype(np.int64) / 1e6
+    return np.asarray(np.where(column.isna(), np.nan, seconds))
 
 
 def shown(value: Any) -> str:

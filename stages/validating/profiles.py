@@ -8,7 +8,8 @@ import pandas as pd
 
 from stages.shared.contract import Column, ColumnType
 from stages.shared.frozen import Frozen, Items
-from stages.validating.findings import Mask, Numbers, Prepared, as_numbers, shown
+from stages.validating.findings import Mask, Numbers, Prepared, shown
+from stages.validating.statistics import as_amounts
 
 ALL = "all"  # beside the splits' names
 BINS = 24
@@ -50,7 +51,7 @@ class Value(Frozen):
 
 
 class Profile(Frozen):
-    """One column: numbers and dates have a histogram, categories and booleans have values.
+    """One column: numbers, dates and lengths of texts have a histogram, the others values.
 
     ``values`` come the most frequent first; ``others`` says how many different ones are not listed.
     """
@@ -79,12 +80,12 @@ def _profile(cells: pd.Series, column: Column, places: dict[str, Mask]) -> Profi
         return Profile(
             type=column.type, unit=column.unit, parts=parts, values=values, others=others
         )
-    numbers = _seconds(cells) if column.type == "datetime" else as_numbers(cells)
+    numbers = as_amounts(cells, column)
     return Profile(
         type=column.type,
-        unit=column.unit,
+        unit="characters" if column.type == "text" else column.unit,
         parts={name: _measured(numbers[inside], column.type) for name, inside in places.items()},
-        histogram=histogram(numbers, column.range or (-np.inf, np.inf)),
+        histogram=histogram(numbers, column.range or column.length or (-np.inf, np.inf)),
     )
 
 
@@ -157,8 +158,3 @@ def _values(
 
 def _word(value: Any) -> str:
     return str(value).lower()
-
-
-def _seconds(cells: pd.Series) -> Numbers:
-    seconds = cells.to_numpy("datetime64[us]").astype(np.int64) / 1e6
-    return np.where(cells.isna(), np.nan, seconds)

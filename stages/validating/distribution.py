@@ -1,0 +1,280 @@
+"""Holds a table against the one accepted before it: rows, spreads, relations, the target's sense.
+
+All tests of a table together raise a false alarm in at most FALSE_ALARMS of sound tables: each runs
+at that level divided by their number (Bonferroni), and none speaks of a difference too small to
+matter. `benchmarks/validation.py` counts the alarms on resampled tables.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import chdtrc, ndtr
+
+from stages.shared.schema import TARGET
+from stages.validating.findings import Finding, Numbers, Prepared, as_numbers, shown
+from stages.validating.statistics import (
+    Spread,
+    Statistics,
+    as_amounts,
+    count_numbers,
+    count_words,
+    ranked,
+)
+
+Matrix = Any  # a DataFrame with columns' names on both sides
+FALSE_ALARMS = 0.005
+FEWEST = 10.0  # rows expected in a part that is compared by itself
+MOVED = 0.05  # share of the rows that must lie elsewhere to matter
+RELATED = 0.2  # change of a correlation that matters
+TELLING = 0.15  # correlation with the target that has a sense
+OPPOSITE = -0.7  # cosine between old and new relations to the target
+SWAPPED = 0.5  # of the distance that is left once two columns are exchanged
+FAR = 0.5  # share of the rows of two columns that lie elsewhere, before a swap is thought of
+SHRUNK = 0.5  # share of the accepted rows below which a table is too small
+SAMPLE = 20_000  # rows by which columns are compared with one another
+
+
+def as_many_rows(prepared: Prepared) -> Iterator[Finding]:
+    accepted = prepared.accepted
+    if accepted and len(prepared.frame) < SHRUNK * accepted.rows:
+        yield _finding(
+            prepared,
+            "row_count",
+            None,
+            found=f"{len(prepared.frame):,} rows, where the accepted table had {accepted.rows:,}",
+            expected="data that grow, or stay",
+        )
+
+
+def same_spread(prepared: Prepared) -> Iterator[Finding]:
+    """Compare every column's missing share and spread with the accepted table's."""
+    accepted = prepared.accepted
+    for name, old in (accepted.columns if accepted else {}).items():
+        if accepted and name in prepared.fields:
+            new = spread_like(prepared, name, old)
+            yield from _missing_moved(prepared, accepted, name, new)
+            yield from _values_moved(prepared, accepted, name, new)
+
+
+def spread_like(prepared: Prepared, name: str, old: Spread) -> Spread:
+    """Return how a column is spread now, counted in the accepted table's parts."""
+    cells, column = prepared.frame[name], prepared.fields[name]
+    missing = int(cells.isna().sum())
+    if column.type in ("category", "boolean"):
+        return Spread(missing=missing, values=old.values, counts=count_words(cells, old.values))
+    counts = count_numbers(as_amounts(cells, column), old.edges)
+    return Spread(missing=missing, edges=old.edges, counts=counts)
+
+
+def _missing_moved(
+    prepared: Prepared, accepted: Statistics, name: str, new: Spread
+) -> Iterator[Finding]:
+    old = accepted.columns[name]
+    rows = len(prepared.frame)
+    tables = (accepted.rows - old.missing, old.missing), (rows - new.missing, new.missing)
+    if differ(*tables, level(accepted)):
+        yield _finding(
+            prepared,
+            "shift",
+            name,
+            found=f"{new.missing / max(rows, 1):.1%} of the values are missing, "
+            f"{old.missing / max(accepted.rows, 1):.1%} were",
+            expected="about as many missing as in the accepted table",
+        )
+
+
+def _values_moved(
+    prepared: Prepared, accepted: Statistics, name: str, new: Spread
+) -> Iterator[Finding]:
+    old = accepted.columns[name]
+    if differ(old.counts, new.counts, level(accepted), in_order=not old.values):
+        yield _finding(
+            prepared,
+            "shift",
+            name,
+            found=_moved_most(old, new),
+            expected="values spread as in the accepted table",
+        )
+
+
+def level(accepted: Statistics) -> float:
+    """Return the level of each test, so that all of them together keep to FALSE_ALARMS."""
+    pairs = len(accepted.ranked) * (len(accepted.ranked) - 1) // 2
+    return FALSE_ALARMS / (2 * len(accepted.columns) + pairs)
+
+
+def differ(old: Sequence[int], new: Sequence[int], alpha: float, in_order: bool = False) -> bool:
+    """Say whether two rows of counts come from different distributions, and by enough to matter.
+
+    Pearson's chi-squared test of homogeneity; parts in which fewer than FEWEST rows are expected
+    are put together, with their neighbours where the parts are in order.
+    """
+    table = _merged(np.array([old, new], dtype=np.float64), in_order)
+    totals = table.sum(axis=1)
+    if not totals.all() or table.shape[1] < 2:
+        return False
+    expected = np.outer(totals, table.sum(axis=0)) / table.sum()
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    shares = table / totals[:, None]
+    moved = float(np.abs(shares[0] - shares[1]).sum() / 2)
+    return moved >= MOVED and chdtrc(table.shape[1] - 1, statistic) < alpha
+
+
+def _merged(table: Numbers, in_order: bool) -> Numbers:
+    totals = table.sum(axis=1)
+    if not totals.all():
+        return table
+    expected = table.sum(axis=0) * totals.min() / table.sum()
+    if not in_order:
+        rare = expected < FEWEST
+        return np.column_stack(
+            [table[:, ~rare], *([table[:, rare].sum(axis=1)] if rare.any() else [])]
+        )
+    groups, sums = [0], 0.0
+    for share in expected:
+        sums += share
+        groups.append(groups[-1] + (sums >= FEWEST))
+        sums = 0.0 if sums >= FEWEST else sums
+    places = np.minimum(np.array(groups[:-1]), max(groups[-1] - 1, 0))
+    return np.column_stack([table[:, places == place].sum(axis=1) for place in np.unique(places)])
+
+
+def same_relations(prepared: Prepared) -> Iterator[Finding]:
+    """Compare how columns go together, and in which sense the target goes with them."""
+    accepted = prepared.accepted
+    if accepted:
+        names, matrix = ranked(prepared)
+        now = pd.DataFrame(matrix, index=names, columns=names)
+        yield from _correlations(prepared, accepted, now)
+        yield from _sense(prepared, accepted, now)
+
+
+def _correlations(prepared: Prepared, accepted: Statistics, now: Matrix) -> Iterator[Finding]:
+    """Compare Spearman's correlation of each two columns (Bonett and Wright 2000 for its error)."""
+    then, alpha = _correlations_then(accepted), level(accepted)
+    for one, two in itertools.combinations([it for it in accepted.ranked if it in now], 2):
+        old, new = float(then.loc[one, two]), float(now.loc[one, two])
+        if _unrelated(old, new, accepted.rows, len(prepared.frame), alpha):
+            yield _finding(
+                prepared,
+                "correlation",
+                one,
+                found=f"its rank correlation with {'the target' if two == TARGET else two} is "
+                f"{new:.2f}, and was {old:.2f}",
+                expected="columns that go together as in the accepted table",
+            )
+
+
+def _correlations_then(accepted: Statistics) -> Matrix:
+    names = list(accepted.ranked)
+    values = np.array(accepted.correlations, dtype=np.float64).reshape(len(names), len(names))
+    return pd.DataFrame(values, index=names, columns=names)
+
+
+def _unrelated(old: float, new: float, before: int, rows: int, alpha: float) -> bool:
+    if not abs(new - old) >= RELATED or min(before, rows) < 10:  # NaN, too
+        return False
+    ends = np.clip([old, new], -0.999, 0.999)
+    errors = [(1 + rho**2 / 2) / (n - 3) for rho, n in zip(ends, (before, rows), strict=True)]
+    distance = abs(np.arctanh(ends[0]) - np.arctanh(ends[1])) / np.sqrt(sum(errors))
+    return bool(2 * ndtr(-distance) < alpha)
+
+
+def _sense(prepared: Prepared, accepted: Statistics, now: Matrix) -> Iterator[Finding]:
+    """The target must stand to the columns as it did: else its labels were exchanged."""
+    then = _correlations_then(accepted)
+    if TARGET not in then or TARGET not in now:
+        return
+    shared = [name for name in accepted.ranked if name in now and name != TARGET]
+    old, new = (it.loc[TARGET, shared].fillna(0.0).to_numpy() for it in (then, now))
+    if len(old) and np.abs(old).max() >= TELLING and _cosine(old, new) < OPPOSITE:
+        yield _finding(
+            prepared,
+            "flipped",
+            TARGET,
+            found="the target stands to the columns as the opposite of what it was: it seems "
+            "flipped or coded anew",
+            expected="a target in the sense of the accepted table",
+        )
+
+
+def _cosine(one: Numbers, two: Numbers) -> float:
+    lengths = np.linalg.norm(one) * np.linalg.norm(two)
+    return float(one @ two / lengths) if lengths else 0.0
+
+
+def swapped(prepared: Prepared) -> Iterator[Finding]:
+    """Two columns each of which is spread as the other was."""
+    away = _distances(prepared)
+    for one, two in itertools.combinations(away, 2):
+        straight = away.loc[one, one] + away.loc[two, two]
+        crossed = away.loc[one, two] + away.loc[two, one]
+        if straight > FAR and crossed < SWAPPED * straight:
+            yield _finding(
+                prepared,
+                "swapped",
+                one,
+                found=f"{shown(one)} is spread as {shown(two)} was, and {shown(two)} as "
+                f"{shown(one)}: the two seem swapped",
+                expected="each column where it was",
+            )
+
+
+def _distances(prepared: Prepared) -> Matrix:
+    """Return the share of rows that lie elsewhere, of each column now (rows) to each then."""
+    old = prepared.accepted.columns if prepared.accepted else {}
+    names = [
+        name
+        for name, it in prepared.columns.items()
+        if name in old and it.type in ("number", "integer")
+    ]
+    every = max(1, len(prepared.frame) // SAMPLE)
+    now = {name: as_numbers(prepared.frame[name].iloc[::every]) for name in names}
+    return pd.DataFrame(
+        {then: [_distance(now[name], old[then]) for name in names] for then in names}, index=names
+    )
+
+
+def _distance(numbers: Numbers, old: Spread) -> float:
+    counts = [np.array(old.counts, float), np.array(count_numbers(numbers, old.edges), float)]
+    shares = [it / max(it.sum(), 1) for it in counts]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def _moved_most(old: Spread, new: Spread) -> str:
+    """Say of which part of the values the share changed most."""
+    shares = [np.array(it.counts) / max(sum(it.counts), 1) for it in (old, new)]
+    place = int(np.abs(shares[1] - shares[0]).argmax())
+    part = _part(old, place)
+    return f"{part}: {shares[1][place]:.1%} of the values present, {shares[0][place]:.1%} were"
+
+
+def _part(spread: Spread, place: int) -> str:
+    if spread.values:
+        return shown(spread.values[place]) if place < len(spread.values) else "all other values"
+    edges = [float(f"{edge:.6g}") for edge in spread.edges]
+    if not edges:
+        return "all values"
+    if place == 0:
+        return f"up to {shown(edges[0])}"
+    if place == len(edges):
+        return f"above {shown(edges[-1])}"
+    return f"above {shown(edges[place - 1])} up to {shown(edges[place])}"
+
+
+def _finding(
+    prepared: Prepared, rule: Any, column: str | None, found: str, expected: str
+) -> Finding:
+    source = prepared.accepted.source if prepared.accepted else ""
+    return prepared.finding(
+        rule,
+        column,
+        np.zeros(len(prepared.frame), dtype=bool),
+        found=found,
+        expected=f"{expected} (source {shown(source)})",
+        remedy="see what changed at the source; if it is meant to be so, "
+        f"`make accept TASK={prepared.task}`",
+    )

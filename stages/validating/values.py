@@ -1,0 +1,190 @@
+"""Looks for values that the contract lets in and a person would not: marks, units, swaps."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from stages.shared.contract import Column
+from stages.shared.schema import SPLITS, TARGET
+from stages.shared.signs import named_as_identifier, sentinels
+from stages.validating.findings import Finding, Mask, Numbers, Prepared, as_numbers, shown
+
+MOST = 0.95  # share of one value that is too much
+MOSTLY = 0.5  # share of missing values that is worth a warning
+ENOUGH = 20  # values, to say anything of how they are spread
+FITS = 0.9  # share of values in range that make a column fit
+FEWEST = 5  # values out of range, to think of another unit
+NEAR = 0.2  # logarithmic distance of converted values from the others
+APART = 3.0  # standard deviations between two groups of values
+ALIKE = 0.05  # relative, by which the groups' ratio may miss a known factor
+UNITS: Mapping[str, tuple[float, float]] = {  # value = factor x other + shift
+    "pounds instead of kilograms, or the reverse": (2.20462, 0.0),
+    "inches instead of centimetres, or the reverse": (2.54, 0.0),
+    "feet instead of metres, or the reverse": (3.28084, 0.0),
+    "miles instead of kilometres, or the reverse": (1.609344, 0.0),
+    "mmol/l instead of mg/dl of cholesterol, or the reverse": (38.67, 0.0),
+    "mmol/l instead of mg/dl of glucose, or the reverse": (18.016, 0.0),
+    "shares instead of percentages, or the reverse": (100.0, 0.0),
+    "thousands instead of ones, or the reverse": (1000.0, 0.0),
+    "degrees Celsius instead of Fahrenheit, or the reverse": (1.8, 32.0),
+}
+
+
+def marks_for_missing(prepared: Prepared) -> Iterator[Finding]:
+    for name, column, numbers in _amounts(prepared):
+        for value in sentinels(numbers):
+            yield prepared.finding(
+                "sentinel",
+                name,
+                numbers == value,
+                found=f"{shown(value)} occurs {int((numbers == value).sum()):,} times, apart from "
+                "all other values: it seems to stand for missing",
+                expected=f"amounts{f' in {column.unit}' if column.unit else ''}, or no value",
+                remedy=f'list "{shown(value)}" for it under `missing_in` of the source, '
+                f"or write `checks: {{ sentinel: off }}` in {prepared.key(f'columns.{name}')}",
+            )
+
+
+def varied(prepared: Prepared) -> Iterator[Finding]:
+    """One value in nearly every row: the others may be what is wrong, or the column of no use."""
+    for name in prepared.columns:
+        present = prepared.frame[name].dropna()
+        counts = present.value_counts()
+        if len(present) < ENOUGH or len(counts) < 2 or counts.iloc[0] < MOST * len(present):
+            continue
+        value = counts.index[0]
+        yield prepared.finding(
+            "dominant",
+            name,
+            (prepared.frame[name] != value).fillna(False).to_numpy(dtype=bool)
+            & prepared.frame[name].notna().to_numpy(),
+            found=f"{shown(value)} is {counts.iloc[0] / len(present):.0%} of the values present",
+            expected=f"a column that varies, no value above {MOST:.0%}",
+            remedy="see whether the other rows were lost on the way, or take it out of "
+            + prepared.key(f"columns.{name}"),
+        )
+
+
+def no_identifiers(prepared: Prepared) -> Iterator[Finding]:
+    for name, column in prepared.columns.items():
+        present = prepared.frame[name].dropna()
+        if column.type not in ("integer", "category") or len(present) < ENOUGH:
+            continue
+        counts_rows = column.type == "integer" and bool((present.diff().dropna() == 1).all())
+        if present.is_unique and (counts_rows or named_as_identifier(name)):
+            yield prepared.finding(
+                "identifier",
+                name,
+                np.zeros(len(prepared.frame), dtype=bool),
+                found="every row has another value: it names rows and describes none",
+                expected="a property that rows can share",
+                remedy=f"move it from {prepared.key(f'columns.{name}')} to `ignored`",
+            )
+
+
+def missing_shares(prepared: Prepared) -> Iterator[Finding]:
+    for name, column in prepared.columns.items():
+        missing = prepared.frame[name].isna().to_numpy()
+        share, most = float(missing.mean()) if len(missing) else 0.0, column.missing_share
+        unlearnable = missing[prepared.places[SPLITS[0]]].all()  # the rule `empty` tells it
+        if column.missing == "forbidden" or unlearnable or share <= (most or MOSTLY):
+            continue
+        yield prepared.finding(
+            "missing_share",
+            name,
+            missing,
+            severity="warn" if most is None else "error",
+            found=f"{int(missing.sum()):,} of {len(missing):,} values ({share:.1%}) are missing",
+            expected=f"at most {most if most is not None else MOSTLY:.0%} missing",
+            remedy=f"fill the gaps, or change {prepared.key(f'columns.{name}.missing_share')}",
+        )
+
+
+def one_unit(prepared: Prepared) -> Iterator[Finding]:
+    """Two groups of values, one a known factor above the other, are one column in two units."""
+    for name, column, numbers in _amounts(prepared):
+        found = _two_units(numbers)
+        if found:
+            words, mask = found
+            yield prepared.finding(
+                "units",
+                name,
+                mask,
+                found=f"the values fall into two groups, {int(mask.sum()):,} in the smaller, as if "
+                f"some were {words}",
+                expected=f"one unit{f', {column.unit},' if column.unit else ''} throughout",
+                remedy="convert the smaller group in the source, or write `checks: { units: off }` "
+                f"in {prepared.key(f'columns.{name}')}",
+            )
+
+
+def unit_hint(outside: Numbers, inside: Numbers) -> str:
+    """Return which change of unit would bring values out of range to where the others are."""
+    if min(len(outside), len(inside)) < FEWEST or np.median(inside) <= 0:
+        return ""
+    centre = float(np.median(inside))
+    found = [
+        (abs(np.log(max(float(np.median(converted)), 1e-300) / centre)), words)
+        for words, (factor, shift) in UNITS.items()
+        for converted in (outside * factor + shift, (outside - shift) / factor)
+    ]
+    distance, words = min(found)
+    return f"as if they were {words}" if distance < NEAR else ""
+
+
+def swap_hint(prepared: Prepared, name: str) -> str:
+    """Return the column whose range this column's values fit, and the reverse."""
+    own = prepared.columns[name]
+    for other, column in prepared.columns.items():
+        if other == name or not own.range or not column.range:
+            continue
+        here, there = (as_numbers(prepared.frame[it]) for it in (name, other))
+        crossed = _fits(here, column) and _fits(there, own)
+        if crossed and not _fits(here, own) and not _fits(there, column):
+            return f"they fit {other}, whose values fit here: the two columns seem swapped"
+    return ""
+
+
+def _fits(numbers: Numbers, column: Column) -> bool:
+    present = numbers[np.isfinite(numbers)]
+    low, high = column.range or (-np.inf, np.inf)
+    return bool(len(present)) and float(np.mean((present >= low) & (present <= high))) >= FITS
+
+
+def _two_units(numbers: Numbers) -> tuple[str, Mask] | None:
+    positive = np.isfinite(numbers) & (numbers > 0)
+    if positive.sum() < ENOUGH or len(np.unique(numbers[positive])) < ENOUGH:
+        return None
+    for words, (factor, shift) in UNITS.items():
+        cut = _cut(np.log(np.sort(numbers[positive])), float(np.log(factor))) if not shift else None
+        if cut is not None:
+            above = positive & (np.log(np.where(positive, numbers, 1.0)) > cut)
+            smaller = above if above.sum() <= positive.sum() / 2 else positive & ~above
+            return words, smaller
+    return None
+
+
+def _cut(logs: Numbers, distance: float) -> float | None:
+    """Return where sorted logarithms part into two groups of like spread ``distance`` apart.
+
+    The groups must lie APART deviations from one another with an empty gap between them.
+    """
+    gaps = np.diff(logs)
+    least = max(5, len(logs) // 50)
+    inner = gaps[least - 1 : len(gaps) - least + 1]
+    if not len(inner):
+        return None
+    at = int(inner.argmax()) + least
+    low, high = logs[:at], logs[at:]
+    spread = max(low.std(), high.std(), 1e-9)
+    is_apart = abs(high.mean() - low.mean() - distance) < ALIKE
+    is_clean = gaps[at - 1] > 0.25 * distance and distance > APART * spread
+    is_alike = min(low.std(), high.std()) > 0.5 * spread
+    return float((low[-1] + high[0]) / 2) if is_apart and is_clean and is_alike else None
+
+
+def _amounts(prepared: Prepared) -> Iterator[tuple[str, Any, Numbers]]:
+    for name, column in prepared.columns.items():
+        if column.type in ("number", "integer") and name != TARGET:
+            yield name, column, as_numbers(prepared.frame[name])
