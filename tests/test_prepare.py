@@ -146,7 +146,7 @@ def test_the_same_run_writes_the_same_bytes(run: Prepare) -> None:
             {path.name: path.read_bytes() for path in Path("data/prepared/shop").iterdir()}
         )
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 5
+    assert len(contents[0]) == 7
 
 
 def test_cells_that_do_not_fit_are_missing_and_listed(run: Prepare) -> None:

@@ -35,6 +35,7 @@ CONTRACTS = {
     },
     "housing": {"expression": "value", "unit": "dollars", "range": [0, 500]},
 }
+REPORTS = {"validation.json", "validation.html", "statistics.json"}
 SPLIT = {"seed": 1, "validation": 0.2, "test": 0.2}
 
 
@@ -140,7 +141,7 @@ def failed(tmp_path_factory):
 def test_a_bad_table_stops_the_run_and_leaves_the_report_but_no_verdict(failed):
     root, done = failed
     assert done.returncode == 1
-    assert written(root, "heart") == {"validation.json", "validation.html", "statistics.json"}
+    assert written(root, "heart") == REPORTS
     assert "error  place · values: 1 of 100 values is not declared" in done.stdout
     assert done.stderr.strip() == (
         "validate heart: 2 errors in 100 rows; all of it is in data/validated/heart/validation.html"

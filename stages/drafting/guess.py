@@ -31,6 +31,7 @@ FEW = 50  # different words that make a category
 SPARE = 5  # rows for each of them
 CODES = 12  # different whole numbers that may be codes
 LONG = 30  # characters from which words are a text
+TINY = 1e-300  # below it a float loses its digits
 SLACK = 0.5  # of the span, on each side of what was seen
 
 
@@ -134,8 +135,8 @@ def _number(name: str, numbers: pd.Series) -> Guess:
 
 def roomy(low: float, high: float, whole: bool) -> list[float]:
     """Return bounds with room for half the span on each side, round, and on the same side of 0."""
-    span = max(high - low, abs(high) * 1e-9, 1e-300) if high > low else abs(high) or 1.0
-    step = 10.0 ** np.floor(np.log10(span))
+    span = max(high - low, abs(high) * 1e-9) or 1.0
+    step = max(10.0 ** np.floor(np.log10(span)), TINY)
     if whole:
         step = max(step, 1.0)
     bounds = [

@@ -293,7 +293,7 @@ def two_classes(prepared: Prepared) -> Iterator[Finding]:
 
 
 def every_class(prepared: Prepared) -> Iterator[Finding]:
-    """A class that train lacks cannot be learned; one that another split lacks is not measured."""
+    """A declared class without any row is an error; one that a split lacks is a matter of luck."""
     target = prepared.frame[TARGET]
     parts = {name: target[inside] for name, inside in prepared.places.items() if inside.any()}
     labels = prepared.target.labels
@@ -305,7 +305,7 @@ def every_class(prepared: Prepared) -> Iterator[Finding]:
                 "target_classes",
                 TARGET,
                 np.zeros(len(target), dtype=bool),
-                severity="error" if SPLITS[0] in places else "warn",
+                severity="error" if len(places) == len(parts) else "warn",
                 found=f"no row of the class {shown(label)} in {' and '.join(places)}",
                 expected="rows of every declared class in each split",
                 remedy=f"bring more rows of it, or change {prepared.key('target.classes')}",

@@ -124,22 +124,31 @@ def differ(old: Sequence[int], new: Sequence[int], alpha: float, in_order: bool 
 
 
 def _merged(table: Numbers, in_order: bool) -> Numbers:
+    """Put together the parts in which fewer than FEWEST rows are expected of the smaller table."""
     totals = table.sum(axis=1)
     if not totals.all():
         return table
     expected = table.sum(axis=0) * totals.min() / table.sum()
-    if not in_order:
-        rare = expected < FEWEST
-        return np.column_stack(
-            [table[:, ~rare], *([table[:, rare].sum(axis=1)] if rare.any() else [])]
-        )
-    groups, sums = [0], 0.0
+    places = (
+        _neighbours(expected)
+        if in_order
+        else np.where(expected < FEWEST, -1, np.arange(len(expected)))
+    )
+    merged = np.column_stack([table[:, places == place].sum(axis=1) for place in np.unique(places)])
+    return merged[:, merged.any(axis=0)]
+
+
+def _neighbours(expected: Numbers) -> Numbers:
+    """Return for each part the number of the group of neighbours that is large enough with it."""
+    groups, total = [], 0.0
+    group = 0
     for share in expected:
-        sums += share
-        groups.append(groups[-1] + (sums >= FEWEST))
-        sums = 0.0 if sums >= FEWEST else sums
-    places = np.minimum(np.array(groups[:-1]), max(groups[-1] - 1, 0))
-    return np.column_stack([table[:, places == place].sum(axis=1) for place in np.unique(places)])
+        groups.append(group)
+        total += share
+        if total >= FEWEST:
+            group, total = group + 1, 0.0
+    last = max(group - 1, 0)  # what is left over at the end joins the group before
+    return np.minimum(np.array(groups, dtype=np.float64), last)
 
 
 def same_relations(prepared: Prepared) -> Iterator[Finding]:
