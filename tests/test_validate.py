@@ -183,7 +183,7 @@ def test_json_keeps_to_its_format(failed):
     root, _ = failed
     content = json.loads((root / "data/validated/heart/validation.json").read_text())
     assert list(content) == ["format", "task", "verdict", "rows", "findings", "columns"]
-    assert (content["format"], content["task"], content["verdict"]) == (1, "heart", "failed")
+    assert (content["format"], content["task"], content["verdict"]) == (2, "heart", "failed")
     assert content["rows"] == {"train": 60, "validation": 20, "test": 20}
     assert [set(finding) for finding in content["findings"]] == [set(Finding.model_fields)] * 2
     assert [finding["values"] for finding in content["findings"]] == [[ATTACK], ["-1"]]

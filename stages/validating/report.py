@@ -19,14 +19,14 @@ HEIGHT, LEAST = 40.0, 0.8  # of a plot, and of a bar that stands for anything at
 
 
 class Report(Frozen):
-    """``validation.json``, format 1.
+    """``validation.json``, format 2.
 
     ``rows`` counts each split's rows; ``findings`` come the most serious first (see ``Finding``);
     ``columns`` profiles every column of the contract and ``_target`` (see ``Profile``). Nothing in
     it depends on when or where it was made.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     task: str
     verdict: Literal["passed", "failed"]
     rows: dict[str, int]
@@ -119,7 +119,18 @@ def page(report: Report, title: str, prepared: Prepared) -> str:
         ],
         anchors={column: f"column-{i}" for i, column in enumerate(report.columns)},
         expression=prepared.target.expression,
+        compared=compared(prepared),
+        ignored=[shown(it) for it in prepared.ignored],
     )
+
+
+def compared(prepared: Prepared) -> str:
+    """Say which accepted table this one was held against, if any."""
+    accepted = prepared.accepted
+    if not accepted:
+        return f"No earlier table is accepted yet: make accept TASK={prepared.task}."
+    rows = _count(accepted.rows, "row")
+    return f"Held against the accepted table of {rows}, source {shown(accepted.source)}."
 
 
 def percent(share: float) -> str:

@@ -1,0 +1,61 @@
+"""Counts false alarms of `validate` on published tables: ``python -m benchmarks.validation``.
+
+Each table is accepted, then resampled with replacement; what is then found that is an error, or a
+difference from the accepted table, is a false alarm.
+"""
+
+import argparse
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from stages.shared.rules import Rule
+from stages.validating.checks import find
+from stages.validating.statistics import statistics
+from tests.validation_world import prepared, shipped
+
+DISTRIBUTION: set[Rule] = {"shift", "correlation", "row_count", "swapped", "flipped"}
+HEART = ("cleveland", "hungarian", "switzerland", "va")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the tables")
+    parser.add_argument("--resamples", type=int, default=1000)
+    asked = parser.parse_args()
+    print("| table | resamples | with an error | with a distribution warning | other rules told |")
+    print("|---|--:|--:|--:|---|")
+    for task, source in [*(("heart", it) for it in HEART), ("housing", "published")]:
+        with tempfile.TemporaryDirectory() as folder:
+            print(row(task, source, asked.data, asked.resamples, Path(folder)), flush=True)
+
+
+def row(task: str, source: str, data: Path, resamples: int, folder: Path) -> str:
+    """Return the table's line: how many of its resamples raise which kind of alarm."""
+    origin = {**shipped(task)["sources"][source], "url": None, "sha256": None}
+    path = data / task / Path(origin.pop("path")).name
+    lines = path.read_text(encoding="utf-8").splitlines()
+    header = [] if origin.get("header") is False else [lines.pop(0)]
+    accepted = statistics(prepared(task, path, origin=origin))
+    rng, errors, warned, others = np.random.default_rng(1), 0, 0, Counter[str]()
+    for _ in range(resamples):
+        table = folder / path.name
+        table.write_text(resampled(header, lines, rng), encoding="utf-8")
+        told = find(prepared(task, table, accepted, origin=origin))
+        errors += any(it.severity == "error" for it in told)
+        warned += any(it.rule in DISTRIBUTION for it in told)
+        others.update({it.rule for it in told} - DISTRIBUTION)
+    rest = ", ".join(f"{rule} {count}" for rule, count in others.most_common())
+    return f"| {task}, {source} | {resamples} | {errors} | {warned} | {rest} |"
+
+
+def resampled(header: list[str], lines: list[str], rng: np.random.Generator) -> str:
+    """Return lines drawn with replacement, in the order of the table."""
+    places = np.sort(rng.integers(0, len(lines), len(lines)))
+    return "\n".join([*header, *(lines[place] for place in places), ""])
+
+
+if __name__ == "__main__":
+    main()
