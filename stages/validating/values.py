@@ -33,7 +33,9 @@ UNITS: Mapping[str, tuple[float, float]] = {  # value = factor x other + shift
 
 def marks_for_missing(prepared: Prepared) -> Iterator[Finding]:
     for name, column, numbers in _amounts(prepared):
-        for value in sentinels(numbers):
+        low, high = column.range or (-np.inf, np.inf)
+        inside = numbers[(numbers >= low) & (numbers <= high)]  # of others the rule `range` tells
+        for value in set(sentinels(numbers)) & set(inside):
             yield prepared.finding(
                 "sentinel",
                 name,
