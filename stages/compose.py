@@ -124,7 +124,8 @@ def checked_task(name: str, content: Any, models: dict[str, Model]) -> Task:
         if model not in models:
             known = ", ".join(sorted(models))
             raise PipelineError(f"{where}: models.{model} has no conf/model/{model}.yaml ({known})")
-        models[model].checked(task.target.problem, overrides, f"{where}: models.{model}")
+        weighted = task.class_weight is not None
+        models[model].checked(task.target.problem, overrides, f"{where}: models.{model}", weighted)
     return task
 
 

@@ -27,6 +27,7 @@ target: {expression: sales > 100, classes: {false: poor, true: rich}, positive: 
 metric: roc_auc
 split: {seed: 1, validation: 0.2, test: 0.2}
 cv: {folds: 5, seed: 1}
+text: {words: [1, 2], characters: [2, 5], min_count: 2, most_features: 100, sublinear: true}
 models: {linear: , forest: {n_estimators: 5}}
 """
 VALID = {

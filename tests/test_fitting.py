@@ -465,6 +465,7 @@ def test_the_task_is_laid_over_the_family_and_named_where_it_fails() -> None:
         "overrides": {"C": 0.25},
         "cv": {"folds": 3, "seed": 1},
         "class_weight": "balanced",
+        "text": YAML(typ="safe").load(Path("conf/contract.yaml"))["text"],
         "device": "cpu",
     }
     made = made_recipe(TrainParams.parse(content, "x"), schema(), "conf/task/t.yaml: models.linear")

@@ -48,6 +48,10 @@ class Schema(Frozen):
         return [field.name for field in self.fields]
 
     @property
+    def has_text(self) -> bool:
+        return any(field.type == "text" for field in self.fields)
+
+    @property
     def is_binary(self) -> bool:
         return len(self.labels) == 2
 

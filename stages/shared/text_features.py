@@ -1,0 +1,88 @@
+"""TF-IDF features of texts, beside those of the other columns.
+
+A text becomes two blocks of numbers: its words (and pairs of words) and its runs of characters,
+each weighted by how rare it is in training (Spärck Jones 1972) and scaled to Euclidean length 1.
+``serve/text.py`` computes the same numbers without scikit-learn.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from stages.shared.contract import TextFeatures
+from stages.shared.errors import PipelineError
+from stages.shared.features import Array, Featurizer
+from stages.shared.schema import Schema
+
+WORDS = r"\w+|[^\w\s]"  # words, and each sign between them: "!" and emoji tell much
+
+
+class TextFeaturizer(Featurizer):
+    """A ``Featurizer`` for tables with texts: the features are a sparse matrix, the texts' last.
+
+    ``text`` says which n-grams count. Per column and kind at most ``most`` of them are kept, the
+    most frequent in training. TF-IDF is not standardised; ``scale`` is for the numbers. A missing
+    text has no n-gram, so its features are all 0.
+
+    Learned besides: ``vectorizers_``, for each text column one of words, one of characters.
+    """
+
+    def __init__(
+        self, schema: Schema, text: TextFeatures, scale: bool = False, most: int | None = None
+    ) -> None:
+        super().__init__(schema, scale)
+        self.text = text
+        self.most = most
+
+    def fit(self, X: Array, y: Array | None = None) -> Self:
+        """Learn medians, means and deviations, and each text column's n-grams and weights.
+
+        Raises PipelineError where a column's texts have no n-gram in common.
+        """
+        super().fit(X, y)
+        self.vectorizers_ = [self._vectorizers(X[:, i], name) for i, name in self._texts()]
+        return self
+
+    def transform(self, X: Array) -> Any:
+        """Return the features as a CSR matrix: of the other columns, then of each text column."""
+        kind = np.float64 if self.scale else np.float32
+        blocks = [sparse.csr_matrix(super().transform(X).astype(kind)), *self.text_blocks(X)]
+        return sparse.hstack(blocks, format="csr", dtype=kind)
+
+    def text_blocks(self, X: Array) -> list[Any]:
+        """Return each text column's TF-IDF (rows by n-grams) as a float64 CSR matrix."""
+        return [
+            sparse.hstack([it.transform(X[:, i]) for it in vectorizers], format="csr")
+            for (i, _), vectorizers in zip(self._texts(), self.vectorizers_, strict=True)
+        ]
+
+    def _texts(self) -> list[tuple[int, str]]:
+        fields = enumerate(self.schema.fields)
+        return [(i, field.name) for i, field in fields if field.type == "text"]
+
+    def _vectorizers(self, texts: Array, name: str) -> list[TfidfVectorizer]:
+        try:
+            return [it.fit(texts) for it in self._unfitted()]
+        except ValueError as error:
+            raise PipelineError(
+                f"the {len(texts)} texts of {name} to fit have no n-gram that counts ({error}): "
+                f"lower text.min_count, now {self.text.min_count}, in conf/task or bring more rows"
+            ) from error
+
+    def _unfitted(self) -> list[TfidfVectorizer]:
+        common = {
+            "min_df": self.text.min_count,
+            "max_features": min(self.text.most_features, self.most or self.text.most_features),
+            "sublinear_tf": self.text.sublinear,
+        }
+        kinds = {
+            "word": (self.text.words, {"token_pattern": WORDS}),
+            "char_wb": (self.text.characters, {}),
+        }
+        return [
+            TfidfVectorizer(analyzer=analyzer, ngram_range=tuple(sizes), **own, **common)
+            for analyzer, (sizes, own) in kinds.items()
+            if sizes
+        ]
