@@ -461,7 +461,7 @@ def test_the_learning_curve_weighs_classes_as_training_does() -> None:
     ],
 )
 def test_a_learning_curve_is_left_out_for_a_stated_reason(y: Any, reason: str | None) -> None:
-    found = learning_curve.why_not(y, is_classification=True)
+    found = learning_curve.why_not(None, y, is_classification=True)
     assert (found is None) if reason is None else (reason in str(found))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.exporting.manifest import Golden
-from stages.exporting.parity import Exported
+from stages.exporting.parity import Answering
 from stages.shared.contract import Column
 from stages.shared.features import encode
 from stages.shared.schema import Schema
@@ -16,7 +16,7 @@ PLAIN = 6  # rows as they are
 
 
 def golden_rows(
-    exported: Exported, test: pd.DataFrame, columns: Mapping[str, Column], schema: Schema
+    exported: Answering, test: pd.DataFrame, columns: Mapping[str, Column], schema: Schema
 ) -> tuple[Golden, ...]:
     """Return rows spread over the test, one with a value missing, one with an unseen category.
 

@@ -58,6 +58,11 @@ class TextFeaturizer(Featurizer):
             for (i, _), vectorizers in zip(self._texts(), self.vectorizers_, strict=True)
         ]
 
+    @property
+    def widths(self) -> list[int]:
+        """How many features each text column has."""
+        return [sum(len(it.vocabulary_) for it in found) for found in self.vectorizers_]
+
     def _texts(self) -> list[tuple[int, str]]:
         fields = enumerate(self.schema.fields)
         return [(i, field.name) for i, field in fields if field.type == "text"]
