@@ -19,6 +19,13 @@ from stages.shared.schema import Schema
 WORDS = r"\w+|[^\w\s]"  # words, and each sign between them: "!" and emoji tell much
 
 
+class _Vectorizer(TfidfVectorizer):  # type: ignore[misc]
+    """scikit-learn's, without the address of an object, which differs in each process."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_stop_words_id"}
+
+
 class TextFeaturizer(Featurizer):
     """A ``Featurizer`` for tables with texts: the features are a sparse matrix, the texts' last.
 
@@ -67,7 +74,7 @@ class TextFeaturizer(Featurizer):
         fields = enumerate(self.schema.fields)
         return [(i, field.name) for i, field in fields if field.type == "text"]
 
-    def _vectorizers(self, texts: Array, name: str) -> list[TfidfVectorizer]:
+    def _vectorizers(self, texts: Array, name: str) -> list[_Vectorizer]:
         try:
             return [it.fit(texts) for it in self._unfitted()]
         except ValueError as error:
@@ -76,7 +83,7 @@ class TextFeaturizer(Featurizer):
                 f"lower text.min_count, now {self.text.min_count}, in conf/task or bring more rows"
             ) from error
 
-    def _unfitted(self) -> list[TfidfVectorizer]:
+    def _unfitted(self) -> list[_Vectorizer]:
         common = {
             "min_df": self.text.min_count,
             "max_features": min(self.text.most_features, self.most or self.text.most_features),
@@ -87,7 +94,7 @@ class TextFeaturizer(Featurizer):
             "char_wb": (self.text.characters, {}),
         }
         return [
-            TfidfVectorizer(analyzer=analyzer, ngram_range=tuple(sizes), **own, **common)
+            _Vectorizer(analyzer=analyzer, ngram_range=tuple(sizes), **own, **common)
             for analyzer, (sizes, own) in kinds.items()
             if sizes
         ]
