@@ -1,5 +1,6 @@
 """Loads ``models/<task>`` and believes nothing of it before it has been checked."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def read_vectorisers(folder: Path, manifest: Manifest) -> dict[str, Vectoriser]:
     for entry in manifest.vectorisers:
         try:
             made = Vectoriser(read_file(folder, entry))
-        except ValueError as error:  # pydantic's own is one
+        except (ValueError, re.error) as error:  # pydantic's own is a ValueError
             raise ManifestError(f"{entry.file} cannot be used: {error}") from error
         if made.width != entry.features:
             raise ManifestError(

@@ -43,7 +43,7 @@ def table(columns: str = "mixed", rows: int = 150, seed: int = 0) -> tuple[Any, 
 def test_every_family_learns_from_texts(name: str, columns: str) -> None:
     X, y = table(columns, rows=300)
     found, rounds = out_of_fold(recipe(name, columns), X, y, CV)
-    assert roc_auc_score(y, found["p_1"]) > 0.8
+    assert roc_auc_score(y, found["p_1"]) > 0.75
     assert len(rounds) == (CV.folds if name in BOOSTED else 0)
 
 

@@ -72,7 +72,7 @@ def _predict_in_order(estimator: Any) -> None:
 
     Their threads add the trees' answers as they finish: the last bits would differ between runs.
     """
-    if "n_jobs" in estimator.get_params() and not is_boosted(estimator):
+    if estimator.get_params().get("n_jobs") and not is_boosted(estimator):
         estimator.set_params(n_jobs=1)
 
 
