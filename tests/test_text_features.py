@@ -21,9 +21,9 @@ from stages.shared.text_features import TextFeaturizer
 WORDS = FEATURES.model_copy(update={"words": (1, 1), "characters": None, "sublinear": False})
 
 
-def fitted(*texts: str, most: int | None = None, **changes: Any) -> TextFeaturizer:
+def fitted(*texts: str, **changes: Any) -> TextFeaturizer:
     text = WORDS.model_copy(update=changes)
-    return TextFeaturizer(ONE_TEXT, text, scale=True, most=most).fit(column(*texts))
+    return TextFeaturizer(ONE_TEXT, text, scale=True).fit(column(*texts))
 
 
 def column(*texts: str) -> Any:
@@ -75,12 +75,35 @@ def test_rare_words_are_left_out_where_min_count_says_so() -> None:
     assert terms(fitted("good food", "good film film", min_count=2)) == ["good"]
 
 
-@pytest.mark.parametrize(("most", "kept"), [(None, ["film", "food", "good"]), (1, ["good"])])
-def test_a_family_may_take_fewer_features_the_most_frequent(
-    most: int | None, kept: list[str]
-) -> None:
-    texts = ("good food", "good film", "good food film", "so")
-    assert terms(fitted(*texts, most=most, most_features=3)) == kept
+def test_of_many_words_the_most_frequent_are_kept() -> None:
+    assert terms(fitted("good food", "good film", "good food film so", most_features=1)) == ["good"]
+
+
+TELLING = ("good food", "good film", "good food", "bad food", "bad film", "bad food")
+
+
+def test_a_family_may_take_fewer_features_those_that_tell_the_classes() -> None:
+    featurizer = TextFeaturizer(ONE_TEXT, WORDS, most=2)
+    featurizer.fit(column(*TELLING), np.array([1, 1, 1, 0, 0, 0]))
+    assert terms(featurizer) == ["bad", "good"]
+
+
+def test_of_values_those_words_are_kept_that_go_with_them() -> None:
+    schema = ONE_TEXT.model_copy(update={"problem": "regression", "labels": ()})
+    featurizer = TextFeaturizer(schema, WORDS, most=2)
+    featurizer.fit(column(*TELLING), np.array([3.0, 3.1, 2.9, 1.0, 1.1, 0.9]))
+    assert terms(featurizer) == ["bad", "good"]
+
+
+def test_fewer_features_weigh_what_they_weighed_among_all() -> None:
+    """Their rarity is the same; the text's length is now that of the features kept."""
+    few = TextFeaturizer(ONE_TEXT, WORDS, scale=True, most=2)
+    few.fit(column(*TELLING), np.array([1, 1, 1, 0, 0, 0]))
+    (vectorizer,) = few.vectorizers_[0]
+    (every,) = fitted(*TELLING).vectorizers_[0]
+    kept = [every.vocabulary_[term] for term in ("bad", "good")]
+    np.testing.assert_array_equal(vectorizer.idf_, every.idf_[kept])
+    assert few.transform(column("good food")).toarray().tolist() == [[0, 1]]
 
 
 def test_a_missing_or_unknown_text_has_no_features() -> None:
@@ -132,8 +155,8 @@ def test_nothing_is_learned_from_rows_that_are_transformed() -> None:
 
 
 def test_it_can_be_cloned_as_scikit_learn_does() -> None:
-    copy = clone(fitted("good food", most=7))
-    assert copy.get_params() == fitted("good food", most=7).get_params()
+    copy = clone(fitted("good food"))
+    assert copy.get_params() == fitted("good food").get_params()
     assert not hasattr(copy, "vectorizers_")
 
 

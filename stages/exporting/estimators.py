@@ -118,8 +118,8 @@ def _absent_as_missing(builder: Builder, features: Source) -> str:
     single = features.single(builder)
     if not features.is_sparse:
         return single
-    is_absent = builder.add("Equal", single, builder.constant(np.float32(0)))
-    return builder.add("Where", is_absent, builder.constant(np.float32(np.nan)), single)
+    is_absent = builder.add("Equal", single, builder.constant(np.array(0, np.float32)))
+    return builder.add("Where", is_absent, builder.constant(np.array(np.nan, np.float32)), single)
 
 
 def _starting_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:

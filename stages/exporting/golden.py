@@ -1,6 +1,6 @@
 """Picks the rows whose answers a server gives again before it serves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def pick(frame: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
     """Return at most PLAIN rows, and one with each: a missing value, an unseen one, a hard text."""
     spread = np.unique(np.linspace(0, len(frame) - 1, PLAIN).round().astype(int))
     rows = [frame.iloc[spread], _with_missing(frame, columns)]
-    hard = {"category": _unseen, "text": lambda _: HARD_TEXT}
+    hard: dict[str, Callable[[Column], str]] = {"category": _unseen, "text": lambda _: HARD_TEXT}
     for kind, value in hard.items():
         found = [(name, column) for name, column in columns.items() if column.type == kind][:1]
         rows += [_changed(frame, name, value(column)) for name, column in found]

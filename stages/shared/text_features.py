@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import f_classif, f_regression
 
 from stages.shared.contract import TextFeatures
 from stages.shared.errors import PipelineError
@@ -29,9 +30,9 @@ class _Vectorizer(TfidfVectorizer):  # type: ignore[misc]
 class TextFeaturizer(Featurizer):
     """A ``Featurizer`` for tables with texts: the features are a sparse matrix, the texts' last.
 
-    ``text`` says which n-grams count. Per column and kind at most ``most`` of them are kept, the
-    most frequent in training. TF-IDF is not standardised; ``scale`` is for the numbers. A missing
-    text has no n-gram, so its features are all 0.
+    ``text`` says which n-grams count. Of each column and kind at most ``most`` are kept, those that
+    tell the target best (by the F statistic, in the rows fitted on). TF-IDF is not standardised;
+    ``scale`` is for the numbers. A missing text has no n-gram, so its features are all 0.
 
     Learned besides: ``vectorizers_``, for each text column one of words, one of characters.
     """
@@ -46,10 +47,11 @@ class TextFeaturizer(Featurizer):
     def fit(self, X: Array, y: Array | None = None) -> Self:
         """Learn medians, means and deviations, and each text column's n-grams and weights.
 
-        Raises PipelineError where a column's texts have no n-gram in common.
+        The target ``y`` is needed with ``most``. Raises PipelineError where a column's texts have
+        no n-gram that counts.
         """
         super().fit(X, y)
-        self.vectorizers_ = [self._vectorizers(X[:, i], name) for i, name in self._texts()]
+        self.vectorizers_ = [self._vectorizers(X[:, i], y, name) for i, name in self._texts()]
         return self
 
     def transform(self, X: Array) -> Any:
@@ -74,27 +76,45 @@ class TextFeaturizer(Featurizer):
         fields = enumerate(self.schema.fields)
         return [(i, field.name) for i, field in fields if field.type == "text"]
 
-    def _vectorizers(self, texts: Array, name: str) -> list[_Vectorizer]:
+    def _vectorizers(self, texts: Array, y: Array | None, name: str) -> list[_Vectorizer]:
         try:
-            return [it.fit(texts) for it in self._unfitted()]
+            return [self._fitted(arguments, texts, y) for arguments in self._kinds()]
         except ValueError as error:
             raise PipelineError(
                 f"the {len(texts)} texts of {name} to fit have no n-gram that counts ({error}): "
                 f"lower text.min_count, now {self.text.min_count}, in conf/task or bring more rows"
             ) from error
 
-    def _unfitted(self) -> list[_Vectorizer]:
-        common = {
-            "min_df": self.text.min_count,
-            "max_features": min(self.text.most_features, self.most or self.text.most_features),
-            "sublinear_tf": self.text.sublinear,
-        }
+    def _kinds(self) -> list[dict[str, Any]]:
+        """Return the arguments of a vectorizer of words, and of one of characters."""
         kinds = {
             "word": (self.text.words, {"token_pattern": WORDS}),
             "char_wb": (self.text.characters, {}),
         }
         return [
-            _Vectorizer(analyzer=analyzer, ngram_range=tuple(sizes), **own, **common)
+            {"analyzer": analyzer, "ngram_range": tuple(sizes), **own}
             for analyzer, (sizes, own) in kinds.items()
             if sizes
         ]
+
+    def _fitted(self, arguments: dict[str, Any], texts: Array, y: Array | None) -> _Vectorizer:
+        arguments = {**arguments, "sublinear_tf": self.text.sublinear}
+        limits = {"min_df": self.text.min_count, "max_features": self.text.most_features}
+        vectorizer: _Vectorizer = _Vectorizer(**arguments, **limits).fit(texts)
+        if not self.most or len(vectorizer.vocabulary_) <= self.most:
+            return vectorizer
+        terms = vectorizer.get_feature_names_out()
+        kept = np.sort(_telling(self._scores(vectorizer.transform(texts), y), self.most))
+        vectorizer = _Vectorizer(**arguments, vocabulary=terms[kept].tolist())
+        vectorizer.fit(texts)
+        return vectorizer
+
+    def _scores(self, features: Any, y: Array | None) -> Array:
+        """Return each feature's F statistic, of the classes' means or of a line through values."""
+        score = f_classif if self.schema.problem == "classification" else f_regression
+        return np.asarray(score(features, y)[0])
+
+
+def _telling(scores: Array, most: int) -> Array:
+    """Return the places of the highest scores, of equal ones the first; undefined ones last."""
+    return np.argsort(-np.nan_to_num(scores), kind="stable")[:most]

@@ -107,7 +107,7 @@ def fit_watched(
 ) -> Pipeline:
     """Fit while recording the loss on ``fitted`` and ``watched`` after each round."""
     pipeline = recipe.pipeline(rounds)
-    features, estimator = pipeline["features"].fit(fitted[0]), pipeline["estimator"]
+    features, estimator = pipeline["features"].fit(*fitted), pipeline["estimator"]
     if patience:
         estimator.set_params(early_stopping_rounds=patience)
     pairs = [(features.transform(X), y) for X, y in (fitted, watched)]
