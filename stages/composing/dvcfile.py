@@ -130,7 +130,6 @@ def _fields(
         "params": [*keys, *_libraries(sorted(used)), *own],
         "outs": _outputs(stage.outs, shown, stage.persistent),
         "metrics": _outputs(stage.metrics, shown),
-        "plots": _outputs(stage.plots, shown),
     }
 
 
