@@ -290,6 +290,13 @@ def test_parity_was_tested_on_every_row_and_without_each_column(world: Path) -> 
     assert parity["rows"] == rows * (1 + 4 + 1)  # as it is, 4 columns missing, a shop unseen
 
 
+def test_the_card_tells_of_texts_and_of_their_files(world: Path) -> None:
+    page = (world / "models/demo/README.md").read_text(encoding="utf-8")
+    assert "| review | text |  | 3 to 120 characters |" in page
+    for entry in read_manifest(world / "models/demo").vectorisers:
+        assert f"{entry.features} features of the text {entry.column}: `{entry.file}`" in page
+
+
 def test_what_does_not_fit_is_told_with_what_was_found(client: TestClient) -> None:
     row = {"price": 3, "review": "x" * 121, "shop": "a", "title": None}
     (finding,) = client.post("/predict", json=row).json()["detail"]
