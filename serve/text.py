@@ -1,7 +1,8 @@
 """Texts: cleaned as training cleaned them, and turned into TF-IDF without scikit-learn.
 
-A vectoriser gives the very numbers that scikit-learn's ``TfidfVectorizer`` gives, to the last bit:
-the same n-grams, and the same operations on float64 in the same order.
+A vectoriser gives the very numbers that scikit-learn's ``TfidfVectorizer`` gives on this machine:
+the same n-grams, and the same operations on float64 in the same order. (Between processors the last
+bit may differ: some have a logarithm of their own, or multiply and add in one step.)
 """
 
 import itertools
