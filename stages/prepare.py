@@ -5,13 +5,13 @@ from typing import Annotated
 
 import pandas as pd
 
-from stages.preparing.casting import Misfits, cast, cast_target, misfits
+from stages.preparing.casting import Misfits, as_tokens, cast, cast_target, misfits
 from stages.preparing.parsing import read_raw
 from stages.preparing.splitting import split_names
 from stages.shared.contract import Column, Origin, Split, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.expressions import Expression
-from stages.shared.schema import ROW, SPLITS, TARGET, Derived, Field, Schema
+from stages.shared.schema import GROUP, ROW, SPLITS, TARGET, Derived, Field, Schema
 from stages.shared.storage import write_frame, write_json
 
 
@@ -59,7 +59,10 @@ def raw_columns(params: PrepareParams) -> list[str]:
 
 
 def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfits]:
-    """Return the table (row number, columns, target) and the cells that did not fit their type."""
+    """Return the table and the cells that did not fit their type.
+
+    The table holds row number, columns and target, and the group where rows are split by it.
+    """
     decimal = params.origin.decimal
     rows = pd.Series(range(1, len(raw) + 1), index=raw.index, name=ROW, dtype="int64")
     columns = {name: cast(raw[name], column, decimal) for name, column in params.columns.items()}
@@ -68,7 +71,9 @@ def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfi
     operands = list(Expression.parse(params.target.expression).names)
     if len(operands) == 1:
         found[TARGET] = misfits(raw[operands[0]], target, rows)
-    table = pd.DataFrame({ROW: rows, **columns, TARGET: target})
+    by = params.split.group
+    groups = {GROUP: as_tokens(raw[by])} if by else {}
+    table = pd.DataFrame({ROW: rows, **columns, TARGET: target, **groups})
     return table, {name: cells for name, cells in found.items() if cells}
 
 

@@ -14,7 +14,7 @@ Name = str
 Value = str | int
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$"
-RESERVED = ("_row", "_target")  # names of the columns that `prepare` adds
+RESERVED = ("_row", "_target", "_group")  # names of the columns that `prepare` adds
 
 
 class Origin(Frozen):
@@ -219,7 +219,10 @@ class Split(Frozen):
 
 
 class CrossValidation(Frozen):
-    """Folds over train and validation, shuffled (and stratified for classes) with ``seed``."""
+    """Folds over train and validation, shuffled (and stratified for classes) with ``seed``.
+
+    A table that is split by group has its groups in one fold each.
+    """
 
     folds: int = Field(ge=2)
     repeats: int = Field(default=1, ge=1)

@@ -12,6 +12,7 @@ from stages.shared.frozen import Frozen, Items
 from stages.shared.storage import read_json
 
 ROW, TARGET = "_row", "_target"
+GROUP = "_group"  # only in a table that is split by group: the group as text
 SPLITS = ("train", "validation", "test")
 
 
