@@ -156,7 +156,8 @@ def check_libraries() -> None:
 
 
 def _installed(name: str) -> str:
+    """Return the version without its local part, as in ``2.13.0+cpu``: that names a build of it."""
     try:
-        return importlib.metadata.version(name)
+        return importlib.metadata.version(name).split("+")[0]
     except importlib.metadata.PackageNotFoundError:
         return "nothing"
