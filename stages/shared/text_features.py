@@ -100,11 +100,12 @@ class TextFeaturizer(Featurizer):
     def _fitted(self, arguments: dict[str, Any], texts: Array, y: Array | None) -> _Vectorizer:
         arguments = {**arguments, "sublinear_tf": self.text.sublinear}
         limits = {"min_df": self.text.min_count, "max_features": self.text.most_features}
-        vectorizer: _Vectorizer = _Vectorizer(**arguments, **limits).fit(texts)
+        vectorizer = _Vectorizer(**arguments, **limits)
+        features = vectorizer.fit_transform(texts)
         if not self.most or len(vectorizer.vocabulary_) <= self.most:
             return vectorizer
         terms = vectorizer.get_feature_names_out()
-        kept = np.sort(_telling(self._scores(vectorizer.transform(texts), y), self.most))
+        kept = np.sort(_telling(self._scores(features, y), self.most))
         vectorizer = _Vectorizer(**arguments, vocabulary=terms[kept].tolist())
         vectorizer.fit(texts)
         return vectorizer
