@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Folders count too: their time changes when a file in them is taken away.
-DEFINITIONS := $(shell find conf stages requirements.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
+DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
 .PHONY: help install compose repro serve test lint types format check verify accept plots readme lock clean hooks
@@ -15,12 +15,17 @@ DEFINITIONS := $(shell find conf stages requirements.lock -type d -o -name '*.ya
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(READY) ## Build the environment in .venv, exactly as requirements.lock says
+install: $(READY) ## Build the environment in .venv, exactly as the lock files say
 
-$(READY): requirements.lock
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode
+# torch has locks of its own. Its CPU build is a tenth of the size, but no package index has it: it
+# is taken where pip's find-links (or UV_FIND_LINKS) lead to it and there is no GPU, else the index's.
+$(READY): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements.lock
+	$(INSTALL) -r requirements.lock
+	@$(if $(wildcard /dev/nvidia0),false,$(INSTALL) -r requirements-torch-cpu.lock 2>/dev/null) || \
+	  $(INSTALL) -r requirements-torch.lock
 	@touch $@
 
 params.yaml: $(READY) $(DEFINITIONS)
@@ -64,10 +69,20 @@ plots: $(READY) ## Draw all plots into one page, dvc_plots/index.html, that work
 readme: $(READY) ## Bring the generated tables of README.md up to date
 	@python -m tests.readme
 
-lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
-	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --no-emit-package nvidia-nccl-cu12 \
-	  --group dev --upgrade pyproject.toml -o requirements.lock
+RESOLVE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-header
+UNIVERSAL := $(RESOLVE) --universal --fork-strategy fewest
+TORCH = $$(grep -o '^torch==[0-9.]*' requirements-torch.lock | head -1)
+# Left out: a GPU library that xgboost does without, and a framework that the weights' package names
+# but whose code nobody here runs.
+lock: $(READY) ## Resolve pyproject.toml anew into the lock files
+	echo "torch; python_version < '3'" | $(UNIVERSAL) --upgrade --group dev --override - \
+	  --no-emit-package nvidia-nccl-cu12 --no-emit-package sentence-transformers \
+	  pyproject.toml -o requirements.lock
+	grep -o 'torch==[0-9.*]*' pyproject.toml | UV_FIND_LINKS= $(UNIVERSAL) --upgrade \
+	  -c requirements.lock - -o requirements-torch.lock
+	echo "$(TORCH)+cpu" | $(RESOLVE) -c requirements.lock - -o requirements-torch-cpu.lock || \
+	  echo "$(TORCH)+cpu is not at hand: requirements-torch-cpu.lock is out of date"
 
 hooks: $(READY) ## Run `make check` before every commit
 	pre-commit install

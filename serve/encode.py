@@ -1,7 +1,8 @@
-"""From JSON rows to the float64 matrix that the graph takes, or every reason why not.
+"""From JSON rows to vectors of a value for each column, or every reason why not.
 
 The encoding is the one of training: numbers as they are, a category as the index of its value, a
-boolean as 0 or 1, a date as seconds since 1970 in UTC; NaN is missing, -1 an unseen category.
+boolean as 0 or 1, a date as seconds since 1970 in UTC; NaN is missing, -1 an unseen category. A
+text is normalised and stripped, and "" where it is missing.
 """
 
 import difflib
@@ -13,14 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
-from serve import words
+from serve import text, words
 from serve.body import RepeatedKeys, Row
 from serve.manifest import Column
 from serve.wire import Finding, Place, RequestError
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Vector = list[float | str]
 UNSEEN = -1.0
 MAX_FINDINGS = 1_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,14 +29,20 @@ DATETIME = (
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
 )
 INFINITE = (-math.inf, math.inf)
+LONGEST_DECOMPOSITION = 4  # characters that normalising makes one of, at most
+MOST_BLANKS = 1_000  # around a text, beyond its length
 
 
 class MisfitError(Exception):
-    """A value that its column does not take; ``kind`` becomes the finding's type."""
+    """A value that its column does not take; ``kind`` becomes the finding's type.
 
-    def __init__(self, kind: str) -> None:
+    ``detail`` says more of the value than the message shows: `` of 712 characters``.
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(kind)
         self.kind = kind
+        self.detail = detail
 
 
 def read_number(value: object) -> float:
@@ -112,7 +117,9 @@ class Input:
     high: float
 
     @classmethod
-    def of(cls, column: Column) -> "Input":
+    def of(cls, column: Column) -> "Input | TextInput":
+        if column.type == "text":
+            return TextInput(column)
         if column.values:  # an unseen category is -1, so the lowest index keeps it out
             return cls(column, category_reader(column.values), 0.0, math.inf)
         return cls(column, READERS[column.type], *(column.range or INFINITE))
@@ -133,24 +140,58 @@ class Input:
         return number
 
 
+@dataclass(frozen=True)
+class TextInput:
+    """A text column made ready to read values."""
+
+    column: Column
+
+    def encode(self, value: object) -> str:
+        """Return the text as models see it, whether or not the contract lets it in."""
+        if value is None:
+            return ""
+        if type(value) is not str:
+            raise MisfitError("wrong_type")
+        if flaw := text.flaw(value):
+            raise MisfitError("malformed_text", f" with {flaw}")
+        return text.clean(value, self.column.normalise)
+
+    def check(self, value: object) -> str:
+        """Return the text as models see it; raises MisfitError if the contract refuses it.
+
+        A blank text is a missing one.
+        """
+        fewest, most = self.column.characters
+        if type(value) is str and len(value) > LONGEST_DECOMPOSITION * most + MOST_BLANKS:
+            raise _wrong_length(value)  # normalising could not make it short enough
+        cleaned = self.encode(value)
+        if not cleaned and self.column.missing == "forbidden":
+            raise MisfitError("null", "" if value is None else ", which is blank")
+        if cleaned and not fewest <= len(cleaned) <= most:
+            raise _wrong_length(cleaned)
+        return cleaned
+
+
+def _wrong_length(value: str) -> MisfitError:
+    return MisfitError("wrong_length", f" of {len(value):,} characters")
+
+
 class Encoder:
     """Holds rows against a task's columns and encodes them."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.inputs = tuple(Input.of(column) for column in columns)
         self.names = {column.name for column in columns}
-        seen = np.array([column.seen or INFINITE for column in columns])
-        self.lowest_seen, self.highest_seen = seen[:, 0], seen[:, 1]
 
-    def encode_unchecked(self, row: Mapping[str, object]) -> Array:
-        """Return the matrix (1 by columns) of a row from the manifest, unseen categories and all.
+    def encode_unchecked(self, row: Mapping[str, object]) -> Vector:
+        """Return the vector of a row from the manifest, unseen categories and all.
 
         Raises MisfitError for a value of the wrong type.
         """
-        return np.array([[item.encode(row.get(item.column.name)) for item in self.inputs]])
+        return [item.encode(row.get(item.column.name)) for item in self.inputs]
 
-    def encode(self, rows: Sequence[Row]) -> tuple[Array, list[list[Finding]]]:
-        """Return the matrix (rows by columns) and each row's warnings.
+    def encode(self, rows: Sequence[Row]) -> tuple[list[Vector], list[list[Finding]]]:
+        """Return each row's vector and its warnings.
 
         Raises RequestError (422) with every error of every row, up to MAX_FINDINGS.
         """
@@ -162,19 +203,21 @@ class Encoder:
                 break
         if errors:
             raise RequestError(422, _shortened(errors))
-        matrix = np.array(vectors)
-        return matrix, self._warnings(rows, matrix)
+        return vectors, [
+            list(self._warnings(place, row, vector))
+            for (place, row), vector in zip(rows, vectors, strict=True)
+        ]
 
-    def _vector(self, place: Place, row: object, errors: list[Finding]) -> list[float]:
+    def _vector(self, place: Place, row: object, errors: list[Finding]) -> Vector:
         if not isinstance(row, dict):
             errors.append(_not_a_row(place, row))
             return []
-        vector = []
+        vector: Vector = []
         for item in self.inputs:
             try:
                 vector.append(item.check(row.get(item.column.name)))
             except MisfitError as misfit:
-                errors.append(_misfit(place, row, item.column, misfit.kind))
+                errors.append(_misfit(place, row, item.column, misfit))
         errors.extend(self._wrong_keys(place, row))
         return vector
 
@@ -188,20 +231,18 @@ class Encoder:
             loc = [*place, words.cut(key)]
             yield Finding(loc=loc, msg=message, type="repeated_key", input=words.seen(row[key]))
 
-    def _warnings(self, rows: Sequence[Row], matrix: Array) -> list[list[Finding]]:
-        warnings: list[list[Finding]] = [[] for _ in rows]
-        outside = (matrix < self.lowest_seen) | (matrix > self.highest_seen)
-        for index, position in np.argwhere(outside):
-            place, row = rows[index]
-            column = self.inputs[position].column
-            warnings[index].append(_outside_training(place, column, row[column.name]))
-        return warnings
+    def _warnings(self, place: Place, row: dict[str, Any], vector: Vector) -> Iterator[Finding]:
+        for item, value in zip(self.inputs, vector, strict=True):
+            seen, name = item.column.seen, item.column.name
+            if seen and isinstance(value, float) and (value < seen[0] or value > seen[1]):
+                yield _outside_training(place, item.column, row[name])
 
 
-def _misfit(place: Place, row: dict[str, Any], column: Column, kind: str) -> Finding:
+def _misfit(place: Place, row: dict[str, Any], column: Column, misfit: MisfitError) -> Finding:
     value = row.get(column.name)
-    there = f"got {words.found(value)}" if column.name in row else "but the key is missing"
-    kind = kind if column.name in row else "missing"
+    got = f"got {words.found(value)}{misfit.detail}"
+    there = got if column.name in row else "but the key is missing"
+    kind = misfit.kind if column.name in row else "missing"
     message = f"expected {words.expected(column)}, {there}"
     return Finding(loc=[*place, column.name], msg=message, type=kind, input=words.seen(value))
 

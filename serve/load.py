@@ -1,5 +1,6 @@
 """Loads ``models/<task>`` and believes nothing of it before it has been checked."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from serve.encode import Encoder, MisfitError
-from serve.manifest import Golden, ManifestError, read_manifest, read_model
+from serve.manifest import MANIFEST, Golden, Manifest, ManifestError, read_file, read_manifest
 from serve.model import Model
+from serve.text import Layout, Vectoriser
 
 RUNTIME_ERRORS = (
     states.Fail,
@@ -30,15 +32,32 @@ def load_model(folder: Path) -> Model:
     file whose SHA-256 is another, a graph that takes or gives something else.
     """
     manifest = read_manifest(folder)
-    content = read_model(folder, manifest)
+    content = read_file(folder, manifest.model)
+    layout = Layout(manifest.columns, read_vectorisers(folder, manifest))
     try:
-        model = Model(manifest, Encoder(manifest.columns), start(content))
+        model = Model(manifest, Encoder(manifest.columns), layout, start(content))
         check_graph(model)
         for number, golden in enumerate(manifest.golden):
             check_golden(model, number, golden)
     except RUNTIME_ERRORS as error:
         raise ManifestError(f"{manifest.model.file} fails in onnxruntime: {error}") from error
     return model
+
+
+def read_vectorisers(folder: Path, manifest: Manifest) -> dict[str, Vectoriser]:
+    """Return each text column's vectoriser; raises ManifestError for one that does not fit."""
+    found = {}
+    for entry in manifest.vectorisers:
+        try:
+            made = Vectoriser(read_file(folder, entry))
+        except (ValueError, re.error) as error:  # pydantic's own is a ValueError
+            raise ManifestError(f"{entry.file} cannot be used: {error}") from error
+        if made.width != entry.features:
+            raise ManifestError(
+                f"{entry.file} makes {made.width} features; {MANIFEST} says {entry.features}"
+            )
+        found[entry.column] = made
+    return found
 
 
 def start(content: bytes) -> onnxruntime.InferenceSession:
@@ -52,13 +71,13 @@ def start(content: bytes) -> onnxruntime.InferenceSession:
 
 def check_graph(model: Model) -> None:
     """Raise ManifestError unless the graph takes and gives what the manifest says."""
-    graph, width = model.manifest.onnx, len(model.manifest.columns)
+    graph, width = model.manifest.onnx, model.layout.width
     inputs = [(item.name, item.type, item.shape[1:]) for item in model.session.get_inputs()]
     outputs = [item.name for item in model.session.get_outputs()]
     if inputs != [(graph.input, "tensor(double)", [width])] or graph.output not in outputs:
         raise ManifestError(
             f"{model.manifest.model.file} takes {inputs} and gives {outputs}; the manifest says "
-            f"{width} columns into {graph.input!r}, tensor(double), and {graph.output!r} out"
+            f"{width} numbers into {graph.input!r}, tensor(double), and {graph.output!r} out"
         )
 
 

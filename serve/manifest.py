@@ -13,6 +13,7 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 VERSION_DIGITS = 12
 T = TypeVar("T", bound=BaseModel)
+MOST_CHARACTERS = 10_000  # of a text whose column declares no length: it bounds memory
 Pair = tuple[float, float]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -35,6 +36,15 @@ class ModelFile(Part):
     trained_on_rows: int
 
 
+class Vectoriser(Part):
+    """The file that turns a text column into ``features`` of the graph's input."""
+
+    column: str
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.json$")
+    sha256: Sha256
+    features: int
+
+
 class Column(Part):
     """One input: what it means, what it may be, and what the model was trained on (``seen``)."""
 
@@ -54,6 +64,11 @@ class Column(Part):
         if bool(self.values) != (self.type == "category"):
             raise ValueError("values belong to a category, and each category needs some")
         return self
+
+    @property
+    def characters(self) -> tuple[int, int]:
+        """The fewest and the most characters of a text."""
+        return self.length or (1, MOST_CHARACTERS)
 
 
 class Interval(Part):
@@ -103,6 +118,7 @@ class Card(Part):
     problem: Literal["classification", "regression"]
     version: str
     model: ModelFile
+    vectorisers: tuple[Vectoriser, ...]
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     target: Target
     onnx: Graph
@@ -119,6 +135,9 @@ class Card(Part):
             raise ValueError(f"{self.problem} cannot answer with {self.onnx.output!r}")
         if len({column.name for column in self.columns}) < len(self.columns):
             raise ValueError("two columns have the same name")
+        texts = [column.name for column in self.columns if column.type == "text"]
+        if [vectoriser.column for vectoriser in self.vectorisers] != texts:
+            raise ValueError(f"the text columns are {texts}: each has a vectoriser, in this order")
         return self
 
 
@@ -161,20 +180,21 @@ def read_manifest(folder: Path) -> Manifest:
 def version(card: Card) -> str:
     """Return the version as ``stages/exporting/manifest.py`` makes it: a hash of what decides."""
     columns = [column.model_dump(mode="json") for column in card.columns]
-    decisive = [card.model.sha256, columns, card.target.model_dump(mode="json")]
+    beside = [vectoriser.model_dump(mode="json") for vectoriser in card.vectorisers]
+    decisive = [card.model.sha256, *beside, columns, card.target.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[
         :VERSION_DIGITS
     ]
 
 
-def read_model(folder: Path, manifest: Manifest) -> bytes:
-    """Read the ONNX file; raises ManifestError unless its SHA-256 is the manifest's."""
-    content = _read(folder, manifest.model.file)
+def read_file(folder: Path, entry: ModelFile | Vectoriser) -> bytes:
+    """Read a file that the manifest names; raises ManifestError unless its SHA-256 is there."""
+    content = _read(folder, entry.file)
     found = hashlib.sha256(content).hexdigest()
-    if found != manifest.model.sha256:
+    if found != entry.sha256:
         raise ManifestError(
-            f"{manifest.model.file} was changed after its export: its sha256 is {found}, "
-            f"{MANIFEST} says {manifest.model.sha256}; export the task again"
+            f"{entry.file} was changed after its export: its sha256 is {found}, "
+            f"{MANIFEST} says {entry.sha256}; export the task again"
         )
     return content
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import onnxruntime
 
 from serve.body import Row
-from serve.encode import Array, Encoder
+from serve.encode import Encoder, Vector
 from serve.manifest import Manifest
+from serve.text import Array, Layout
 from serve.wire import Answer, ClassAnswer, Finding, RequestError, ValueAnswer
 
 
@@ -18,6 +19,7 @@ class Model:
 
     manifest: Manifest
     encoder: Encoder
+    layout: Layout
     session: onnxruntime.InferenceSession
 
     def predict(self, rows: Sequence[Row]) -> list[Answer]:
@@ -25,17 +27,18 @@ class Model:
 
         Raises RequestError (422) with every value that does not fit the columns.
         """
-        matrix, warnings = self.encoder.encode(rows)
+        vectors, warnings = self.encoder.encode(rows)
         # One row at a time: in a batch some kernels add in another order, and the last bits of
         # an answer would depend on the row's neighbours.
-        outputs = [self.run(matrix[index : index + 1]) for index in range(len(rows))]
+        outputs = [self.run(vector) for vector in vectors]
         refuse_infinite(rows, outputs)
         return [self._answer(*pair) for pair in zip(outputs, warnings, strict=True)]
 
-    def run(self, vector: Array) -> list[float]:
-        """Return the probabilities, or the one value, for an encoded row (1 by columns)."""
+    def run(self, vector: Vector) -> list[float]:
+        """Return the probabilities, or the one value, for an encoded row."""
         graph = self.manifest.onnx
-        output: Array = self.session.run([graph.output], {graph.input: vector})[0]
+        row = self.layout.row(vector)
+        output: Array = self.session.run([graph.output], {graph.input: row})[0]
         return output.ravel().tolist()
 
     def _answer(self, output: list[float], warnings: list[Finding]) -> Answer:

@@ -63,7 +63,7 @@ def row_schema(model: Model) -> Json:
 
 def column_schema(column: Column) -> Json:
     """Return the JSON Schema of one column's values."""
-    schema = {"enum": list(column.values)} if column.values else dict(TYPES[column.type])
+    schema = {"enum": list(column.values)} if column.values else _type(column)
     if column.range:
         schema |= {"minimum": column.range[0], "maximum": column.range[1]}
     if column.missing == "allowed":
@@ -72,6 +72,13 @@ def column_schema(column: Column) -> Json:
     if column.seen and not column.values:
         about.append(f"trained on values {words.span(column.seen)}")
     return schema | {"description": "; ".join(filter(None, about))}
+
+
+def _type(column: Column) -> Json:
+    if column.type != "text":
+        return dict(TYPES[column.type])
+    fewest, most = column.characters
+    return {"type": "string", "minLength": fewest, "maxLength": most}
 
 
 def examples(model: Model) -> Json:

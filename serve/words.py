@@ -18,12 +18,19 @@ KINDS = {
 
 def expected(column: Column) -> str:
     """Say what a column takes: ``a number from 80 to 700 (mg/dl), or null``."""
-    words = one_of(column.values) if column.values else KINDS[column.type]
+    words = one_of(column.values) if column.values else _kind(column)
     if column.range:
         words += f" {span(column.range)}"
     if column.unit:
         words += f" ({column.unit})"
     return words + (", or null" if column.missing == "allowed" else "")
+
+
+def _kind(column: Column) -> str:
+    if column.type != "text":
+        return KINDS[column.type]
+    fewest, most = column.characters
+    return f"a text of {fewest:,} to {most:,} characters"
 
 
 def one_of(values: tuple[str | int, ...]) -> str:

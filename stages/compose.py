@@ -29,7 +29,6 @@ from stages.shared.model import Model
 from stages.shared.storage import write_text
 
 CONF = Path("conf")
-LOCK = Path("requirements.lock")
 DVC_FILE = Path("dvc.yaml")
 VERBS = ("fetch", "prepare", "validate", "train", "evaluate", "export")  # in the data's order
 REMEDY = "run `make compose` (or `python -m stages.compose`), then repeat"
@@ -124,7 +123,8 @@ def checked_task(name: str, content: Any, models: dict[str, Model]) -> Task:
         if model not in models:
             known = ", ".join(sorted(models))
             raise PipelineError(f"{where}: models.{model} has no conf/model/{model}.yaml ({known})")
-        models[model].checked(task.target.problem, overrides, f"{where}: models.{model}")
+        weighted = task.class_weight is not None
+        models[model].checked(task.target.problem, overrides, f"{where}: models.{model}", weighted)
     return task
 
 
@@ -150,12 +150,13 @@ def _versions() -> str:
     targets = re.findall(r"^ +(?:classification|regression): ([\w.]+)$", _model_files(), re.M)
     names = set(imports.libraries(sorted(files)))
     names |= {imports.distribution(target.split(".")[0]) for target in targets}
-    pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", _read(LOCK), re.M))
+    locks = "".join(_read(Path(lock)) for lock in dvcfile.LOCKS)
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", locks, re.M))
     unknown = sorted(names - set(pinned))
     if unknown:
-        raise PipelineError(f"{LOCK} does not pin {', '.join(unknown)}: add it and run `make lock`")
+        raise PipelineError(f"no lock pins {', '.join(unknown)}: add it and run `make lock`")
     lines = [f"  {name}: {pinned[name]}" for name in sorted(names)]
-    return "# Written by `make compose` from requirements.lock: what the stages run on.\n" + (
+    return "# Written by `make compose` from the lock files: what the stages run on.\n" + (
         "libraries:\n" + "\n".join(lines) + "\n"
     )
 

@@ -20,6 +20,7 @@ from stages.exporting.graph import INPUT, output_name, to_onnx
 from stages.exporting.manifest import Manifest
 from stages.exporting.parity import Exported, Parity, compare
 from stages.exporting.publishing import publish
+from stages.exporting.vectorisers import vectoriser_files
 from stages.shared import imports
 from stages.shared.contract import Column, Target
 from stages.shared.declare import At, Params, Stage
@@ -86,23 +87,47 @@ class Inputs:
         )
 
 
+@dataclass(frozen=True)
+class Artefact:
+    """The champion as it is served: what answers, its model, and the files it needs besides."""
+
+    exported: Exported
+    model: bytes
+    vectorisers: tuple[tuple[manifests.Vectoriser, bytes], ...]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> "Artefact":
+        model, featurizer = to_onnx(pipeline), pipeline["features"]
+        vectorisers = (
+            (manifests.vectoriser(content, column, width), content)
+            for column, width, content in vectoriser_files(featurizer)
+        )
+        return cls(Exported(model, featurizer), model, tuple(vectorisers))
+
+    def files(self, manifest: Manifest) -> dict[str, bytes]:
+        """Return the content of every file that the manifest names."""
+        beside = {entry.file: content for entry, content in self.vectorisers}
+        return {manifest.model.file: self.model, **beside}
+
+
 def main(task: str) -> None:
-    """Replace the exported model, its card and its manifest; keep all three on any failure."""
+    """Replace the exported model, its card and its manifest; keep all of it on any failure."""
     params, inputs = STAGE.load(task=task), Inputs.read(task)
-    model = to_onnx(inputs.pipeline)
-    parity = proven(model, inputs, params.export.tolerance)
-    manifest = described(model, parity, inputs, params)
+    artefact = Artefact.of(inputs.pipeline)
+    parity = proven(artefact.exported, inputs, params.export.tolerance)
+    manifest = described(artefact, parity, inputs, params)
     rows = {split: len(frame) for split, frame in inputs.frames.items()}
-    publish(Path("models", task), model, manifest, card(manifest, inputs.evaluated, rows))
+    page = card(manifest, inputs.evaluated, rows)
+    publish(Path("models", task), artefact.files(manifest), manifest, page)
 
 
-def proven(model: bytes, inputs: Inputs, tolerance: float) -> Parity:
+def proven(exported: Exported, inputs: Inputs, tolerance: float) -> Parity:
     """Compare the model with the trained pipeline on every row of every split.
 
     Raises PipelineError that names the row, both answers and the tolerance.
     """
     X = encode(pd.concat(inputs.frames.values()), inputs.schema)
-    parity = compare(model, inputs.pipeline, inputs.schema, X)
+    parity = compare(exported, inputs.pipeline, inputs.schema, X)
     worst = parity.worst
     if worst.size > tolerance:
         raise PipelineError(
@@ -122,20 +147,22 @@ def _place(position: int, frames: Mapping[str, pd.DataFrame]) -> str:
     raise IndexError(position)
 
 
-def described(model: bytes, parity: Parity, inputs: Inputs, params: ExportParams) -> Manifest:
+def described(artefact: Artefact, parity: Parity, inputs: Inputs, params: ExportParams) -> Manifest:
     """Return the manifest: it depends on declared inputs alone."""
     schema, evaluated, frames = inputs.schema, inputs.evaluated, inputs.frames
     trained_on = pd.concat([frames["train"], frames["validation"]])
     family, estimator = evaluated.champion, evaluated.trained.target
-    file = manifests.model_file(model, family, estimator, len(trained_on))
+    file = manifests.model_file(artefact.model, family, estimator, len(trained_on))
+    vectorisers = tuple(entry for entry, _ in artefact.vectorisers)
     columns = manifests.columns(params.columns, trained_on)
     target = manifests.target(params.target, evaluated.threshold, evaluated.interval)
     return Manifest(
         task=inputs.task,
         title=params.title,
         problem=schema.problem,
-        version=manifests.version(file, columns, target),
+        version=manifests.version(file, vectorisers, columns, target),
         model=file,
+        vectorisers=vectorisers,
         columns=columns,
         target=target,
         onnx=manifests.Graph(input=INPUT, output=output_name(schema)),
@@ -145,7 +172,7 @@ def described(model: bytes, parity: Parity, inputs: Inputs, params: ExportParams
             largest_difference=parity.worst.size,
             tolerance=params.export.tolerance,
         ),
-        golden=golden_rows(Exported(model), frames["test"], params.columns, schema),
+        golden=golden_rows(artefact.exported, frames["test"], params.columns, schema),
         hashes=hashes(inputs.task, evaluated),
         libraries=libraries(evaluated),
     )

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
-from stages.preparing.casting import Misfits, cast, cast_target, misfits
+from stages.preparing.casting import Misfits, as_tokens, cast, cast_target, misfits
 from stages.preparing.parsing import column_names, read_raw
 from stages.preparing.quarantine import faults, set_aside
 from stages.preparing.splitting import split_names
 from stages.shared.contract import Column, Origin, Split, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.expressions import Expression
-from stages.shared.schema import ROW, SPLITS, TARGET, Derived, Field, Schema
+from stages.shared.schema import GROUP, ROW, SPLITS, TARGET, Derived, Field, Schema
 from stages.shared.storage import write_frame, write_json, write_text
 
 
@@ -53,7 +53,6 @@ def main(task: str) -> None:
     folder, where = Path("data/prepared", task), f"conf/task/{task}.yaml"
     wanted = raw_columns(params)
     raw = read_raw(params.origin, wanted, f"{where}, sources")
-    header = column_names(params.origin, wanted, f"{where}, sources")
     table, unparsed = typed(raw, params)
     found = faults(raw, table, params.columns, params.target) if params.quarantines else {}
     bad, aside = set_aside(raw, table, found, params.most_bad_rows, f"{where}: most_bad_rows")
@@ -62,12 +61,15 @@ def main(task: str) -> None:
         write_frame(folder / f"{split}.parquet", table[(places == split) & ~bad])
     write_json(folder / "schema.json", schema(params).model_dump())
     write_json(folder / "unparsed.json", {} if params.quarantines else unparsed)
-    reasons = {reason: int(mask.sum()) for reason, mask in found.items()}
+    write_text(folder / "quarantine.csv", aside.to_csv(index=False, lineterminator="\n"))
     write_json(
         folder / "reading.json",
-        {"columns": header, "quarantined": int(bad.sum()), "reasons": reasons},
+        {
+            "columns": column_names(params.origin, wanted, f"{where}, sources"),
+            "quarantined": int(bad.sum()),
+            "reasons": {reason: int(mask.sum()) for reason, mask in found.items()},
+        },
     )
-    write_text(folder / "quarantine.csv", aside.to_csv(index=False, lineterminator="\n"))
 
 
 def raw_columns(params: PrepareParams) -> list[str]:
@@ -78,7 +80,10 @@ def raw_columns(params: PrepareParams) -> list[str]:
 
 
 def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfits]:
-    """Return the table (row number, columns, target) and the cells that did not fit their type."""
+    """Return the table and the cells that did not fit their type.
+
+    The table holds row number, columns and target, and the group where rows are split by it.
+    """
     decimal = params.origin.decimal
     rows = pd.Series(range(1, len(raw) + 1), index=raw.index, name=ROW, dtype="int64")
     columns = {name: cast(raw[name], column, decimal) for name, column in params.columns.items()}
@@ -87,7 +92,9 @@ def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfi
     operands = list(Expression.parse(params.target.expression).names)
     if len(operands) == 1:
         found[TARGET] = misfits(raw[operands[0]], target, rows)
-    table = pd.DataFrame({ROW: rows, **columns, TARGET: target})
+    by = params.split.group
+    groups = {GROUP: as_tokens(raw[by])} if by else {}
+    table = pd.DataFrame({ROW: rows, **columns, TARGET: target, **groups})
     return table, {name: cells for name, cells in found.items() if cells}
 
 

@@ -12,11 +12,11 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from stages.shared import imports
-from stages.shared.contract import CrossValidation
+from stages.shared.contract import CrossValidation, TextFeatures
 from stages.shared.declare import At, Params, Plot, Stage
 from stages.shared.features import encode, encode_target
 from stages.shared.model import Model
-from stages.shared.schema import ROW, Schema, read_schema
+from stages.shared.schema import GROUP, ROW, Schema, read_schema
 from stages.shared.storage import atomic, read_frame, write_frame, write_json
 from stages.training.crossval import out_of_fold
 from stages.training.curves import curve, write_curve
@@ -30,6 +30,7 @@ class TrainParams(Params):
     overrides: Annotated[dict[str, Any] | None, At("task.{task}.models.{model}")]
     cv: Annotated[CrossValidation, At("task.{task}.cv")]
     class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
+    text: Annotated[TextFeatures, At("task.{task}.text")]
     device: Annotated[Literal["cpu", "cuda"], At("device")]
 
 
@@ -89,8 +90,10 @@ def main(task: str, model: str) -> None:
 
 def made_recipe(params: TrainParams, schema: Schema, where: str) -> Recipe:
     """Lay the task's overrides over the model family."""
-    model = params.model.checked(schema.problem, params.overrides or {}, where)
-    return Recipe(model, schema, params.class_weight, use_cuda(params.device, model))
+    weighted = params.class_weight is not None
+    model = params.model.checked(schema.problem, params.overrides or {}, where, weighted)
+    cuda = use_cuda(params.device, model)
+    return Recipe(model, schema, params.class_weight, cuda, params.text)
 
 
 def rows(frame: pd.DataFrame, schema: Schema) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -102,7 +105,8 @@ def scored_rows(
 ) -> tuple[pd.DataFrame, int | None]:
     """Return out-of-fold predictions with row numbers, and the trees for a fit on all rows."""
     together = pd.concat([train, validation])
-    table, found = out_of_fold(recipe, *rows(together, recipe.schema), cv)
+    groups = together[GROUP].fillna("").to_numpy() if GROUP in together else None
+    table, found = out_of_fold(recipe, *rows(together, recipe.schema), cv, groups)
     table.insert(2, ROW, np.tile(together[ROW].to_numpy(), cv.repeats))
     stopping = recipe.model.early_stopping
     return table, rounds_for_all_rows(found, stopping.fraction) if stopping else None

@@ -94,6 +94,7 @@ def write_model(models: Path, task: str, content: bytes, changes: Json) -> Path:
             "sha256": sha256,
             "trained_on_rows": 240,
         },
+        "vectorisers": [],
         "onnx": {"input": "X", "output": "probabilities"},
         "metrics": {"roc_auc": {"value": 0.9, "low": 0.85, "high": 0.95, "n": 60}},
         "parity": {"rows": 300, "largest_difference": 0.0, "tolerance": 1e-6},

@@ -7,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import compose
+from stages.composing.dvcfile import LOCKS
 from stages.composing.leftovers import stage_names
 from tests.clone import ROOT, Clone, make_clone
 
@@ -82,7 +83,7 @@ def test_the_committed_files_are_what_conf_gives(clone: Clone) -> None:
 
 def test_every_declared_library_is_pinned_in_the_lock() -> None:
     libraries = YAML(typ="safe").load((ROOT / "conf/libraries.yaml").read_text())["libraries"]
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = "".join((ROOT / name).read_text() for name in LOCKS)
     for name, version in libraries.items():
         assert re.search(rf"^{re.escape(name)}=={re.escape(version)} ", lock, re.M), name
 
@@ -115,5 +116,5 @@ def test_every_preset_composes_and_changes_something(
 
 
 def test_the_lock_names_no_host() -> None:
-    for name in ("requirements.lock", "pyproject.toml", "Makefile", ".ci/run"):
+    for name in (*LOCKS, "requirements-torch-cpu.lock", "pyproject.toml", "Makefile", ".ci/run"):
         assert not re.search(r"https?://(?!127)", Path(ROOT, name).read_text()), name

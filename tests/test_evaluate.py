@@ -461,8 +461,16 @@ def test_the_learning_curve_weighs_classes_as_training_does() -> None:
     ],
 )
 def test_a_learning_curve_is_left_out_for_a_stated_reason(y: Any, reason: str | None) -> None:
-    found = learning_curve.why_not(y, is_classification=True)
+    found = learning_curve.why_not(None, y, is_classification=True)
     assert (found is None) if reason is None else (reason in str(found))
+
+
+def test_a_model_that_is_not_fitted_again_has_no_learning_curve() -> None:
+    class Slow:
+        refittable = False
+
+    found = learning_curve.why_not(Slow(), np.zeros(100), is_classification=True)
+    assert found == "fitting this model again takes too long"
 
 
 def test_a_skipped_learning_curve_leaves_an_empty_plot(binary: Path, monkeypatch: Any) -> None:

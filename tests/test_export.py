@@ -25,7 +25,7 @@ from stages.exporting.card import escaped, worst
 from stages.exporting.evaluated import Evaluated, Slice, read_evaluated
 from stages.exporting.golden import pick
 from stages.exporting.graph import to_onnx
-from stages.exporting.manifest import Manifest, version
+from stages.exporting.manifest import Manifest, vectoriser, version
 from stages.exporting.parity import Exported, alterations, compare
 from stages.shared import declare
 from stages.shared.contract import Column
@@ -115,7 +115,7 @@ def test_the_server_loads_it_and_gives_every_golden_answer_again(stand: Any, kin
     session = start((OUTPUT / manifest.model.file).read_bytes())
     encoder = Encoder(manifest.columns)
     for golden in manifest.golden:
-        row = encoder.encode_unchecked(golden.input)
+        row = np.array([encoder.encode_unchecked(golden.input)])
         (output,) = session.run([manifest.onnx.output], {manifest.onnx.input: row})
         assert tuple(output.ravel().tolist()) == golden.output
     load_model(OUTPUT)
@@ -129,7 +129,7 @@ def test_golden_answers_are_those_of_the_trained_model(stand: Any, kind: str) ->
         pipeline = joblib.load(file)
     encoder = Encoder(read_manifest(OUTPUT).columns)
     for golden in read().golden:
-        row = encoder.encode_unchecked(golden.input)
+        row = np.array([encoder.encode_unchecked(golden.input)])
         ask = pipeline.predict if kind == "regression" else pipeline.predict_proba
         np.testing.assert_allclose(golden.output, np.ravel(ask(row)), rtol=1e-6)
 
@@ -213,12 +213,13 @@ def test_numbers_survive_the_file() -> None:
 @pytest.mark.usefixtures("exported")
 def test_the_version_follows_the_answers_and_nothing_else() -> None:
     manifest = read()
-    args = (manifest.model, manifest.columns, manifest.target)
-    assert version(*args) == manifest.version
-    other = manifest.target.model_copy(update={"threshold": 0.123})
-    assert version(manifest.model, manifest.columns, other) != manifest.version
-    fewer = manifest.columns[1:]
-    assert version(manifest.model, fewer, manifest.target) != manifest.version
+    model, columns, target = manifest.model, manifest.columns, manifest.target
+    assert version(model, (), columns, target) == manifest.version
+    other = target.model_copy(update={"threshold": 0.123})
+    assert version(model, (), columns, other) != manifest.version
+    assert version(model, (), columns[1:], target) != manifest.version
+    beside = vectoriser(b"{}", "dose", 1)
+    assert version(model, (beside,), columns, target) != manifest.version
 
 
 @pytest.mark.usefixtures("exported")
@@ -280,7 +281,8 @@ def test_the_row_that_differs_is_found_in_any_batch(monkeypatch: Any) -> None:
     X[33] = 1.0
     monkeypatch.setattr(Exported, "predict", wrong)
     monkeypatch.setattr(parity, "BATCH", 16)
-    found = compare(to_onnx(pipeline), pipeline, make_schema("binary"), X)
+    exported = Exported(to_onnx(pipeline), pipeline["features"])
+    found = compare(exported, pipeline, make_schema("binary"), X)
     assert (found.worst.row, found.worst.alteration) == (33, "")
     assert found.worst.size == pytest.approx(0.25, abs=1e-9)
 

@@ -23,7 +23,7 @@ from stages.shared.predicting import predict
 from stages.shared.schema import Derived, Field, Schema
 from stages.train import TrainParams, described, made_recipe, rows, scored_rows
 from stages.training import fitting
-from stages.training.crossval import out_of_fold
+from stages.training.crossval import folds, out_of_fold
 from stages.training.curves import curve, write_curve
 from stages.training.fitting import (
     Recipe,
@@ -256,6 +256,59 @@ def test_too_few_rows_for_regression_are_refused() -> None:
         out_of_fold(nearest("regression"), X, y, CV)
 
 
+# Groups
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_group_is_never_on_both_sides(kind: str) -> None:
+    _, y = table(kind)
+    groups = np.random.default_rng(0).integers(0, 25, ROWS).astype(str)
+    for repeat in range(CV.repeats):
+        found = folds(schema(kind), y, CV, repeat, groups)
+        assert sorted(np.concatenate([held for _, held in found])) == list(range(ROWS))
+        for fitted, held in found:
+            assert not set(groups[fitted]) & set(groups[held])
+            assert set(fitted) | set(held) == set(range(ROWS))
+
+
+def test_a_memory_of_groups_does_not_help_where_folds_keep_them_together() -> None:
+    """The target is noise of each group: whoever knows a neighbour of the group knows it."""
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(60), 3)
+    X = np.column_stack([groups, np.ones(ROWS), np.zeros(ROWS)]).astype(float)
+    y = rng.integers(0, 2, 60)[groups]
+
+    def right(groups: Any) -> float:
+        found, _ = out_of_fold(nearest("binary"), X, y, CV, groups)
+        return float(((found["p_1"] > 0.5) == np.tile(y, CV.repeats)).mean())
+
+    assert right(None) > 0.8
+    assert right(groups) < 0.65
+
+
+def test_the_group_of_the_prepared_table_decides_the_folds() -> None:
+    X, y = table("regression", n=60)
+    frame = pd.DataFrame(
+        {"_row": range(60), "a": X[:, 0], "b": X[:, 1], "c": "x", "_target": y}
+    ).assign(_group=[None if i < 6 else str(i // 6) for i in range(60)])
+    found, _ = scored_rows(nearest("regression"), frame[:40], frame[40:], CV)
+    owner = frame["_group"].fillna("none").to_numpy()[found["_row"]]
+    assert (found.groupby(["repeat", owner])["fold"].nunique() == 1).all()
+
+
+def test_too_few_groups_are_refused() -> None:
+    _, y = table()
+    with pytest.raises(PipelineError, match=r"cv.folds is 3, but there are 2 groups"):
+        folds(schema(), y, CV, 0, np.arange(ROWS) % 2)
+
+
+def test_a_class_in_one_group_alone_is_refused_by_name() -> None:
+    _, y = table()
+    groups = np.where(y == 1, 0, np.arange(ROWS))
+    with pytest.raises(PipelineError, match="no row of ill to fit on"):
+        folds(schema(), y, CV, 0, groups)
+
+
 def test_too_few_rows_to_stop_by_are_refused() -> None:
     X, _ = table("three classes", n=9)
     with pytest.raises(PipelineError, match="_early_stopping_ with 9 rows"):
@@ -465,6 +518,7 @@ def test_the_task_is_laid_over_the_family_and_named_where_it_fails() -> None:
         "overrides": {"C": 0.25},
         "cv": {"folds": 3, "seed": 1},
         "class_weight": "balanced",
+        "text": YAML(typ="safe").load(Path("conf/contract.yaml"))["text"],
         "device": "cpu",
     }
     made = made_recipe(TrainParams.parse(content, "x"), schema(), "conf/task/t.yaml: models.linear")

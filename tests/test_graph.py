@@ -113,7 +113,8 @@ def test_only_the_trees_up_to_the_best_round_are_exported(family: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_alone_gets_what_it_gets_among_others(kind: str) -> None:
     X = hard_rows()[:20]
-    exported = Exported(to_onnx(fitted("xgboost", kind)))
+    pipeline = fitted("xgboost", kind)
+    exported = Exported(to_onnx(pipeline), pipeline["features"])
     alone = np.concatenate([exported.predict(X[[i]]) for i in range(len(X))])
     np.testing.assert_array_equal(alone, exported.predict(X))
 
@@ -287,9 +288,10 @@ def test_an_estimator_without_a_converter_is_refused_in_words() -> None:
 
 def test_an_operator_that_the_runtime_lacks_is_told_in_words() -> None:
     x = np.linspace(0, 1, 20)[:, None]
-    model = to_onnx(one_estimator(SVR(), ONE_VALUE, x, x[:, 0]))
+    pipeline = one_estimator(SVR(), ONE_VALUE, x, x[:, 0])
+    model = to_onnx(pipeline)
     with pytest.raises(PipelineError, match="ONNX Runtime cannot run the exported model"):
-        Exported(model)
+        Exported(model, pipeline["features"])
 
 
 def test_a_class_that_no_row_had_is_refused_in_words() -> None:

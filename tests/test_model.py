@@ -173,3 +173,19 @@ def test_a_family_that_is_no_mapping_is_refused(content: object) -> None:
 def test_an_override_of_the_wrong_type_names_the_task() -> None:
     with pytest.raises(PipelineError, match=r"models.mine cannot be used:\n  _scale_.*'no'"):
         checked(LINEAR, _scale_="no")
+
+
+def test_a_weighted_fit_of_an_estimator_without_weights_is_refused_by_name() -> None:
+    nearest = {
+        "_target_": {"classification": "sklearn.neighbors.KNeighborsClassifier"},
+        "_complexity_": 1,
+    }
+    model = Model.parse(nearest, "x")
+    assert model.checked("classification", {}, WHERE).package == "sklearn"
+    with pytest.raises(PipelineError, match=r"mine: class_weight is 'balanced', but .* no weights"):
+        model.checked("classification", {}, WHERE, weighted=True)
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, "many"])
+def test_a_number_of_text_features_that_makes_no_sense_is_refused(most: Any) -> None:
+    assert "_text_features_" in refusal(LINEAR, _text_features_=most)

@@ -210,6 +210,8 @@ def test_groups_and_times_may_be_columns_of_their_own(run: Prepare) -> None:
     assert not owners[0] & owners[2]
     assert not owners[1] & owners[2]
     assert "owner" not in splits["train"]
+    train = splits["train"]
+    assert train["_group"].tolist() == ((train["_row"] - 1) // 3).astype(str).tolist()
 
 
 @pytest.mark.parametrize(

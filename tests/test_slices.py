@@ -67,6 +67,20 @@ def test_a_boolean_has_two_slices() -> None:
     assert labels(FIELDS[3], [0, 1, 1]) == {"false": 1, "true": 2}
 
 
+def test_texts_are_grouped_by_their_length() -> None:
+    texts = np.array(["a" * n for n in (12, 15, 20, 40)] + [""], dtype=object)[:, None]
+    found = slices([Field(name="review", type="text")], texts, 2)
+    sizes = {part.label: int(part.mask.sum()) for part in found}
+    assert sizes == {"12 to 15 characters": 2, "20 to 40 characters": 2, "missing": 1}
+
+
+def test_a_number_beside_a_text_is_cut_as_it_is_alone() -> None:
+    fields = [FIELDS[0], Field(name="review", type="text")]
+    X = np.array([[float(age), "good"] for age in range(8)], dtype=object)
+    found = [part.label for part in slices(fields, X, 4)]
+    assert found == ["0 to 1", "2 to 3", "4 to 5", "6 to 7", "4 characters"]
+
+
 def test_dates_are_shown_as_dates() -> None:
     assert labels(FIELDS[4], [0, 86400], groups=2) == {"1970-01-01": 1, "1970-01-02": 1}
 

@@ -13,6 +13,7 @@ HEADER = """\
 # `compose` holds them together. `exec` makes DVC the parent of each stage, so that a stage ends
 # when DVC is killed.
 """
+LOCKS = ("requirements.lock", "requirements-torch.lock")
 GUARD = "data/composed"  # what every first stage waits for
 
 
@@ -59,7 +60,7 @@ def _picture(plot: Plot, **item: str) -> str:
 def _guard(stages: Sequence[AnyStage]) -> str:
     code = imports.modules(Path("stages/compose.py"))
     files = {path for stage in stages for path in imports.modules(_file(stage))} | set(code)
-    deps = ["conf", "params.yaml", "requirements.lock", *_sorted(files)]
+    deps = ["conf", "params.yaml", *LOCKS, *_sorted(files)]
     return _block(
         "compose",
         desc="Stop at once where params.yaml or dvc.yaml is older than conf/",
@@ -130,7 +131,6 @@ def _fields(
         "params": [*keys, *_libraries(sorted(used)), *own],
         "outs": _outputs(stage.outs, shown, stage.persistent),
         "metrics": _outputs(stage.metrics, shown),
-        "plots": _outputs(stage.plots, shown),
     }
 
 

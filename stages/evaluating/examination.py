@@ -39,7 +39,7 @@ def examine(exam: Exam, terms: Terms, pipeline: Pipeline, fitted: Table, test: T
     metrics = metrics_for(exam.schema.problem)
     wanted = (settings.resamples, len(rows), settings.confidence, settings.seed)
     bootstrap = Bootstrap.affordable(*wanted)
-    why_no_curve = why_not(fitted[1], exam.is_classification)
+    why_no_curve = why_not(pipeline, fitted[1], exam.is_classification)
     parts = list(slices(exam.schema.fields, X, settings.slices))
     return Findings(
         rows=rows,

@@ -26,8 +26,10 @@ class Point:
     held_out: float
 
 
-def why_not(y: Array, is_classification: bool) -> str | None:
-    """Return why the rows (class indices or values, n) suit no learning curve, or None."""
+def why_not(model: Any, y: Array, is_classification: bool) -> str | None:
+    """Return why the model or its rows (class indices or values, n) suit no learning curve."""
+    if not getattr(model, "refittable", True):
+        return "fitting this model again takes too long"
     if len(y) > MOST_ROWS:
         return f"{len(y)} rows to fit on: above {MOST_ROWS} it is not worth its time"
     fewest = int(np.unique(y, return_counts=True)[1].min()) if is_classification else len(y)

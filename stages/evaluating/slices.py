@@ -1,4 +1,7 @@
-"""The metric on parts of the rows: each category, both booleans, equal groups of a number."""
+"""The metric on parts of the rows: each category, both booleans, equal groups of a number.
+
+Texts are grouped by their length in characters.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,7 +47,7 @@ def slices(fields: Sequence[Field], X: Array, groups: int) -> Iterator[Slice]:
     the declared ones, make a slice where there are any.
     """
     for field, column in zip(fields, X.T, strict=True):
-        for label, mask in _parts(field, column, groups):
+        for label, mask in _parts(field, _measured(field, column), groups):
             yield Slice(field.name, label, mask)
 
 
@@ -80,6 +83,13 @@ def _reason(rows: Rows, metric: Metric) -> str | None:
     return None
 
 
+def _measured(field: Field, column: Array) -> Array:
+    """Return the column as numbers: of a text its length, NaN where it is missing."""
+    if field.type == "text":
+        return np.array([len(text) or np.nan for text in column])
+    return column.astype(np.float64, copy=False)
+
+
 def _parts(field: Field, column: Array, groups: int) -> Iterator[tuple[str, Array]]:
     missing = ~np.isfinite(column)
     if field.type == "category":
@@ -107,7 +117,8 @@ def _groups(
 
 def _span(field: Field, values: Array) -> str:
     low, high = _shown(field, values.min()), _shown(field, values.max())
-    return low if low == high else f"{low} to {high}"
+    span = low if low == high else f"{low} to {high}"
+    return f"{span} characters" if field.type == "text" else span
 
 
 def _shown(field: Field, value: float) -> str:

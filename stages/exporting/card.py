@@ -66,9 +66,11 @@ def escaped(value: Any) -> str:
 
 
 def allowed(column: Column) -> str:
-    """Say which values a column takes: ``18 to 100``, ``1, 2, 3``."""
+    """Say which values a column takes: ``18 to 100``, ``1, 2, 3``, ``3 to 500 characters``."""
     if column.values:
         return ", ".join(map(str, column.values))
+    if column.length:
+        return f"{span(column.length)} characters"
     return span(column.range) if column.range else "any"
 
 

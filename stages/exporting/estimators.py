@@ -27,10 +27,14 @@ WEIGHTS = {"TreeEnsembleClassifier": "class", "TreeEnsembleRegressor": "target"}
 
 @dataclass(frozen=True)
 class Source:
-    """The features' name in the graph, and whether they are float64 rather than float32."""
+    """The features' name in the graph, and whether they are float64 rather than float32.
+
+    ``is_sparse`` where the model was fitted on a sparse matrix.
+    """
 
     name: str
     is_double: bool
+    is_sparse: bool = False
 
     def double(self, builder: Builder) -> str:
         return (
@@ -106,7 +110,16 @@ def _add_xgboost(builder: Builder, estimator: Any, features: Source) -> str:
     for node in graph.node:
         if node.op_type in WEIGHTS:
             node.CopyFrom(_starting_at_base(node, learner))
-    return builder.graft(graph, features.single(builder))
+    return builder.graft(graph, _absent_as_missing(builder, features))
+
+
+def _absent_as_missing(builder: Builder, features: Source) -> str:
+    """Add NaN for 0 where XGBoost was fitted on a sparse matrix: it takes no entry as missing."""
+    single = features.single(builder)
+    if not features.is_sparse:
+        return single
+    is_absent = builder.add("Equal", single, builder.constant(np.array(0, np.float32)))
+    return builder.add("Where", is_absent, builder.constant(np.array(np.nan, np.float32)), single)
 
 
 def _starting_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:

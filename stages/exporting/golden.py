@@ -1,24 +1,27 @@
 """Picks the rows whose answers a server gives again before it serves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stages.exporting.manifest import Golden
-from stages.exporting.parity import Exported
+from stages.exporting.parity import Answering
 from stages.shared.contract import Column
 from stages.shared.features import encode
 from stages.shared.schema import Schema
 
 PLAIN = 6  # rows as they are
+# In lower case longer, without blanks, of several characters each, of two forms: what a server
+# that reads texts in its own way would get wrong. Both normalisation forms leave it as it is.
+HARD_TEXT = "Straße, İstanbul; 漢字 👩‍👩‍👧 ΌΔΟΣ !?"
 
 
 def golden_rows(
-    exported: Exported, test: pd.DataFrame, columns: Mapping[str, Column], schema: Schema
+    exported: Answering, test: pd.DataFrame, columns: Mapping[str, Column], schema: Schema
 ) -> tuple[Golden, ...]:
-    """Return rows spread over the test, one with a value missing, one with an unseen category.
+    """Return rows spread over the test, and some that are hard: see `pick`.
 
     Each output is of its row alone: in a batch some kernels add in another order.
     """
@@ -34,14 +37,13 @@ def golden_rows(
 
 
 def pick(frame: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
-    """Return at most PLAIN rows, the first row with a missing value, and one with an unseen one."""
+    """Return at most PLAIN rows, and one with each: a missing value, an unseen one, a hard text."""
     spread = np.unique(np.linspace(0, len(frame) - 1, PLAIN).round().astype(int))
     rows = [frame.iloc[spread], _with_missing(frame, columns)]
-    rows += [
-        _changed(frame, name, _unseen(column))
-        for name, column in columns.items()
-        if column.type == "category"
-    ][:1]
+    hard: dict[str, Callable[[Column], str]] = {"category": _unseen, "text": lambda _: HARD_TEXT}
+    for kind, value in hard.items():
+        found = [(name, column) for name, column in columns.items() if column.type == kind][:1]
+        rows += [_changed(frame, name, value(column)) for name, column in found]
     return pd.concat(rows, ignore_index=True)
 
 

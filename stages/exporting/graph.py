@@ -1,7 +1,8 @@
 """Writes a fitted pipeline as one ONNX graph that gives what the pipeline gives.
 
 Features are computed by plain operators in float64, step by step as ``Featurizer`` does, so that
-no value lands on the other side of a threshold; only the estimator comes from a converter.
+no value lands on the other side of a threshold; only the estimator comes from a converter. Texts
+come in as their TF-IDF: no operator of ONNX would take them apart just as Python does.
 """
 
 import ast
@@ -14,11 +15,12 @@ from onnx import TensorProto
 from sklearn.pipeline import Pipeline
 
 from stages.exporting.estimators import Source, add_estimator
-from stages.exporting.onnx_builder import Builder
+from stages.exporting.onnx_builder import Array, Builder
 from stages.shared.errors import PipelineError
 from stages.shared.expressions import Expression, column_name
 from stages.shared.features import Featurizer
-from stages.shared.schema import Schema
+from stages.shared.schema import Field, Schema
+from stages.shared.text_features import TextFeaturizer
 
 INPUT = "X"
 OPERATORS: Mapping[type[ast.operator], str] = {
@@ -37,13 +39,13 @@ def output_name(schema: Schema) -> Literal["probabilities", "value"]:
 def to_onnx(pipeline: Pipeline) -> bytes:
     """Return the ONNX model of a pipeline of a ``Featurizer`` and an estimator, both fitted.
 
-    It takes ``X``, float64 [N, columns] as ``encode`` gives it, and returns ``probabilities``,
+    It takes ``X``, float64 [N, width] as ``graph_input`` gives it, and returns ``probabilities``,
     float64 [N, labels], or for regression ``value``, float64 [N]. The same pipeline gives the same
     bytes in every process. Raises PipelineError for an estimator that no converter knows, and for
     one too large for ONNX.
     """
     schema: Schema = pipeline["features"].schema
-    builder = Builder(INPUT, len(schema.fields))
+    builder = Builder(INPUT, input_width(pipeline["features"]))
     try:
         features = add_features(builder, pipeline["features"])
         answer = add_estimator(builder, pipeline["estimator"], features, schema)
@@ -55,13 +57,53 @@ def to_onnx(pipeline: Pipeline) -> bytes:
         ) from error
 
 
+def input_width(featurizer: Featurizer) -> int:
+    """Return how many numbers the graph takes for a row."""
+    return len(_plain(featurizer.schema)) + _text_width(featurizer)
+
+
+def graph_input(featurizer: Featurizer, X: Array) -> Array:
+    """Return what the graph takes for rows of the encoded matrix: float64 [N, width].
+
+    First the columns that are not text, in their order, then each text column's TF-IDF.
+    """
+    if not isinstance(featurizer, TextFeaturizer):
+        return X
+    plain = X[:, [i for i, _ in _plain(featurizer.schema)]].astype(np.float64)
+    return np.hstack([plain, *(block.toarray() for block in featurizer.text_blocks(X))])
+
+
 def add_features(builder: Builder, featurizer: Featurizer) -> Source:
-    """Add what ``Featurizer.transform`` does: numbers, their missing flags, then one-hot."""
-    parts = [*_numbers(builder, featurizer), *_one_hot(builder, featurizer.schema)]
+    """Add what the featurizer does: numbers, their missing flags, one-hot, then the texts."""
+    parts = [
+        *_numbers(builder, featurizer),
+        *_one_hot(builder, featurizer.schema),
+        *_texts(builder, featurizer),
+    ]
     features = builder.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+    is_sparse = featurizer.schema.has_text
     if featurizer.scale:
-        return Source(features, is_double=True)
-    return Source(builder.add("Cast", features, to=TensorProto.FLOAT), is_double=False)
+        return Source(features, is_double=True, is_sparse=is_sparse)
+    single = builder.add("Cast", features, to=TensorProto.FLOAT)
+    return Source(single, is_double=False, is_sparse=is_sparse)
+
+
+def _plain(schema: Schema) -> list[tuple[int, Field]]:
+    """Return the columns that are not text, with their places in the encoded matrix."""
+    return [(i, field) for i, field in enumerate(schema.fields) if field.type != "text"]
+
+
+def _text_width(featurizer: Featurizer) -> int:
+    return sum(featurizer.widths) if isinstance(featurizer, TextFeaturizer) else 0
+
+
+def _texts(builder: Builder, featurizer: Featurizer) -> list[str]:
+    """Add the TF-IDF, which the input ends with; where there is nothing else it is the input."""
+    width = _text_width(featurizer)
+    if width in (0, builder.width):
+        return [builder.source] if width else []
+    bounds = [builder.constant(np.array([it])) for it in (builder.width - width, builder.width, 1)]
+    return [builder.add("Slice", builder.source, *bounds)]
 
 
 def _numbers(builder: Builder, featurizer: Featurizer) -> list[str]:
@@ -82,13 +124,14 @@ def _numbers(builder: Builder, featurizer: Featurizer) -> list[str]:
 
 def _raw_numbers(builder: Builder, schema: Schema) -> list[str]:
     """Add the columns that are not categories (together), then each derived one."""
-    plain = [i for i, field in enumerate(schema.fields) if field.type != "category"]
+    columns = list(enumerate(field for _, field in _plain(schema)))
+    plain = [i for i, field in columns if field.type != "category"]
     found = [builder.columns(plain)] if plain else []
-    index = {field.name: i for i, field in enumerate(schema.fields)}
+    index = {field.name: i for i, field in columns}
     for derived in schema.derived:
         formula = Expression.parse(derived.expression)
-        columns = {name: builder.columns([index[name]]) for name in sorted(formula.names)}
-        found.append(_formula(builder, formula.tree, columns))
+        operands = {name: builder.columns([index[name]]) for name in sorted(formula.names)}
+        found.append(_formula(builder, formula.tree, operands))
     return found
 
 
@@ -103,7 +146,7 @@ def _one_hot(builder: Builder, schema: Schema) -> list[str]:
     """Add a 0/1 column for each value of each category; missing and unseen match none."""
     cells = [
         (position, code)
-        for position, field in enumerate(schema.fields)
+        for position, (_, field) in enumerate(_plain(schema))
         if field.type == "category"
         for code in range(len(field.values))
     ]

@@ -25,6 +25,15 @@ class ModelFile(Frozen):
     trained_on_rows: int
 
 
+class Vectoriser(Frozen):
+    """The file beside the manifest that turns a text column into ``features`` of the input."""
+
+    column: str
+    file: str
+    sha256: str
+    features: int
+
+
 class Column(Frozen):
     """One input as the contract has it; ``seen`` are the lowest and highest value trained on.
 
@@ -55,7 +64,10 @@ class Target(Frozen):
 
 
 class Graph(Frozen):
-    """The names of the graph's one input (float64, rows by columns) and its one output."""
+    """The names of the graph's one input (float64, rows by width) and its one output.
+
+    The input has the columns that are not text, in their order, then what each vectoriser gives.
+    """
 
     input: str
     output: Literal["probabilities", "value"]
@@ -93,6 +105,7 @@ class Manifest(Frozen):
     problem: Literal["classification", "regression"]
     version: str
     model: ModelFile
+    vectorisers: Items[Vectoriser]
     columns: Items[Column]
     target: Target
     onnx: Graph
@@ -112,6 +125,13 @@ def model_file(content: bytes, family: str, estimator: str, rows: int) -> ModelF
     )
 
 
+def vectoriser(content: bytes, column: str, features: int) -> Vectoriser:
+    """Name a vectoriser's file after its content."""
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"vectoriser-{digest[:DIGITS]}.json"
+    return Vectoriser(column=column, file=file, sha256=digest, features=features)
+
+
 def target(declared: contract.Target, threshold: float | None, interval: Interval | None) -> Target:
     """Describe what is predicted, as the contract has it and the evaluation decided."""
     return Target(
@@ -123,10 +143,16 @@ def target(declared: contract.Target, threshold: float | None, interval: Interva
     )
 
 
-def version(model: ModelFile, columns: Items[Column], target: Target) -> str:
+def version(
+    model: ModelFile,
+    vectorisers: Items[Vectoriser],
+    columns: Items[Column],
+    target: Target,
+) -> str:
     """Return a short hash of all that can change an answer."""
     parts = [
         model.sha256,
+        *(vectoriser.model_dump(mode="json") for vectoriser in vectorisers),
         [column.model_dump(mode="json") for column in columns],
         target.model_dump(mode="json"),
     ]

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
+from stages.exporting.graph import graph_input
 from stages.shared.errors import PipelineError
-from stages.shared.features import UNSEEN
+from stages.shared.features import UNSEEN, Featurizer
 from stages.shared.predicting import predict
 from stages.shared.schema import Field, Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BATCH = 8192  # rows in memory at once
+CELLS = 8_000_000  # numbers that a graph is given at once: 64 MB
 MOST_ALTERED = 100_000  # altered rows; where there would be more, every n-th row is altered
 
 
@@ -24,7 +25,7 @@ class Alteration:
     text: str
     rows: Array
     column: int | None = None
-    value: float = np.nan
+    value: float | str = np.nan
 
     def apply(self, X: Array, rows: Array) -> Array:
         """Return a copy of these rows of the encoded matrix, altered."""
@@ -53,14 +54,24 @@ class Parity:
     worst: Difference
 
 
+class Answering(Protocol):
+    """What answers for rows of the encoded matrix as a server will."""
+
+    def predict(self, X: Array) -> Array:
+        """Return probabilities (rows by labels) or values (rows)."""
+
+
 class Exported:
     """An ONNX model as it is served: one session, one thread, from bytes in memory.
 
-    Raises PipelineError where ONNX Runtime lacks an operator of the model.
+    ``featurizer`` is the one it was fitted with. Raises PipelineError where ONNX Runtime lacks an
+    operator of the model.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, featurizer: Featurizer) -> None:
         import onnxruntime
+
+        self.featurizer = featurizer
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -76,21 +87,27 @@ class Exported:
 
     def predict(self, X: Array) -> Array:
         """Return probabilities (rows by labels) or values (rows) for the encoded matrix."""
-        return np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: X})[0])
+        taken = self.session.get_inputs()[0]
+        step = max(1, CELLS // taken.shape[1])
+        parts = [
+            self.session.run(None, {taken.name: graph_input(self.featurizer, X[i : i + step])})[0]
+            for i in range(0, len(X), step)
+        ]
+        return np.concatenate(parts)
 
 
-def compare(model: bytes, pipeline: Pipeline, schema: Schema, X: Array) -> Parity:
+def compare(exported: Answering, champion: Any, schema: Schema, X: Array) -> Parity:
     """Compare every row of the encoded matrix ``X``, and rows altered in each column.
 
     A difference is absolute between probabilities, and relative to the larger of 1 and the value in
     regression. No answer (NaN) on one side alone is infinitely far from any.
     """
-    exported, rows, worst = Exported(model), 0, []
+    rows, worst = 0, []
     for alteration in alterations(X, schema.fields):
         for start in range(0, len(alteration.rows), BATCH):
             chosen = alteration.rows[start : start + BATCH]
             batch = alteration.apply(X, chosen)
-            answers = predict(pipeline, batch, schema), exported.predict(batch)
+            answers = predict(champion, batch, schema), exported.predict(batch)
             worst.append(_largest(chosen, alteration.text, *answers))
             rows += len(chosen)
     return Parity(rows, max(worst, key=lambda difference: difference.size))
@@ -99,7 +116,10 @@ def compare(model: bytes, pipeline: Pipeline, schema: Schema, X: Array) -> Parit
 def alterations(X: Array, fields: Sequence[Field]) -> Iterator[Alteration]:
     """Yield every row as it is, then with each column missing, and each category unseen."""
     yield Alteration("", np.arange(len(X)))
-    cases = [(i, field.name, "missing", np.nan) for i, field in enumerate(fields)]
+    cases: list[tuple[int, str, str, float | str]] = [
+        (i, field.name, "missing", "" if field.type == "text" else np.nan)
+        for i, field in enumerate(fields)
+    ]
     cases += [
         (i, field.name, "unseen", UNSEEN)
         for i, field in enumerate(fields)

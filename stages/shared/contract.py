@@ -15,7 +15,7 @@ Name = str
 Value = str | int
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$"
-RESERVED = ("_row", "_target")  # names of the columns that `prepare` adds
+RESERVED = ("_row", "_target", "_group")  # names of the columns that `prepare` adds
 
 
 class Origin(Frozen):
@@ -224,11 +224,33 @@ class Split(Frozen):
 
 
 class CrossValidation(Frozen):
-    """Folds over train and validation, shuffled (and stratified for classes) with ``seed``."""
+    """Folds over train and validation, shuffled (and stratified for classes) with ``seed``.
+
+    A table that is split by group has its groups in one fold each.
+    """
 
     folds: int = Field(ge=2)
     repeats: int = Field(default=1, ge=1)
     seed: int
+
+
+class TextFeatures(Frozen):
+    """Which n-grams of a text column become TF-IDF features; ``conf/contract.yaml`` explains it."""
+
+    words: Items[int] | None = Field(min_length=2, max_length=2)
+    characters: Items[int] | None = Field(min_length=2, max_length=2)
+    min_count: int = Field(ge=1)
+    most_features: int = Field(ge=1)
+    sublinear: bool
+
+    @model_validator(mode="after")
+    def _makes_features(self) -> Self:
+        if not self.words and not self.characters:
+            raise ValueError("words and characters are both null: a text would have no features")
+        for name, sizes in (("words", self.words), ("characters", self.characters)):
+            if sizes and not 1 <= sizes[0] <= sizes[1]:
+                raise ValueError(f"{name} must be [shortest, longest], not {list(sizes)}")
+        return self
 
 
 class Task(Frozen):
@@ -249,6 +271,7 @@ class Task(Frozen):
     split: Split
     cv: CrossValidation
     class_weight: Literal["balanced"] | None = None
+    text: TextFeatures
     models: dict[Name, dict[str, Any]] = Field(min_length=1)
 
     @field_validator("columns")

@@ -67,7 +67,7 @@ class Plot:
 class Stage(Generic[P]):
     """One stage for each task, or for each task and model, named in ``over``.
 
-    ``desc``, ``deps``, ``outs``, ``metrics`` and ``plots`` may hold ``{task}``, ``{model}`` and
+    ``desc``, ``deps``, ``outs`` and ``metrics`` may hold ``{task}``, ``{model}`` and
     ``{source}``, the path of the task's table. A dependency with ``{candidate}`` stands for one
     path a model of the task. ``pictures`` are drawn from files among the outputs. A ``persistent``
     stage replaces its outputs itself.
@@ -80,7 +80,6 @@ class Stage(Generic[P]):
     deps: tuple[str, ...] = ()
     outs: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
-    plots: tuple[str, ...] = ()
     pictures: tuple[Plot, ...] = ()
     persistent: bool = False
     runs_models: bool = False  # loads fitted models, so their libraries are its own
@@ -157,7 +156,8 @@ def check_libraries() -> None:
 
 
 def _installed(name: str) -> str:
+    """Return the version without its local part, as in ``2.13.0+cpu``: that names a build of it."""
     try:
-        return importlib.metadata.version(name)
+        return importlib.metadata.version(name).split("+")[0]
     except importlib.metadata.PackageNotFoundError:
         return "nothing"

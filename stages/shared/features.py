@@ -99,9 +99,10 @@ class Featurizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return features if self.scale else features.astype(np.float32)
 
     def numbers(self, X: Array) -> Array:
-        """Return every column that is not a category, then the derived ones; infinite is NaN."""
-        columns = {field.name: X[:, i] for i, field in enumerate(self.schema.fields)}
-        plain = [columns[field.name] for field in self.schema.fields if field.type != "category"]
+        """Return the columns that count as numbers, then the derived ones; infinite is NaN."""
+        fields = [(i, field) for i, field in enumerate(self.schema.fields) if field.type != "text"]
+        columns = {field.name: X[:, i].astype(np.float64, copy=False) for i, field in fields}
+        plain = [columns[field.name] for _, field in fields if field.type != "category"]
         made = [Expression.parse(d.expression).evaluate(columns) for d in self.schema.derived]
         numbers = np.column_stack([*plain, *made]) if plain or made else np.empty((len(X), 0))
         return np.where(np.isfinite(numbers), numbers, np.nan)

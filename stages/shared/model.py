@@ -27,6 +27,7 @@ class Model(Frozen):
     scale: bool = Field(alias="_scale_", default=False)
     only: dict[Problem, dict[str, Any]] = Field(alias="_only_", default={})
     early_stopping: EarlyStopping | None = Field(alias="_early_stopping_", default=None)
+    text_features: int | None = Field(alias="_text_features_", default=None, ge=1)
     cuda: dict[str, Any] = Field(alias="_cuda_", default={})
     extra: dict[str, Any] = Field(alias="_extra_", default={})  # passed on without a check
     arguments: dict[str, Any] = Field(default={})
@@ -45,11 +46,14 @@ class Model(Frozen):
         """The top-level module that the estimators come from."""
         return next(iter(self.target.values())).split(".")[0]
 
-    def checked(self, problem: Problem, overrides: dict[str, Any], where: str) -> "Model":
+    def checked(
+        self, problem: Problem, overrides: dict[str, Any], where: str, weighted: bool = False
+    ) -> "Model":
         """Return the model with a task's ``overrides`` laid over it.
 
-        Raises PipelineError that names ``where`` for a problem the family does not solve, and for
-        an argument its estimator does not take.
+        Raises PipelineError that names ``where`` for a problem the family does not solve, for an
+        argument its estimator does not take, and for a ``weighted`` fit of one that takes no
+        weights.
         """
         if problem not in self.target:
             raise PipelineError(f"{where}: there is no _target_ for {problem}")
@@ -58,7 +62,7 @@ class Model(Frozen):
         content = self.model_dump(by_alias=True, exclude={"arguments"}, exclude_none=True)
         merged = {**content, **self.arguments, **self.only.get(problem, {}), **overrides}
         model = Model.parse({**merged, "_only_": {}}, where)
-        model._check_estimator(problem, where)
+        model._check_estimator(problem, where, weighted)
         return model
 
     def estimator_class(self, problem: Problem) -> Any:
@@ -70,11 +74,17 @@ class Model(Frozen):
         except (ImportError, AttributeError, ValueError) as error:
             raise PipelineError(f"conf/model: _target_.{problem} is {target!r}: {error}") from error
 
-    def _check_estimator(self, problem: Problem, where: str) -> None:
+    def _check_estimator(self, problem: Problem, where: str, weighted: bool) -> None:
         target, estimator = self.target[problem], self.estimator_class(problem)
+        takes = inspect.signature(estimator.fit).parameters
         if problem == "classification" and not hasattr(estimator, "predict_proba"):
             raise PipelineError(f"{where}: {target} gives no probabilities (no predict_proba)")
-        if self.early_stopping and "eval_set" not in inspect.signature(estimator.fit).parameters:
+        if weighted and "sample_weight" not in takes:
+            raise PipelineError(
+                f"{where}: class_weight is 'balanced', but {target} takes no weights: set it to "
+                "null, or take the model out"
+            )
+        if self.early_stopping and "eval_set" not in takes:
             given = self.early_stopping.model_dump()
             raise PipelineError(f"{where}: _early_stopping_ = {given}, but {target} cannot do that")
         known = _known_arguments(estimator)

@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from stages.shared import text_features  # noqa: F401 - its code runs inside a loaded pipeline
 from stages.shared.schema import Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -12,6 +12,7 @@ from stages.shared.frozen import Frozen, Items
 from stages.shared.storage import read_json
 
 ROW, TARGET = "_row", "_target"
+GROUP = "_group"  # only in a table that is split by group: the group as text
 SPLITS = ("train", "validation", "test")
 
 
@@ -46,6 +47,10 @@ class Schema(Frozen):
     @property
     def names(self) -> list[str]:
         return [field.name for field in self.fields]
+
+    @property
+    def has_text(self) -> bool:
+        return any(field.type == "text" for field in self.fields)
 
     @property
     def is_binary(self) -> bool:

@@ -12,10 +12,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
+from stages.shared.contract import TextFeatures
 from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.model import Model
 from stages.shared.schema import Schema
+from stages.shared.text_features import TextFeaturizer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ class Recipe:
     schema: Schema
     class_weight: str | None = None
     cuda: bool = False
+    text: TextFeatures | None = None  # needed where the schema has texts
 
     def pipeline(self, rounds: int | None = None) -> Pipeline:
         """Return an unfitted pipeline over the encoded matrix, with ``rounds`` trees if given."""
@@ -40,8 +43,16 @@ class Recipe:
         # A pickle shows which equal strings are one object: make that no matter of chance.
         named = {sys.intern(name): value for name, value in arguments.items()}
         estimator = self.model.estimator_class(self.schema.problem)(**named)
-        features = Featurizer(self.schema, scale=self.model.scale)
-        return Pipeline([("features", features), ("estimator", estimator)])
+        return Pipeline([("features", self.featurizer()), ("estimator", estimator)])
+
+    def featurizer(self) -> Featurizer:
+        """Return what makes features of the schema's columns, unfitted."""
+        if not self.schema.has_text:
+            return Featurizer(self.schema, scale=self.model.scale)
+        if self.text is None:
+            raise PipelineError("there is a text column, but `text` in conf/task is empty")
+        most = self.model.text_features
+        return TextFeaturizer(self.schema, self.text, scale=self.model.scale, most=most)
 
     def weights(self, y: Array) -> Array | None:
         return compute_sample_weight(self.class_weight, y) if self.class_weight else None
@@ -61,7 +72,7 @@ def _predict_in_order(estimator: Any) -> None:
 
     Their threads add the trees' answers as they finish: the last bits would differ between runs.
     """
-    if "n_jobs" in estimator.get_params() and not is_boosted(estimator):
+    if estimator.get_params().get("n_jobs") and not is_boosted(estimator):
         estimator.set_params(n_jobs=1)
 
 
@@ -96,7 +107,7 @@ def fit_watched(
 ) -> Pipeline:
     """Fit while recording the loss on ``fitted`` and ``watched`` after each round."""
     pipeline = recipe.pipeline(rounds)
-    features, estimator = pipeline["features"].fit(fitted[0]), pipeline["estimator"]
+    features, estimator = pipeline["features"].fit(*fitted), pipeline["estimator"]
     if patience:
         estimator.set_params(early_stopping_rounds=patience)
     pairs = [(features.transform(X), y) for X, y in (fitted, watched)]

@@ -1,0 +1,147 @@
+"""A fine-tuned transformer as plain data that predicts like a fitted pipeline.
+
+It stands among the candidates beside scikit-learn's: same matrix in, same probabilities out. Torch
+and transformers are imported where they are needed only, so whoever loads another candidate never
+waits for them.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from scipy.special import softmax
+
+from stages.shared.schema import Schema
+from stages.shared.tokens import batches_by_length, padded, tokenised
+
+if TYPE_CHECKING:
+    import torch
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Pooling = Literal["mean", "own"]
+BUDGET = 4096  # tokens predicted at once: enough to keep a core busy, few enough for its cache
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A transformer that classifies the texts of a row; a row's other columns play no part.
+
+    ``config`` is the encoder's Hugging Face configuration as JSON, ``weights`` the network's in
+    safetensors, ``tokenizer`` a ``tokenizer.json`` that truncates by itself. Several text columns
+    are read as one text with ``separator`` between them. ``temperature`` divides the logits before
+    the softmax (Guo et al. 2017). ``threads`` is how many compute: the last bits depend on it.
+    """
+
+    schema: Schema
+    config: str
+    weights: bytes
+    tokenizer: str
+    separator: str
+    pooling: Pooling
+    temperature: float = 1.0
+    threads: int = 1
+    refittable: ClassVar[bool] = False  # for a learning curve: each point would take minutes
+
+    def predict_proba(self, X: Array) -> Array:
+        """Return float64 probabilities (n x labels) for the encoded matrix (n x fields)."""
+        logits = self.logits(self.texts(X)).astype(np.float64)
+        return np.asarray(softmax(logits / self.temperature, axis=1))
+
+    def texts(self, X: Array) -> list[str]:
+        """Return what the tokenizer reads of each row of the encoded matrix."""
+        columns = [i for i, field in enumerate(self.schema.fields) if field.type == "text"]
+        return [self.separator.join(row) for row in X[:, columns]]
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's token numbers, truncated, with the special ones."""
+        return tokenised(self.tokenizer, texts)
+
+    def logits(self, texts: Sequence[str]) -> Array:
+        """Return the network's answers (n x labels, float32) before temperature and softmax."""
+        import torch
+
+        ids = self.tokenize(texts)
+        answers = np.empty((len(ids), len(self.schema.labels)), np.float32)
+        with torch.inference_mode(), computing_with(self.threads):
+            for rows in batches_by_length(np.array([len(it) for it in ids]), BUDGET):
+                batch = padded([ids[row] for row in rows], self.pad)
+                answers[rows] = self._module(*map(torch.from_numpy, batch)).numpy()
+        return answers
+
+    @property
+    def pad(self) -> int:
+        """The token that fills short rows."""
+        return int(json.loads(self.config).get("pad_token_id") or 0)
+
+    def module(self, attention: str = "sdpa") -> "torch.nn.Module":
+        """Return the network, ready to predict and on the CPU.
+
+        It maps ``input_ids`` and ``attention_mask`` (int64, n x tokens) to logits (float32,
+        n x labels). ``attention`` is a kernel of transformers: ``sdpa`` or ``eager``.
+        """
+        import safetensors.torch
+
+        module = network(self.config, len(self.schema.labels), self.pooling, attention)
+        module.load_state_dict(safetensors.torch.load(self.weights), assign=True)
+        return module.eval()
+
+    @cached_property
+    def _module(self) -> "torch.nn.Module":
+        return self.module()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the network out of the pickle: it is made of the other fields."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def network(
+    config: str, labels: int, pooling: Pooling, attention: str = "sdpa"
+) -> "torch.nn.Module":
+    """Return the untrained network: an encoder and a linear head over its tokens' mean.
+
+    With ``own`` pooling it is the architecture's own classifier. Its weights are yet to be loaded.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+    from transformers.initialization import no_init_weights
+
+    content = json.loads(config)
+    settings = AutoConfig.for_model(content.pop("model_type"), **content)
+    settings.num_labels, settings.use_cache = labels, False
+
+    kind: Any = AutoModel if pooling == "mean" else AutoModelForSequenceClassification
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = kind.from_config(settings, attn_implementation=attention)
+            if pooling == "mean":
+                self.head = torch.nn.Linear(settings.hidden_size, labels)
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+            answer = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+            if pooling == "own":
+                return answer.logits
+            weights = attention_mask.unsqueeze(-1).to(answer.last_hidden_state.dtype)
+            mean = (answer.last_hidden_state * weights).sum(1) / weights.sum(1).clamp(min=1)
+            return self.head(mean)
+
+    with no_init_weights():
+        return Network()
+
+
+@contextmanager
+def computing_with(threads: int) -> Iterator[None]:
+    """Let torch compute with so many threads inside the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
