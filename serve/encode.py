@@ -1,4 +1,4 @@
-"""From JSON rows to the float64 matrix that the graph takes, or every reason why not.
+"""From JSON rows to the float64 vectors that the graph takes, or every reason why not.
 
 The encoding is the one of training: numbers as they are, a category as the index of its value, a
 boolean as 0 or 1, a date as seconds since 1970 in UTC; NaN is missing, -1 an unseen category.
@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from serve import words
-from serve.body import RepeatedKeys, Row
+from serve.body import RepeatedKeys
 from serve.manifest import Column
-from serve.wire import Finding, Place, RequestError
+from serve.wire import Finding, Place
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Vector = list[float]
 UNSEEN = -1.0
 MAX_FINDINGS = 1_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,6 +28,14 @@ DATETIME = (
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
 )
 INFINITE = (-math.inf, math.inf)
+
+
+class RowError(Exception):
+    """A row that does not fit its columns: every reason why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__(findings)
+        self.findings = findings
 
 
 class MisfitError(Exception):
@@ -104,18 +110,23 @@ READERS = {
 
 @dataclass(frozen=True)
 class Input:
-    """A column made ready to read values: its reader, and the lowest and highest number let in."""
+    """A column made ready to read values: its reader, and the numbers it lets in and was shown."""
 
     column: Column
     read: Callable[[object], float]
-    low: float
-    high: float
+    low: float  # the contract lets in from here
+    high: float  # to here
+    lowest: float  # the model was trained on values from here
+    highest: float  # to here
 
     @classmethod
     def of(cls, column: Column) -> "Input":
-        if column.values:  # an unseen category is -1, so the lowest index keeps it out
-            return cls(column, category_reader(column.values), 0.0, math.inf)
-        return cls(column, READERS[column.type], *(column.range or INFINITE))
+        seen = column.seen or INFINITE
+        if column.values:
+            # The lowest index keeps an unseen category, -1, out, or lets it in with a warning.
+            low = UNSEEN if column.unseen == "flag" else 0.0
+            return cls(column, category_reader(column.values), low, math.inf, 0.0, math.inf)
+        return cls(column, READERS[column.type], *(column.range or INFINITE), *seen)
 
     def encode(self, value: object) -> float:
         """Return the number for a value, whether or not the contract lets it in."""
@@ -134,49 +145,43 @@ class Input:
 
 
 class Encoder:
-    """Holds rows against a task's columns and encodes them."""
+    """Holds rows against a task's columns and encodes them, each row by itself."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.inputs = tuple(Input.of(column) for column in columns)
         self.names = {column.name for column in columns}
-        seen = np.array([column.seen or INFINITE for column in columns])
-        self.lowest_seen, self.highest_seen = seen[:, 0], seen[:, 1]
 
-    def encode_unchecked(self, row: Mapping[str, object]) -> Array:
-        """Return the matrix (1 by columns) of a row from the manifest, unseen categories and all.
+    def encode_unchecked(self, row: Mapping[str, object]) -> Vector:
+        """Return the vector of a row from the manifest, unseen categories and all.
 
         Raises MisfitError for a value of the wrong type.
         """
-        return np.array([[item.encode(row.get(item.column.name)) for item in self.inputs]])
+        return [item.encode(row.get(item.column.name)) for item in self.inputs]
 
-    def encode(self, rows: Sequence[Row]) -> tuple[Array, list[list[Finding]]]:
-        """Return the matrix (rows by columns) and each row's warnings.
+    def encode(self, place: Place, row: object) -> tuple[Vector, list[Finding]]:
+        """Return a row's vector, a number for each column, and what there is to warn of.
 
-        Raises RequestError (422) with every error of every row, up to MAX_FINDINGS.
+        Raises RowError with everything in the row that does not fit.
         """
-        errors: list[Finding] = []
-        vectors = []
-        for place, row in rows:
-            vectors.append(self._vector(place, row, errors))
-            if len(errors) > MAX_FINDINGS:
-                break
-        if errors:
-            raise RequestError(422, _shortened(errors))
-        matrix = np.array(vectors)
-        return matrix, self._warnings(rows, matrix)
-
-    def _vector(self, place: Place, row: object, errors: list[Finding]) -> list[float]:
         if not isinstance(row, dict):
-            errors.append(_not_a_row(place, row))
-            return []
-        vector = []
+            raise RowError([_not_a_row(place, row)])
+        vector: Vector = []
+        errors: list[Finding] = []
+        warnings: list[Finding] = []
         for item in self.inputs:
+            value = row.get(item.column.name)
             try:
-                vector.append(item.check(row.get(item.column.name)))
+                number = item.check(value)
             except MisfitError as misfit:
                 errors.append(_misfit(place, row, item.column, misfit.kind))
+                continue
+            vector.append(number)
+            if number < item.lowest or number > item.highest:
+                warnings.append(_warning(place, item.column, value))
         errors.extend(self._wrong_keys(place, row))
-        return vector
+        if errors:
+            raise RowError(errors)
+        return vector, warnings
 
     def _wrong_keys(self, place: Place, row: dict[str, Any]) -> Iterator[Finding]:
         if not row.keys() <= self.names:
@@ -187,15 +192,6 @@ class Encoder:
             message = "the key is there more than once: send one value"
             loc = [*place, words.cut(key)]
             yield Finding(loc=loc, msg=message, type="repeated_key", input=words.seen(row[key]))
-
-    def _warnings(self, rows: Sequence[Row], matrix: Array) -> list[list[Finding]]:
-        warnings: list[list[Finding]] = [[] for _ in rows]
-        outside = (matrix < self.lowest_seen) | (matrix > self.highest_seen)
-        for index, position in np.argwhere(outside):
-            place, row = rows[index]
-            column = self.inputs[position].column
-            warnings[index].append(_outside_training(place, column, row[column.name]))
-        return warnings
 
 
 def _misfit(place: Place, row: dict[str, Any], column: Column, kind: str) -> Finding:
@@ -219,17 +215,13 @@ def _unknown_key(place: Place, key: str, value: object, names: list[str]) -> Fin
     return Finding(loc=loc, msg=message, type="unknown_key", input=words.seen(value))
 
 
-def _outside_training(place: Place, column: Column, value: object) -> Finding:
-    unit = f" ({column.unit})" if column.unit else ""
-    trained = f"{words.span(column.seen or INFINITE)}{unit}"
-    message = f"{words.found(value)} is outside the values trained on, {trained}"
+def _warning(place: Place, column: Column, value: object) -> Finding:
+    if column.values:
+        kind = "unknown_category"
+        message = f"{words.found(value)} is none of the values trained on: answered as unknown"
+    else:
+        kind, unit = "outside_training", f" ({column.unit})" if column.unit else ""
+        trained = f"{words.span(column.seen or INFINITE)}{unit}"
+        message = f"{words.found(value)} is outside the values trained on, {trained}"
     loc = [*place, column.name]
-    return Finding(loc=loc, msg=message, type="outside_training", input=words.seen(value))
-
-
-def _shortened(errors: list[Finding]) -> list[Finding]:
-    if len(errors) <= MAX_FINDINGS:
-        return errors
-    message = f"these are the first {MAX_FINDINGS:,} errors: there are more"
-    more = Finding(loc=["body"], msg=message, type="more_errors", input=None)
-    return [*errors[:MAX_FINDINGS], more]
+    return Finding(loc=loc, msg=message, type=kind, input=words.seen(value))

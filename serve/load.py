@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from serve.encode import Encoder, MisfitError
-from serve.manifest import Golden, ManifestError, read_manifest, read_model
+from serve.engine import GraphEngine
+from serve.manifest import Golden, Manifest, ManifestError, read_manifest, read_model
 from serve.model import Model
 
 RUNTIME_ERRORS = (
@@ -20,7 +20,7 @@ RUNTIME_ERRORS = (
 )
 # Processors differ in the last bits of a float32 sum; a wrong model differs by far more.
 TOLERANCE = 1e-5
-ERRORS_ONLY = 3  # of ONNX Runtime's log levels
+DOUBLE = "tensor(double)"
 
 
 def load_model(folder: Path) -> Model:
@@ -32,8 +32,9 @@ def load_model(folder: Path) -> Model:
     manifest = read_manifest(folder)
     content = read_model(folder, manifest)
     try:
-        model = Model(manifest, Encoder(manifest.columns), start(content))
-        check_graph(model)
+        engine = GraphEngine(content, manifest)
+        check_graph(engine, manifest)
+        model = Model(manifest, Encoder(manifest.columns), engine)
         for number, golden in enumerate(manifest.golden):
             check_golden(model, number, golden)
     except RUNTIME_ERRORS as error:
@@ -41,31 +42,24 @@ def load_model(folder: Path) -> Model:
     return model
 
 
-def start(content: bytes) -> onnxruntime.InferenceSession:
-    """Start a session for one row at a time, where a second thread costs more than it saves."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
-    return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-
-
-def check_graph(model: Model) -> None:
+def check_graph(engine: GraphEngine, manifest: Manifest) -> None:
     """Raise ManifestError unless the graph takes and gives what the manifest says."""
-    graph, width = model.manifest.onnx, len(model.manifest.columns)
-    inputs = [(item.name, item.type, item.shape[1:]) for item in model.session.get_inputs()]
-    outputs = [item.name for item in model.session.get_outputs()]
-    if inputs != [(graph.input, "tensor(double)", [width])] or graph.output not in outputs:
+    session, graph = engine.session, manifest.onnx
+    takes = [(item.name, item.type, item.shape[1:]) for item in session.get_inputs()]
+    gives = [(item.name, item.type, item.shape[1:]) for item in session.get_outputs()]
+    wanted_in = (graph.input, DOUBLE, list(engine.shape_in[1:]))
+    wanted_out = (graph.output, DOUBLE, list(engine.shape_out[1:]))
+    if takes != [wanted_in] or wanted_out not in gives:
         raise ManifestError(
-            f"{model.manifest.model.file} takes {inputs} and gives {outputs}; the manifest says "
-            f"{width} columns into {graph.input!r}, tensor(double), and {graph.output!r} out"
+            f"{manifest.model.file} takes {takes} and gives {gives}; the manifest says "
+            f"{len(manifest.columns)} columns into {wanted_in}, and {wanted_out} out"
         )
 
 
 def check_golden(model: Model, number: int, golden: Golden) -> None:
     """Raise ManifestError unless the model answers a golden row as it did when exported."""
     try:
-        output = model.run(model.encoder.encode_unchecked(golden.input))
+        output = model.engine.run(model.encoder.encode_unchecked(golden.input))
     except MisfitError as error:
         raise ManifestError(f"golden.{number}.input cannot be encoded: {error}") from error
     expected = list(golden.output)

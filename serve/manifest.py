@@ -47,6 +47,7 @@ class Column(Part):
     length: tuple[int, int] | None
     normalise: Literal["NFC", "NFKC"] | None
     missing: Literal["allowed", "forbidden"]
+    unseen: Literal["reject", "flag"]  # what becomes of a category's unknown value
     seen: Pair | None
 
     @model_validator(mode="after")

@@ -7,10 +7,9 @@ from typing import Any
 from serve import words
 from serve.body import MAX_ROWS
 from serve.catalog import Catalog
-from serve.encode import DATETIME
+from serve.encode import DATETIME, RowError
 from serve.manifest import Column, Golden
 from serve.model import Model
-from serve.wire import RequestError
 
 Json = dict[str, Any]
 TYPES: Mapping[str, Json] = {
@@ -87,8 +86,8 @@ def examples(model: Model) -> Json:
 
 def _fits(model: Model, golden: Golden) -> bool:
     try:
-        model.encoder.encode([(["body"], dict(golden.input))])
-    except RequestError:
+        model.encoder.encode(["body"], dict(golden.input))
+    except RowError:
         return False
     return True
 

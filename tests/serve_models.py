@@ -14,7 +14,8 @@ Json = dict[str, Any]
 
 def column(name: str, kind: str, **more: Any) -> Json:
     bounds = {"range": None, "values": None, "length": None, "normalise": None}
-    plain = {"unit": None, "description": "", **bounds, "missing": "forbidden", "seen": None}
+    plain = {"unit": None, "description": "", **bounds, "missing": "forbidden"}
+    plain |= {"unseen": "reject", "seen": None}
     return {"name": name, "type": kind, **plain, **more}
 
 

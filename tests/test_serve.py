@@ -22,10 +22,9 @@ from hypothesis import strategies as st
 
 from serve.app import create_app
 from serve.body import MAX_BYTES, MAX_ROWS
-from serve.encode import MAX_FINDINGS, Encoder
+from serve.encode import MAX_FINDINGS, Encoder, RowError
 from serve.manifest import read_manifest
 from serve.openapi import column_schema
-from serve.wire import RequestError
 from stages.exporting import manifest as export
 from tests.serve_models import (
     HEART,
@@ -184,8 +183,8 @@ def test_outside_training_is_answered_and_flagged(client: TestClient) -> None:
 )
 def test_a_date_is_seconds_since_1970_in_utc(text: str, seconds: float, models: Path) -> None:
     encoder = Encoder(read_manifest(models / "heart").columns)
-    matrix, _ = encoder.encode([(["body"], {**HEART_ROW, "visit": text})])
-    assert matrix[0, 4] == seconds
+    vector, _ = encoder.encode(["body"], {**HEART_ROW, "visit": text})
+    assert vector[4] == seconds
 
 
 # Values that do not fit
@@ -618,8 +617,8 @@ def test_the_document_requires_exactly_what_may_not_be_missing(client: TestClien
 
 def takes(encoder: Encoder, row: Json) -> bool:
     try:
-        encoder.encode([(["body"], row)])
-    except RequestError:
+        encoder.encode(["body"], row)
+    except RowError:
         return False
     return True
 

@@ -40,6 +40,7 @@ class Column(Frozen):
     length: Items[int] | None
     normalise: Literal["NFC", "NFKC"] | None
     missing: Literal["allowed", "forbidden"]
+    unseen: Literal["reject", "flag"]
     seen: Items[float] | None
 
 

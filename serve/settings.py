@@ -1,0 +1,78 @@
+"""What a server may be told by its environment: every variable, its default and its meaning."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Names = Annotated[tuple[str, ...], NoDecode]  # a,b,c rather than a JSON list
+PREFIX = "SERVE_"
+
+
+class SettingsError(Exception):
+    """A variable that cannot be used: its name, its value, and what it should be."""
+
+
+class Settings(BaseSettings):
+    """Each field is the variable of that name with SERVE_ before it; an empty one is not set.
+
+    Read with `read_settings`; a request finds them as `serve.dependencies.Config`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    # What is served
+    models_dir: Path = Field(
+        Path("models"), validation_alias=AliasChoices("MODELS_DIR", "SERVE_MODELS_DIR")
+    )  # the folder with a folder for each task; MODELS_DIR is its other name
+    tasks: Names = ()  # only these, with commas between; none: every folder there is
+    default_task: str | None = None  # the task of plain /predict; none: the only one there is
+    reload: bool = True  # watch models_dir, and serve what changes there once it is verified
+    reload_seconds: float = Field(1.0, gt=0)  # how often to look
+
+    # Where (for `python -m serve`; uvicorn's own command has options for it)
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1)  # processes that share the port
+    shutdown_seconds: int = Field(30, ge=0)  # for requests under way when told to stop
+
+    # How much
+    max_body_bytes: int = Field(16 << 20, ge=1)  # of a JSON request
+    max_rows: int = Field(10_000, ge=1)  # of a JSON request
+    rate_limit: float | None = Field(None, gt=0)  # requests a second for each key (or address)
+    rate_burst: int = Field(20, ge=1)  # requests that may come at once
+
+    # For whom
+    api_keys: Names = ()  # lines of `python -m serve.keys new`; none: everybody
+    cors_origins: Names = ()  # web pages of other hosts that may ask, as https://host; none: none
+
+    # What is written down
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_requests: bool = False  # a line for each request: costs a third of the throughput
+    log_values: bool = False  # let log lines and error logs hold feature values
+
+    @field_validator("tasks", "api_keys", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+
+
+def read_settings() -> Settings:
+    """Return the environment's settings; raises SettingsError that names each wrong variable."""
+    try:
+        return Settings()
+    except pydantic.ValidationError as error:
+        raise SettingsError("; ".join(map(_problem, error.errors()))) from error
+
+
+def _problem(item: ErrorDetails) -> str:
+    name = str(item["loc"][0])
+    name = name if name.isupper() else f"{PREFIX}{name.upper()}"
+    return f"{name} is {str(item['input'])[:80]!r}: {item['msg']}"
