@@ -17,13 +17,13 @@ It raises `RequestError` for every 4xx; counting, timing, request ids and securi
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, params
 from fastapi.concurrency import run_in_threadpool as to_thread
 
 from serve.catalog import Catalog
 from serve.security import Scope
 from serve.settings import Settings
-from serve.telemetry import Telemetry
+from serve.telemetry.meters import Telemetry
 
 __all__ = ["MAY_ADMINISTER", "MAY_PREDICT", "Config", "Meters", "Models", "RequestId", "to_thread"]
 
@@ -49,7 +49,7 @@ def current_request_id(request: Request) -> str:
     return request_id
 
 
-def may(scope: Scope) -> object:
+def may(scope: Scope) -> params.Depends:
     """Return the dependency that lets in only a key with this scope (RequestError 401, 403, 429).
 
     Where the settings name no key at all, everybody may do everything.
@@ -58,7 +58,7 @@ def may(scope: Scope) -> object:
     async def admitted(request: Request) -> None:
         request.app.state.gate.admit(request.scope, scope)
 
-    return Depends(admitted)
+    return params.Depends(admitted)
 
 
 Models = Annotated[Catalog, Depends(current_catalog)]

@@ -1,14 +1,26 @@
 """One task's model: from rows to answers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
+from serve.answers import Answers, Outcome
 from serve.body import Row
 from serve.encode import MAX_FINDINGS, Encoder, RowError, Vector
 from serve.engine import Engine
 from serve.manifest import Manifest
-from serve.wire import Answer, ClassAnswer, Finding, Place, RequestError, ValueAnswer
+from serve.quick import QuickDecoder
+from serve.wire import Answer, Finding, Place, RequestError
+
+
+class Checked(NamedTuple):
+    """A row that fits its columns: its place in the request, its vector, and its warnings."""
+
+    place: Place
+    vector: Vector
+    warnings: list[Finding]
 
 
 @dataclass(frozen=True)
@@ -23,81 +35,75 @@ class Model:
     encoder: Encoder
     engine: Engine
 
+    @cached_property
+    def answers(self) -> Answers:
+        return Answers(self.manifest)
+
+    @cached_property
+    def quick(self) -> QuickDecoder | None:
+        return QuickDecoder.of(self.manifest.columns)
+
     def predict(self, rows: Sequence[Row]) -> list[Answer]:
         """Return an answer for each row; a row comes with its place, ``(["body", 3], {...})``.
 
         Raises RequestError (422) with every value of every row that does not fit, up to
         MAX_FINDINGS; then no row has been run.
         """
-        encoded = [(place, *pair) for (place, _), pair in zip(rows, self._encoded(rows))]
-        answers: list[Answer] = []
-        failed: list[Finding] = []
-        for place, vector, warnings in encoded:
-            try:
-                answers.append(self._answer(place, vector, warnings))
-            except RowError as error:
-                failed.extend(error.findings)
-        if failed:
-            raise RequestError(422, shortened(failed))
-        return answers
+        return [self.answers.answer(outcome) for outcome in self.run(self.check(rows))]
 
     def predict_one(self, row: Mapping[str, object]) -> Answer:
         """Return the answer for one row; raises RequestError (422) like `predict`."""
-        return self.predict([(["body"], row)])[0]
+        return self.predict([(["body"], dict(row))])[0]
 
-    def predict_each(self, rows: Sequence[Row]) -> list[Answer | list[Finding]]:
+    def predict_each(self, rows: Iterable[Row]) -> list[Answer | list[Finding]]:
         """Return an answer for each row, or in its place all that does not fit; never raises.
 
         For files and batches, where a bad row must not cost the good ones their answers.
         """
         return [self._answer_or_findings(place, row) for place, row in rows]
 
-    def _answer_or_findings(self, place: Place, row: object) -> Answer | list[Finding]:
-        try:
-            return self._answer(place, *self.encoder.encode(place, row))
-        except RowError as error:
-            return error.findings
-
-    def _encoded(self, rows: Sequence[Row]) -> list[tuple[Vector, list[Finding]]]:
-        encoded, errors = [], []
+    def check(self, rows: Iterable[Row]) -> list[Checked]:
+        """Return the rows ready to run; raises RequestError (422) like `predict`."""
+        checked: list[Checked] = []
+        errors: list[Finding] = []
         for place, row in rows:
             try:
-                encoded.append(self.encoder.encode(place, row))
+                checked.append(Checked(place, *self.encoder.encode(place, row)))
             except RowError as error:
                 errors.extend(error.findings)
                 if len(errors) > MAX_FINDINGS:
                     break
         if errors:
             raise RequestError(422, shortened(errors))
-        return encoded
+        return checked
 
-    def _answer(self, place: Place, vector: Vector, warnings: list[Finding]) -> Answer:
-        """Run one row; raises RowError if its numbers are too large for the model."""
+    def run(self, rows: Sequence[Checked]) -> list[Outcome]:
+        """Run each row; raises RequestError (422) naming those too large for the model."""
+        outcomes = [self._run(row.vector, row.warnings) for row in rows]
+        failed = [_no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o]
+        if failed:
+            raise RequestError(422, shortened(failed))
+        return [outcome for outcome in outcomes if outcome]
+
+    def run_vectors(self, vectors: Iterable[Vector]) -> list[Outcome] | None:
+        """Run rows that need no warning; None if one of them is too large for the model."""
+        outcomes = [self._run(vector, []) for vector in vectors]
+        found = [outcome for outcome in outcomes if outcome]
+        return found if len(found) == len(outcomes) else None
+
+    def _run(self, vector: Vector, warnings: list[Finding]) -> Outcome | None:
+        """Run one row; None if its numbers are so large that no finite answer came out."""
         output = self.engine.run(vector)
         if not all(map(math.isfinite, output)):
-            raise RowError([_no_answer(place)])
-        return self.answer(output, warnings)
+            return None
+        return Outcome(output, self.answers.decide(output), warnings)
 
-    def answer(self, output: Sequence[float], warnings: list[Finding]) -> Answer:
-        """Return what a client is told of the engine's output for one row."""
-        target = self.manifest.target
-        if target.labels:
-            return ClassAnswer(
-                label=target.labels[self.decide(output)],
-                probabilities=dict(zip(target.labels, output, strict=True)),
-                warnings=warnings,
-            )
-        value, spread = output[0], target.interval
-        interval = (value - spread.half_width, value + spread.half_width) if spread else None
-        return ValueAnswer(value=value, interval=interval, unit=target.unit, warnings=warnings)
-
-    def decide(self, probabilities: Sequence[float]) -> int:
-        """Return the index of the label answered: by the threshold, or the most probable one."""
-        target = self.manifest.target
-        if target.threshold is None or target.positive is None:
-            return max(range(len(probabilities)), key=probabilities.__getitem__)
-        positive = target.labels.index(target.positive)
-        return positive if probabilities[positive] >= target.threshold else 1 - positive
+    def _answer_or_findings(self, place: Place, row: object) -> Answer | list[Finding]:
+        try:
+            outcome = self._run(*self.encoder.encode(place, row))
+        except RowError as error:
+            return error.findings
+        return self.answers.answer(outcome) if outcome else [_no_answer(place)]
 
 
 def shortened(errors: list[Finding]) -> list[Finding]:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from serve import words
-from serve.body import MAX_ROWS
 from serve.catalog import Catalog
 from serve.encode import DATETIME, RowError
 from serve.manifest import Column, Golden
 from serve.model import Model
+from serve.settings import Settings
 
 Json = dict[str, Any]
 TYPES: Mapping[str, Json] = {
@@ -19,6 +19,7 @@ TYPES: Mapping[str, Json] = {
     "datetime": {"type": "string", "pattern": DATETIME},
 }
 ANY_ROW: Json = {"type": "object", "description": "a key for each column of the task"}
+MOST_ROWS: int = Settings.model_fields["max_rows"].default
 REF = "#/components/schemas/"
 
 
@@ -41,7 +42,7 @@ def with_tasks(document: Json, catalog: Catalog) -> Json:
 def request_body(model: Model | None = None) -> Json:
     """Describe a request's body: for one model with its columns and examples, else in general."""
     row = {"$ref": f"{REF}{_row_name(model)}"} if model else ANY_ROW
-    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": MOST_ROWS}
     content: Json = {"schema": {"anyOf": [row, rows]}}
     if model:
         content["examples"] = examples(model)

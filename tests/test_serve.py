@@ -21,10 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.body import MAX_BYTES, MAX_ROWS
 from serve.encode import MAX_FINDINGS, Encoder, RowError
 from serve.manifest import read_manifest
 from serve.openapi import column_schema
+from serve.settings import Settings
 from stages.exporting import manifest as export
 from tests.serve_models import (
     HEART,
@@ -39,6 +39,8 @@ from tests.serve_models import (
 )
 
 Json = dict[str, Any]
+MAX_BYTES, MAX_ROWS = Settings().max_body_bytes, Settings().max_rows
+STATUSES = {"200", "400", "401", "403", "404", "413", "415", "422", "429", "503"}
 SMALL_RISK = {"age": 18, "sex": 1, "chol": 80, "smoker": False, "visit": "2026-11-21", "thal": 3}
 
 
@@ -128,7 +130,7 @@ def test_a_value_comes_with_its_interval_and_unit(client: TestClient) -> None:
 def test_every_response_says_which_model_answered(client: TestClient, models: Path) -> None:
     manifest = read_manifest(models / "heart")
     answer = client.post("/predict/heart", json=HEART_ROW).json()
-    del answer["predictions"]
+    del answer["predictions"], answer["request_id"]
     expected = {"task": "heart", "model": "linear", "version": manifest.version}
     assert answer == {**expected, "sha256": manifest.model.sha256}
 
@@ -531,7 +533,7 @@ def test_a_manifest_may_not_point_outside_its_folder(tmp_path: Path) -> None:
 def test_model_info_tells_all_but_the_golden_rows(client: TestClient, models: Path) -> None:
     manifest = json.loads((models / "heart" / "manifest.json").read_text())
     del manifest["golden"], manifest["format"]
-    assert client.get("/model/info/heart").json() == manifest
+    assert client.get("/model/info/heart").json() == manifest | {"registered": None}
 
 
 def test_model_info_lists_every_model(client: TestClient) -> None:
@@ -565,7 +567,7 @@ def test_every_reference_of_the_document_leads_somewhere(client: TestClient) -> 
 
 def test_the_document_lists_every_status(client: TestClient) -> None:
     responses = client.get("/openapi.json").json()["paths"]["/predict/heart"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "404", "413", "415", "422", "503"}
+    assert set(responses) == STATUSES
 
 
 def allows(schema: Json, value: object) -> bool:
@@ -678,8 +680,8 @@ def test_a_client_that_leaves_midway_leaves_no_trace(models: Path) -> None:
 
 def test_serving_imports_no_training_library(models: Path) -> None:
     script = (
-        "import pathlib, sys; import serve.app; from serve.catalog import load_catalog\n"
-        f"assert load_catalog(pathlib.Path({str(models)!r}), None).loaded\n"
+        "import sys; import serve.app; from serve.catalog import load_catalog\n"
+        f"assert load_catalog(serve.app.Settings(models_dir={str(models)!r})).loaded\n"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,0 +1,119 @@
+"""POST /predict and /predict/{task}: the way that has to be fast, as an ASGI endpoint of its own.
+
+FastAPI documents these routes, but its own work on a request would take longer than ours: `Service`
+in `serve.app` goes past it.
+"""
+
+import time
+from typing import Any, NamedTuple, Protocol
+
+from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
+
+from serve.answers import Outcome
+from serve.body import check_headers, read_body, rows_of
+from serve.catalog import Catalog
+from serve.front import send_json
+from serve.model import Model
+from serve.openapi import request_body
+from serve.security import Gate
+from serve.settings import Settings
+from serve.telemetry.meters import Telemetry
+from serve.wire import ERRORS, Prediction
+
+LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond
+
+
+class State(Protocol):
+    """What the endpoint reads of ``app.state``; a reload swaps ``catalog`` as a whole."""
+
+    catalog: Catalog
+    settings: Settings
+    gate: Gate
+    telemetry: Telemetry
+
+
+class Result(NamedTuple):
+    """The answer's JSON, and what is to be counted of it."""
+
+    content: bytes
+    outcomes: list[Outcome]
+    seconds: float
+
+
+class Predict:
+    """Answers requests for predictions."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, task: str | None) -> None:
+        """Answer one request; raises RequestError for every answer but 200."""
+        state, headers = self.state, dict(scope["headers"])
+        state.gate.admit(scope, "predict")
+        catalog = state.catalog
+        model = catalog.find_default() if task is None else catalog.find(task)
+        check_headers(headers)
+        body = await read_body(receive, headers, state.settings.max_body_bytes)
+        work = model, body, scope["state"]["request_id"], state.settings.max_rows
+        if len(body) > LARGE_BODY:  # in a thread, so that others need not wait for it
+            result = await run_in_threadpool(answer, *work)
+        else:
+            result = answer(*work)
+        self._count(model, result)
+        await send_json(send, 200, result.content)
+
+    def _count(self, model: Model, result: Result) -> None:
+        telemetry, labels = self.state.telemetry, model.answers.labels
+        chosen = [labels[outcome.choice] for outcome in result.outcomes]
+        telemetry.predicted(model.manifest, chosen, result.seconds)
+        kinds = [note["type"] for outcome in result.outcomes for note in outcome.warnings]
+        telemetry.warned(model.manifest.task, kinds)
+
+
+def answer(model: Model, body: bytes, request_id: str, most: int) -> Result:
+    """Return the answers to the rows of a body; raises RequestError (400, 413, 422)."""
+    vectors = model.quick.decode(body, most) if model.quick else None
+    start = time.perf_counter()
+    outcomes = model.run_vectors(vectors) if vectors else None
+    if outcomes is None:
+        rows = model.check(rows_of(body, most))
+        start = time.perf_counter()
+        outcomes = model.run(rows)
+    seconds = time.perf_counter() - start
+    return Result(model.answers.to_json(outcomes, request_id), outcomes, seconds)
+
+
+router = APIRouter()
+DOCUMENTED: dict[str, Any] = {
+    "response_model": Prediction,
+    "responses": ERRORS,
+    "openapi_extra": {"requestBody": request_body()},
+}
+
+
+class Passed(Response):
+    """The answer that the endpoint gives when FastAPI has routed a request all the same.
+
+    It does where the service is mounted below another path.
+    """
+
+    def __init__(self, task: str | None) -> None:
+        super().__init__()
+        self.task = task
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["app"].predict(scope, receive, send, self.task)
+
+
+@router.post("/predict", summary="Predict: the default task", **DOCUMENTED)
+async def predict_default() -> Response:
+    """Predict one row or a list of rows with the default task's model."""
+    return Passed(None)
+
+
+@router.post("/predict/{task}", **DOCUMENTED)
+async def predict(task: str) -> Response:
+    """Predict one row or a list of rows."""
+    return Passed(task)
