@@ -3,7 +3,6 @@
 What it may be told by the environment is in `serve.settings`.
 """
 
-import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,8 +26,6 @@ ROUTERS = (
     info.router,
 )
 
-DIRECT = re.compile(r"/predict(/(?P<task>[^/]+))?")
-
 
 class Service(FastAPI):
     """The application, with a front before it and a short way to /predict through it."""
@@ -40,7 +37,11 @@ class Service(FastAPI):
         self.state.telemetry = Telemetry()
         self.predict = predict.Predict(self.state)
         self.front = Front(
-            _with_cors(self.dispatch, settings), self.state.telemetry, settings.log_requests
+            _with_cors(super().__call__, settings),
+            # A page of another origin needs headers that only the longer way adds.
+            nowhere if settings.cors_origins else self.predict,
+            self.state.telemetry,
+            settings.log_requests,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,20 +50,14 @@ class Service(FastAPI):
         else:
             await super().__call__(scope, receive, send)
 
-    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer /predict and /predict/{task} directly; FastAPI does all the rest."""
-        found = DIRECT.fullmatch(scope["path"]) if scope["method"] == "POST" else None
-        if found is None:
-            await super().__call__(scope, receive, send)
-            return
-        task = found["task"]
-        scope["state"]["route"] = "/predict/{task}" if task else "/predict"
-        await self.predict(scope, receive, send, task)
-
     def openapi(self) -> dict[str, Any]:
         from serve.openapi import with_tasks
 
         return with_tasks(super().openapi(), self.state.catalog)
+
+
+def nowhere(_scope: Scope, _receive: Receive) -> None:
+    """Leave every request to FastAPI's routing."""
 
 
 def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:

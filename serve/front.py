@@ -5,7 +5,8 @@ import logging
 import os
 import re
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Self
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,70 +15,118 @@ from serve.wire import RequestError, as_json
 
 log = logging.getLogger("serve.requests")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=@-]{1,128}")
-ALWAYS = [
+Header = tuple[bytes, bytes]
+JSON: Header = (b"content-type", b"application/json")
+ALWAYS: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),
 ]
-NOTHING_SENT = 499  # counted where the client left before its answer
-FAILED = as_json({"detail": "the server failed; its log has this request's X-Request-ID"})
+CLIENT_LEFT = 499  # counted where nobody waited for the answer
 
-_process = os.urandom(8).hex().encode()
+_process = os.urandom(8).hex()
 _number = itertools.count(1)
+
+
+class Reply(NamedTuple):
+    """A whole answer in JSON."""
+
+    status: int
+    content: bytes
+    headers: Sequence[Header] = ()
+
+    @classmethod
+    def refusing(cls, refusal: RequestError) -> Self:
+        """Return the answer that tells a client why its request was refused."""
+        headers = [(name.lower().encode(), text.encode()) for name, text in refusal.headers.items()]
+        return cls(refusal.status, as_json({"detail": refusal.detail}), headers)
+
+
+FAILED = Reply(500, as_json({"detail": "the server failed; its log has this X-Request-ID"}))
+# Answers a request at once, or returns None to leave it to the application.
+Direct = Callable[[Scope, Receive], Awaitable[Reply] | None]
 
 
 class Front:
     """Wraps the application: whatever happens inside, the client gets an answer and it counts."""
 
-    def __init__(self, inner: ASGIApp, telemetry: Telemetry, is_logged: bool) -> None:
-        self.inner, self.telemetry, self.is_logged = inner, telemetry, is_logged
+    def __init__(
+        self, inner: ASGIApp, direct: Direct, telemetry: Telemetry, is_logged: bool
+    ) -> None:
+        self.inner, self.direct = inner, direct
+        self.telemetry, self.is_logged = telemetry, is_logged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; ``scope["state"]["request_id"]`` is its id from here on."""
         started = time.perf_counter()
         request_id = request_id_of(scope)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id.decode()
-        status = 0
+        scope.setdefault("state", {})["request_id"] = request_id
+        self.telemetry.in_flight.add()
+        status = CLIENT_LEFT
+        try:
+            if answering := self.direct(scope, receive):
+                reply = await answering
+                await send_reply(send, reply, request_id)
+                status = reply.status
+            else:
+                status = await self._pass_on(scope, receive, send)
+        except Exception:  # noqa: BLE001 - the last resort: an answer, and the reason in the log
+            log.exception("failed", extra={"request_id": request_id})
+            status = FAILED.status
+            await send_reply(send, FAILED, request_id)
+        finally:
+            seconds = time.perf_counter() - started
+            self.telemetry.in_flight.add(-1)
+            self.telemetry.answered(scope["method"], route_of(scope), status, seconds)
+            if self.is_logged:
+                log_request(scope, status, seconds)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Let the application answer; add the headers that every answer has; return the status."""
+        status = CLIENT_LEFT
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *ALWAYS]
+                own = (b"x-request-id", scope["state"]["request_id"].encode())
+                message["headers"] = [*message["headers"], own, *ALWAYS]
             await send(message)
 
-        self.telemetry.in_flight.add()
         try:
             await self.inner(scope, receive, answer)
-        except RequestError as refusal:
-            await refuse(answer, refusal)
         except Exception:
-            log.exception("failed", extra={"request_id": state["request_id"]})
-            if not status:
-                await send_json(answer, 500, FAILED)
-        finally:
-            seconds = time.perf_counter() - started
-            self.telemetry.in_flight.add(-1)
-            self.telemetry.answered(
-                scope["method"], route_of(scope), status or NOTHING_SENT, seconds
-            )
-            if self.is_logged:
-                log_request(scope, status or NOTHING_SENT, seconds)
+            if status == CLIENT_LEFT:
+                raise
+            log.exception("failed", extra={"request_id": scope["state"]["request_id"]})
+        return status
 
 
-def request_id_of(scope: Scope) -> bytes:
+def request_id_of(scope: Scope) -> str:
     """Return the client's X-Request-ID if it is short and plain, else a new one of our own."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-            return bytes(value)
-    return b"%s%08x" % (_process, next(_number))
+            return str(value, "ascii")
+    return f"{_process}{next(_number):08x}"
 
 
 def route_of(scope: Scope) -> str:
     """Return the route's template: there are few of them, however many paths clients ask for."""
     found = scope["state"].get("route") or getattr(scope.get("route"), "path", None)
     return str(found or "none")
+
+
+async def send_reply(send: Send, reply: Reply, request_id: str) -> None:
+    """Send an answer, with the headers that every answer has."""
+    headers = [
+        JSON,
+        (b"content-length", b"%d" % len(reply.content)),
+        (b"x-request-id", request_id.encode()),
+        *ALWAYS,
+        *reply.headers,
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.content})
 
 
 def log_request(scope: Scope, status: int, seconds: float) -> None:
@@ -91,20 +140,3 @@ def log_request(scope: Scope, status: int, seconds: float) -> None:
         "client": (scope.get("client") or [None])[0],
     }
     log.info("answered", extra=about)
-
-
-async def refuse(send: Send, refusal: RequestError) -> None:
-    """Answer with the status and reason of a refusal."""
-    headers = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
-    await send_json(send, refusal.status, as_json({"detail": refusal.detail}), headers)
-
-
-async def send_json(
-    send: Send, status: int, content: bytes, more: list[tuple[bytes, bytes]] | None = None
-) -> None:
-    """Send a whole answer in JSON; ``more`` are further headers."""
-    length = b"%d" % len(content)
-    headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", length)]
-    headers += more or ()
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})

@@ -4,7 +4,9 @@ FastAPI documents these routes, but its own work on a request would take longer 
 in `serve.app` goes past it.
 """
 
+import re
 import time
+from collections.abc import Awaitable
 from typing import Any, NamedTuple, Protocol
 
 from fastapi import APIRouter, Response
@@ -14,14 +16,15 @@ from starlette.types import Receive, Scope, Send
 from serve.answers import Outcome
 from serve.body import check_headers, read_body, rows_of
 from serve.catalog import Catalog
-from serve.front import send_json
+from serve.front import JSON, Reply
 from serve.model import Model
 from serve.openapi import request_body
 from serve.security import Gate
 from serve.settings import Settings
 from serve.telemetry.meters import Telemetry
-from serve.wire import ERRORS, Prediction
+from serve.wire import ERRORS, Prediction, RequestError
 
+PATH = re.compile(r"/predict(/(?P<task>[^/]+))?")
 LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond
 
 
@@ -48,8 +51,23 @@ class Predict:
     def __init__(self, state: State) -> None:
         self.state = state
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, task: str | None) -> None:
-        """Answer one request; raises RequestError for every answer but 200."""
+    def __call__(self, scope: Scope, receive: Receive) -> Awaitable[Reply] | None:
+        """Return the answer to come, or None if the request is for another route."""
+        path = PATH.fullmatch(scope["path"]) if scope["method"] == "POST" else None
+        if path is None:
+            return None
+        task = path["task"]
+        scope["state"]["route"] = "/predict/{task}" if task else "/predict"
+        return self.reply(scope, receive, task)
+
+    async def reply(self, scope: Scope, receive: Receive, task: str | None) -> Reply:
+        """Answer one request, with its predictions or with the reason why there are none."""
+        try:
+            return Reply(200, await self._predictions(scope, receive, task))
+        except RequestError as refusal:
+            return Reply.refusing(refusal)
+
+    async def _predictions(self, scope: Scope, receive: Receive, task: str | None) -> bytes:
         state, headers = self.state, dict(scope["headers"])
         state.gate.admit(scope, "predict")
         catalog = state.catalog
@@ -62,7 +80,7 @@ class Predict:
         else:
             result = answer(*work)
         self._count(model, result)
-        await send_json(send, 200, result.content)
+        return result.content
 
     def _count(self, model: Model, result: Result) -> None:
         telemetry, labels = self.state.telemetry, model.answers.labels
@@ -104,7 +122,10 @@ class Passed(Response):
         self.task = task
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await scope["app"].predict(scope, receive, send, self.task)
+        reply = await scope["app"].predict.reply(scope, receive, self.task)
+        headers = [JSON, (b"content-length", b"%d" % len(reply.content)), *reply.headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.content})
 
 
 @router.post("/predict", summary="Predict: the default task", **DOCUMENTED)
