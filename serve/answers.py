@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from serve.manifest import Manifest
 from serve.wire import Answer, ClassAnswer, Finding, ValueAnswer
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, gc=False):
     """One row's output, the index of the label that it decides for, and the warnings."""
 
     output: list[float]
@@ -39,10 +40,10 @@ class Answers:
 
     def answer(self, outcome: Outcome) -> Answer:
         """Return the answer for one row."""
-        output, choice, warnings = outcome
+        output, warnings = outcome.output, outcome.warnings
         if self.target.labels:
             probabilities = dict(zip(self.labels, output, strict=True))
-            label = self.labels[choice]
+            label = self.labels[outcome.choice]
             return ClassAnswer(label=label, probabilities=probabilities, warnings=warnings)
         value, half = output[0], self.half_width
         interval = None if half is None else (value - half, value + half)
@@ -54,11 +55,10 @@ class Answers:
         return f'{self._head}{request_id}","predictions":[{rows}]}}'.encode("ascii")
 
     def _row_json(self, outcome: Outcome) -> str:
-        output, choice, warnings = outcome
-        notes = json.dumps(warnings) if warnings else "[]"
-        if self.target.labels:
-            return self._row % (self._names[choice], *output, notes)
-        value, half = output[0], self.half_width
+        notes = json.dumps(outcome.warnings) if outcome.warnings else "[]"
+        if self._names:
+            return self._row % (self._names[outcome.choice], *outcome.output, notes)
+        value, half = outcome.output[0], self.half_width
         if half is None:
             return self._row % (value, notes)
         return self._row % (value, value - half, value + half, notes)

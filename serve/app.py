@@ -14,10 +14,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve import info, predict
+from serve.body import Headers
 from serve.catalog import load_catalog
 from serve.front import Front
 from serve.security import Gate
 from serve.settings import Settings, SettingsError, read_settings
+from serve.shared import Shared
 from serve.telemetry.meters import Telemetry
 from serve.wire import RequestError, as_response
 
@@ -32,15 +34,13 @@ class Service(FastAPI):
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
-        self.state.settings = settings
-        self.state.gate = Gate(settings)
-        self.state.telemetry = Telemetry()
-        self.predict = predict.Predict(self.state)
+        self.shared = Shared(settings, Gate(settings), Telemetry())
+        self.predict = predict.Predict(self.shared)
         self.front = Front(
             _with_cors(super().__call__, settings),
             # A page of another origin needs headers that only the longer way adds.
             nowhere if settings.cors_origins else self.predict,
-            self.state.telemetry,
+            self.shared.telemetry,
             settings.log_requests,
         )
 
@@ -53,10 +53,10 @@ class Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         from serve.openapi import with_tasks
 
-        return with_tasks(super().openapi(), self.state.catalog)
+        return with_tasks(super().openapi(), self.shared.catalog)
 
 
-def nowhere(_scope: Scope, _receive: Receive) -> None:
+def nowhere(_scope: Scope, _headers: Headers, _receive: Receive) -> None:
     """Leave every request to FastAPI's routing."""
 
 
@@ -75,9 +75,9 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 
 @asynccontextmanager
-async def lifespan(service: FastAPI) -> AsyncIterator[None]:
+async def lifespan(service: "Service") -> AsyncIterator[None]:
     """Load the models before the first request is taken."""
-    service.state.catalog = load_catalog(service.state.settings)
+    service.shared.catalog = load_catalog(service.shared.settings)
     yield
 
 

@@ -34,15 +34,16 @@ async def read_body(receive: Receive, headers: Headers, most: int) -> bytes:
     announced = headers.get(b"content-length", b"0")
     if announced.isdigit() and int(announced[:LONGEST_LENGTH]) > most:
         raise too_large(most)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message["type"] == "http.request" and message.get("more_body", False):
+    body = b""
+    more = True
+    while more:
         message = await receive()
+        if message["type"] != "http.request":
+            raise RequestError(400, "the connection was closed before the body's end")
         body += message.get("body", b"")
         if len(body) > most:
             raise too_large(most)
-    if message["type"] != "http.request":
-        raise RequestError(400, "the connection was closed before the body's end")
+        more = message.get("more_body", False)
     return body
 
 
@@ -56,11 +57,10 @@ def check_headers(headers: Headers) -> None:
     announced = headers.get(b"content-type", b"")
     if announced != b"application/json":
         _check_content_type(announced.decode("latin-1").lower())
-    coding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-    if coding != "identity":
-        raise RequestError(
-            415, f"Content-Encoding {coding[:80]!r} is not accepted: send plain JSON"
-        )
+    coding = headers.get(b"content-encoding", b"identity")
+    if coding != b"identity":
+        seen = f"Content-Encoding {coding[:80].decode('latin-1')!r}"
+        raise RequestError(415, f"{seen} is not accepted: send plain JSON")
 
 
 def _check_content_type(announced: str) -> None:

@@ -18,7 +18,7 @@ log = logging.getLogger("serve")
 class Catalog:
     """The loaded models and the refused ones' reasons, by task: a snapshot that never changes.
 
-    ``app.state.catalog`` is the one that counts now; a reload puts another one in its place. A
+    ``app.shared.catalog`` is the one that counts now; a reload puts another one in its place. A
     request takes it once, and so sees the same models from its beginning to its end.
     """
 

@@ -29,17 +29,17 @@ __all__ = ["MAY_ADMINISTER", "MAY_PREDICT", "Config", "Meters", "Models", "Reque
 
 
 def current_catalog(request: Request) -> Catalog:
-    catalog: Catalog = request.app.state.catalog
+    catalog: Catalog = request.app.shared.catalog
     return catalog
 
 
 def current_settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
+    settings: Settings = request.app.shared.settings
     return settings
 
 
 def current_telemetry(request: Request) -> Telemetry:
-    telemetry: Telemetry = request.app.state.telemetry
+    telemetry: Telemetry = request.app.shared.telemetry
     return telemetry
 
 
@@ -56,7 +56,7 @@ def may(scope: Scope) -> params.Depends:
     """
 
     async def admitted(request: Request) -> None:
-        request.app.state.gate.admit(request.scope, scope)
+        request.app.shared.gate.admit(request.scope, dict(request.scope["headers"]), scope)
 
     return params.Depends(admitted)
 

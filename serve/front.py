@@ -6,10 +6,12 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.body import Headers
 from serve.telemetry.meters import Telemetry
 from serve.wire import RequestError, as_json
 
@@ -28,7 +30,7 @@ _process = os.urandom(8).hex()
 _number = itertools.count(1)
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, gc=False):
     """A whole answer in JSON."""
 
     status: int
@@ -44,7 +46,7 @@ class Reply(NamedTuple):
 
 FAILED = Reply(500, as_json({"detail": "the server failed; its log has this X-Request-ID"}))
 # Answers a request at once, or returns None to leave it to the application.
-Direct = Callable[[Scope, Receive], Awaitable[Reply] | None]
+Direct = Callable[[Scope, Headers, Receive], Awaitable[Reply] | None]
 
 
 class Front:
@@ -59,18 +61,19 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; ``scope["state"]["request_id"]`` is its id from here on."""
         started = time.perf_counter()
-        request_id = request_id_of(scope)
+        headers = dict(scope["headers"])
+        request_id = request_id_of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         self.telemetry.in_flight.add()
         status = CLIENT_LEFT
         try:
-            if answering := self.direct(scope, receive):
+            if answering := self.direct(scope, headers, receive):
                 reply = await answering
                 await send_reply(send, reply, request_id)
                 status = reply.status
             else:
                 status = await self._pass_on(scope, receive, send)
-        except Exception:  # noqa: BLE001 - the last resort: an answer, and the reason in the log
+        except Exception:  # the last resort: an answer for the client, the reason in the log
             log.exception("failed", extra={"request_id": request_id})
             status = FAILED.status
             await send_reply(send, FAILED, request_id)
@@ -102,12 +105,12 @@ class Front:
         return status
 
 
-def request_id_of(scope: Scope) -> str:
+def request_id_of(headers: Headers) -> str:
     """Return the client's X-Request-ID if it is short and plain, else a new one of our own."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-            return str(value, "ascii")
-    return f"{_process}{next(_number):08x}"
+    sent = headers.get(b"x-request-id")
+    if sent and REQUEST_ID.fullmatch(sent):
+        return str(sent, "ascii")
+    return f"{_process}-{next(_number)}"
 
 
 def route_of(scope: Scope) -> str:

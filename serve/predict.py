@@ -7,87 +7,68 @@ in `serve.app` goes past it.
 import re
 import time
 from collections.abc import Awaitable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from serve.answers import Outcome
-from serve.body import check_headers, read_body, rows_of
-from serve.catalog import Catalog
+from serve.body import Headers, check_headers, read_body, rows_of
 from serve.front import JSON, Reply
 from serve.model import Model
 from serve.openapi import request_body
-from serve.security import Gate
-from serve.settings import Settings
-from serve.telemetry.meters import Telemetry
+from serve.shared import Shared
 from serve.wire import ERRORS, Prediction, RequestError
 
 PATH = re.compile(r"/predict(/(?P<task>[^/]+))?")
 LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond
 
 
-class State(Protocol):
-    """What the endpoint reads of ``app.state``; a reload swaps ``catalog`` as a whole."""
-
-    catalog: Catalog
-    settings: Settings
-    gate: Gate
-    telemetry: Telemetry
-
-
-class Result(NamedTuple):
+class Result(msgspec.Struct, gc=False):
     """The answer's JSON, and what is to be counted of it."""
 
     content: bytes
     outcomes: list[Outcome]
-    seconds: float
+    seconds: float  # in the model
 
 
 class Predict:
     """Answers requests for predictions."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
 
-    def __call__(self, scope: Scope, receive: Receive) -> Awaitable[Reply] | None:
+    def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Reply] | None:
         """Return the answer to come, or None if the request is for another route."""
         path = PATH.fullmatch(scope["path"]) if scope["method"] == "POST" else None
         if path is None:
             return None
         task = path["task"]
         scope["state"]["route"] = "/predict/{task}" if task else "/predict"
-        return self.reply(scope, receive, task)
+        return self.reply(scope, headers, receive, task)
 
-    async def reply(self, scope: Scope, receive: Receive, task: str | None) -> Reply:
+    async def reply(
+        self, scope: Scope, headers: Headers, receive: Receive, task: str | None
+    ) -> Reply:
         """Answer one request, with its predictions or with the reason why there are none."""
+        shared, catalog = self.shared, self.shared.catalog
+        settings = shared.settings
         try:
-            return Reply(200, await self._predictions(scope, receive, task))
+            shared.gate.admit(scope, headers, "predict")
+            model = catalog.find(task) if task else catalog.find_default()
+            check_headers(headers)
+            body = await read_body(receive, headers, settings.max_body_bytes)
+            work = model, body, scope["state"]["request_id"], settings.max_rows
+            if len(body) > LARGE_BODY:  # in a thread, so that others need not wait for it
+                result = await run_in_threadpool(answer, *work)
+            else:
+                result = answer(*work)
         except RequestError as refusal:
             return Reply.refusing(refusal)
-
-    async def _predictions(self, scope: Scope, receive: Receive, task: str | None) -> bytes:
-        state, headers = self.state, dict(scope["headers"])
-        state.gate.admit(scope, "predict")
-        catalog = state.catalog
-        model = catalog.find_default() if task is None else catalog.find(task)
-        check_headers(headers)
-        body = await read_body(receive, headers, state.settings.max_body_bytes)
-        work = model, body, scope["state"]["request_id"], state.settings.max_rows
-        if len(body) > LARGE_BODY:  # in a thread, so that others need not wait for it
-            result = await run_in_threadpool(answer, *work)
-        else:
-            result = answer(*work)
-        self._count(model, result)
-        return result.content
-
-    def _count(self, model: Model, result: Result) -> None:
-        telemetry, labels = self.state.telemetry, model.answers.labels
-        chosen = [labels[outcome.choice] for outcome in result.outcomes]
-        telemetry.predicted(model.manifest, chosen, result.seconds)
-        kinds = [note["type"] for outcome in result.outcomes for note in outcome.warnings]
-        telemetry.warned(model.manifest.task, kinds)
+        shared.telemetry.predicted(model.manifest, result.outcomes, result.seconds)
+        return Reply(200, result.content)
 
 
 def answer(model: Model, body: bytes, request_id: str, most: int) -> Result:
@@ -122,9 +103,10 @@ class Passed(Response):
         self.task = task
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reply = await scope["app"].predict.reply(scope, receive, self.task)
-        headers = [JSON, (b"content-length", b"%d" % len(reply.content)), *reply.headers]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        headers = dict(scope["headers"])
+        reply = await scope["app"].predict.reply(scope, headers, receive, self.task)
+        sent = [JSON, (b"content-length", b"%d" % len(reply.content)), *reply.headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": sent})
         await send({"type": "http.response.body", "body": reply.content})
 
 

@@ -66,10 +66,12 @@ class QuickDecoder:
             return None
         tuples = [msgspec.structs.astuple(row) for row in rows]
         # Every key is followed by a colon: a repeated one makes them more than the values are.
-        present = sum(len(values) - values.count(ABSENT) for values in tuples)
-        if body.count(b":") != present:
+        colons = body.count(b":")
+        for values in tuples:
+            colons -= len(values) - values.count(ABSENT)
+        if colons:
             return None
-        return [[math.nan if value is None else value for value in values] for values in tuples]
+        return [[ABSENT if value is None else value for value in values] for values in tuples]
 
 
 def _type(column: Column) -> Any:

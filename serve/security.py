@@ -10,10 +10,11 @@ import math
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
+from serve.body import Headers
 from serve.settings import Settings, SettingsError
 from serve.wire import RequestError
 
@@ -68,14 +69,10 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         self.keys = [ApiKey.parse(line) for line in settings.api_keys]
         self.rate, self.burst = settings.rate_limit, settings.rate_burst
+        self.is_open = not self.keys and self.rate is None  # nothing is asked of anybody
         self._buckets: OrderedDict[object, Bucket] = OrderedDict()
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether nothing is asked of anybody."""
-        return not self.keys and self.rate is None
-
-    def admit(self, scope: MutableMapping[str, Any], need: Scope) -> None:
+    def admit(self, asgi: Mapping[str, Any], headers: Headers, need: Scope) -> None:
         """Return if this request may do what needs the scope ``need``.
 
         Raises RequestError: 401 without a known key, 403 if its scopes lack ``need``, 429 with
@@ -84,17 +81,17 @@ class Gate:
         """
         if self.is_open:
             return
-        client = scope.get("client")
+        client = asgi.get("client")
         identity: object = client[0] if client else None
         if self.keys:
-            key = self._known(dict(scope["headers"]))
+            key = self._known(headers)
             if need not in key.scopes:
                 raise RequestError(403, f"this API key may not do that: it lacks the scope {need}")
             identity = key.digest
         if self.rate is not None:
             self._slow_down(identity, self.rate)
 
-    def _known(self, headers: Mapping[bytes, bytes]) -> ApiKey:
+    def _known(self, headers: Headers) -> ApiKey:
         """Return the request's key, compared with each one in constant time."""
         digest = hashlib.sha256(_sent_key(headers)).digest()
         found = [key for key in self.keys if hmac.compare_digest(key.digest, digest)]
@@ -114,6 +111,6 @@ class Gate:
             raise RequestError(429, message, {"Retry-After": str(math.ceil(wait))})
 
 
-def _sent_key(headers: Mapping[bytes, bytes]) -> bytes:
+def _sent_key(headers: Headers) -> bytes:
     kind, _, key = headers.get(b"authorization", b"").partition(b" ")
     return key.strip() if kind.lower() == b"bearer" else headers.get(b"x-api-key", b"")

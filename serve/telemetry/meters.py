@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from serve.answers import Outcome
 from serve.manifest import Card
 from serve.telemetry.cells import Cell, Key, Memory, SharedMemory
 
@@ -68,6 +69,7 @@ class Telemetry:
         self.memory = SharedMemory(folder) if folder else Memory()
         self._cells: dict[Key, Cell] = {}
         self._histograms: dict[Key, Histogram] = {}
+        self._requests: dict[tuple[str, str, int], tuple[Cell, Histogram]] = {}
         self.in_flight = self.cell("serve_requests_in_flight")
 
     def cell(self, *key: str) -> Cell:
@@ -88,20 +90,24 @@ class Telemetry:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request at its end."""
-        self.cell("serve_requests", method, route, str(status)).add()
-        self.histogram("serve_request_seconds", method, route).observe(seconds)
+        try:
+            count, time = self._requests[method, route, status]
+        except KeyError:
+            count = self.cell("serve_requests", method, route, str(status))
+            time = self.histogram("serve_request_seconds", method, route)
+            self._requests[method, route, status] = count, time
+        count.add()
+        time.observe(seconds)
 
-    def predicted(self, model: Card, labels: Sequence[str], seconds: float) -> None:
-        """Count answered rows by their labels ("" in regression), and their time in the model."""
-        task, version = model.task, model.version
-        for label in labels:
-            self.cell("serve_predictions", task, version, label).add()
-        self.histogram("serve_inference_seconds", task, version).observe(seconds)
-
-    def warned(self, task: str, kinds: Sequence[str]) -> None:
-        """Count warnings beside a task's answers, by their type."""
-        for kind in kinds:
-            self.cell("serve_warnings", task, kind).add()
+    def predicted(self, model: Card, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """Count a request's answered rows by label, their warnings, and their time in the model."""
+        labels = model.target.labels or ("",)
+        for outcome in outcomes:
+            label = labels[outcome.choice]
+            self.cell("serve_predictions", model.task, model.version, label).add()
+            for warning in outcome.warnings:
+                self.cell("serve_warnings", model.task, warning["type"]).add()
+        self.histogram("serve_inference_seconds", model.task, model.version).observe(seconds)
 
     def serves(self, model: Card, now: bool = True) -> None:
         """Note that a model serves from now on, or no longer."""

@@ -1,0 +1,18 @@
+"""What all routes of one server process share."""
+
+from dataclasses import dataclass, field
+
+from serve.catalog import Catalog
+from serve.security import Gate
+from serve.settings import Settings
+from serve.telemetry.meters import Telemetry
+
+
+@dataclass
+class Shared:
+    """Found as ``app.shared``. A reload puts another ``catalog`` in place; nothing else changes."""
+
+    settings: Settings
+    gate: Gate
+    telemetry: Telemetry
+    catalog: Catalog = field(default_factory=Catalog)
