@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from serve.manifest import Manifest
-from serve.wire import Answer, ClassAnswer, Finding, ValueAnswer
+from serve.wire import Answer, ClassAnswer, Finding, ValueAnswer, as_json
 
 
 class Outcome(msgspec.Struct, gc=False):
@@ -28,8 +28,8 @@ class Answers:
         self._threshold = target.threshold
         self._positive = target.labels.index(target.positive) if target.positive else 0
         self._head = _json_head(manifest)
-        self._row = self._class_form() if target.labels else self._value_form()
-        self._names = [json.dumps(label) for label in target.labels]
+        self._form = self._class_form() if target.labels else self._value_form()
+        self._names = [json.dumps(label).encode() for label in target.labels]
 
     def decide(self, output: Sequence[float]) -> int:
         """Return the index of the label answered: by the threshold, or the most probable one."""
@@ -50,34 +50,39 @@ class Answers:
         return ValueAnswer(value=value, interval=interval, unit=self.target.unit, warnings=warnings)
 
     def to_json(self, outcomes: Sequence[Outcome], request_id: str) -> bytes:
-        """Return the JSON of a `serve.wire.Prediction`, in ASCII: exactly that of the answers."""
-        rows = ",".join(map(self._row_json, outcomes))
-        return f'{self._head}{request_id}","predictions":[{rows}]}}'.encode("ascii")
+        """Return the JSON of a `serve.wire.Prediction`: what `answer` says, in ASCII alone."""
+        rows = b",".join(map(self._row_json, outcomes))
+        return b'%b%b","predictions":[%b]}' % (self._head, request_id.encode(), rows)
 
-    def _row_json(self, outcome: Outcome) -> str:
-        notes = json.dumps(outcome.warnings) if outcome.warnings else "[]"
+    def _row_json(self, outcome: Outcome) -> bytes:
+        numbers = outcome.output
+        notes = as_json(outcome.warnings) if outcome.warnings else b"[]"
         if self._names:
-            return self._row % (self._names[outcome.choice], *outcome.output, notes)
-        value, half = outcome.output[0], self.half_width
-        if half is None:
-            return self._row % (value, notes)
-        return self._row % (value, value - half, value + half, notes)
+            return self._form % (self._names[outcome.choice], *_literals(numbers), notes)
+        if self.half_width is not None:
+            numbers = [numbers[0], numbers[0] - self.half_width, numbers[0] + self.half_width]
+        return self._form % (*_literals(numbers), notes)
 
-    def _class_form(self) -> str:
-        shares = ",".join(f"{_literal(label)}:%r" for label in self.labels)
-        return f'{{"label":%s,"probabilities":{{{shares}}},"warnings":%s}}'
+    def _class_form(self) -> bytes:
+        shares = ",".join(f"{_text(label)}:%b" for label in self.labels)
+        return f'{{"label":%b,"probabilities":{{{shares}}},"warnings":%b}}'.encode()
 
-    def _value_form(self) -> str:
-        interval = "null" if self.half_width is None else "[%r,%r]"
-        unit = _literal(self.target.unit)
-        return f'{{"value":%r,"interval":{interval},"unit":{unit},"warnings":%s}}'
+    def _value_form(self) -> bytes:
+        interval = "null" if self.half_width is None else "[%b,%b]"
+        unit = _text(self.target.unit)
+        return f'{{"value":%b,"interval":{interval},"unit":{unit},"warnings":%b}}'.encode()
 
 
-def _literal(text: str | None) -> str:
+def _literals(numbers: list[float]) -> list[bytes]:
+    """Write each number with the fewest digits that give it back, as ``repr`` does, but faster."""
+    return msgspec.json.encode(numbers)[1:-1].split(b",")
+
+
+def _text(text: str | None) -> str:
     return json.dumps(text).replace("%", "%%")
 
 
-def _json_head(manifest: Manifest) -> str:
+def _json_head(manifest: Manifest) -> bytes:
     """Return the JSON that every answer of the model begins with, up to the request's id."""
     about = {
         "task": manifest.task,
@@ -85,4 +90,4 @@ def _json_head(manifest: Manifest) -> str:
         "version": manifest.version,
         "sha256": manifest.model.sha256,
     }
-    return f'{json.dumps(about, separators=(",", ":"))[:-1]},"request_id":"'
+    return json.dumps(about, separators=(",", ":"))[:-1].encode() + b',"request_id":"'

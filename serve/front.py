@@ -19,11 +19,8 @@ log = logging.getLogger("serve.requests")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=@-]{1,128}")
 Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json")
-ALWAYS: list[Header] = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-store"),
-]
+ALWAYS: list[Header] = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+UNFRAMED: Header = (b"x-frame-options", b"DENY")  # a reply in JSON is not shown: pages need it
 CLIENT_LEFT = 499  # counted where nobody waited for the answer
 
 _process = os.urandom(8).hex()
@@ -93,7 +90,7 @@ class Front:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = (b"x-request-id", scope["state"]["request_id"].encode())
-                message["headers"] = [*message["headers"], own, *ALWAYS]
+                message["headers"] = [*message["headers"], own, UNFRAMED, *ALWAYS]
             await send(message)
 
         try:

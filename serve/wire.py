@@ -1,7 +1,7 @@
 """What goes over the wire: answers, findings and refusals, as the types that /docs shows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Response
@@ -126,7 +126,7 @@ class RequestError(Exception):
         self.headers = headers or {}
 
 
-def as_json(content: Mapping[str, object]) -> bytes:
+def as_json(content: Mapping[str, object] | Sequence[object]) -> bytes:
     """Return JSON in ASCII alone: a lone surrogate in what a client sent must not break it."""
     return json.dumps(content, allow_nan=False).encode("ascii")
 
