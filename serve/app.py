@@ -3,6 +3,10 @@
 What it may be told by the environment is in `serve.settings`.
 """
 
+import asyncio
+import ctypes
+import gc
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,19 +17,22 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve import info, predict
+from serve import administration, explain, info, logs, predict
 from serve.body import Headers
-from serve.catalog import load_catalog
 from serve.front import Front
+from serve.reload import Reloader
 from serve.security import Gate
 from serve.settings import Settings, SettingsError, read_settings
 from serve.shared import Shared
-from serve.telemetry.meters import Telemetry
+from serve.telemetry.meters import Telemetry, shared_folder
 from serve.wire import RequestError, as_response
 
+log = logging.getLogger("serve")
 ROUTERS = (
     predict.router,
+    explain.router,
     info.router,
+    administration.router,
 )
 
 
@@ -34,7 +41,10 @@ class Service(FastAPI):
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
-        self.shared = Shared(settings, Gate(settings), Telemetry())
+        self.shared = Shared(
+            settings, Gate(settings), Telemetry(shared_folder(settings.metrics_dir))
+        )
+        self.reloader = Reloader(self.shared)
         self.predict = predict.Predict(self.shared)
         self.front = Front(
             _with_cors(super().__call__, settings),
@@ -76,9 +86,28 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 @asynccontextmanager
 async def lifespan(service: "Service") -> AsyncIterator[None]:
-    """Load the models before the first request is taken."""
-    service.shared.catalog = load_catalog(service.shared.settings)
+    """Load the models before the first request is taken, and watch them while there are any."""
+    shared, reloader = service.shared, service.reloader
+    logs.configure(shared.settings)
+    if not shared.gate.keys:
+        log.warning("no API key is set: everybody who reaches this server may do everything")
+    reloader.start()
+    release_memory()
+    watching = asyncio.create_task(reloader.watch()) if shared.settings.reload else None
     yield
+    if watching:
+        watching.cancel()
+    shared.telemetry.memory.close()
+
+
+def release_memory() -> None:
+    """Give back what loading took, and let the garbage collector pass over what stays."""
+    gc.collect()
+    gc.freeze()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
+        if trim:
+            trim(0)
 
 
 async def refuse(_: Request, refusal: RequestError) -> Response:

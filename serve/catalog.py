@@ -12,6 +12,7 @@ from serve.settings import Settings
 from serve.wire import RequestError
 
 log = logging.getLogger("serve")
+Reasons = Mapping[str, str]  # by task
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Catalog:
     """
 
     loaded: Mapping[str, Model] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)  # tasks without any model
-    kept: Mapping[str, str] = field(default_factory=dict)  # why a newer model does not serve
+    refused: Reasons = field(default_factory=dict)  # tasks without any model
+    kept: Reasons = field(default_factory=dict)  # why a newer model does not serve
     named_default: str | None = None
 
     @property

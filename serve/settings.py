@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1)  # processes that share the port
     shutdown_seconds: int = Field(30, ge=0)  # for requests under way when told to stop
+    metrics_dir: Path | None = None  # where workers share what they count; none: found by itself
 
     # How much
     max_body_bytes: int = Field(16 << 20, ge=1)  # of a JSON request

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, Field
@@ -83,6 +83,12 @@ class Readiness(BaseModel):
     ready: bool
     problem: str | None
     tasks: dict[str, TaskState]
+
+
+class Reloaded(BaseModel):
+    """What became of each task's model when it was read again; /ready has the reasons."""
+
+    tasks: dict[str, Literal["unchanged", "served", "refused", "removed"]]
 
 
 class Registered(BaseModel):

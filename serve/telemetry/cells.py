@@ -82,6 +82,8 @@ class SharedMemory(Memory):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise PermissionError(f"{folder} belongs to somebody else: set SERVE_METRICS_DIR")
         self._folder = folder
         path = _unused(folder / f"{os.getpid()}.keys")
         self._names = path.open("xb", buffering=0)  # first: where there are cells there are keys

@@ -1,5 +1,8 @@
 """What the server counts, and the few calls that count it; ``serve.telemetry.metrics`` shows it."""
 
+import multiprocessing
+import os
+import tempfile
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +49,18 @@ FAMILIES: Mapping[str, Family] = {
     "serve_model": Family("info", "Models that serve.", ("task", "version", "model", "sha256")),
     "serve_reloads": Family("counter", "New models taken over, or refused.", ("task", "outcome")),
 }
+
+
+def shared_folder(named: Path | None) -> Path | None:
+    """Return the folder in which workers share their counts, or None for a single process.
+
+    uvicorn starts its workers with multiprocessing, and they know their common parent; where
+    something else starts them, the settings must name a folder.
+    """
+    parent = multiprocessing.parent_process()
+    if named or parent is None:
+        return named
+    return Path(tempfile.gettempdir()) / f"serve-{os.getuid()}-{parent.pid}"
 
 
 class Histogram:

@@ -1,0 +1,19 @@
+"""What only a key with the scope ``admin`` may ask for."""
+
+from fastapi import APIRouter, Request
+
+from serve.dependencies import MAY_ADMINISTER
+from serve.wire import ERRORS, Reloaded
+
+router = APIRouter(
+    dependencies=[MAY_ADMINISTER], responses={code: ERRORS[code] for code in (401, 403, 429)}
+)
+
+
+@router.post("/admin/reload")
+async def reload(request: Request) -> Reloaded:
+    """Read all models again, and take over those that prove themselves; tell what became of each.
+
+    Other workers follow within SERVE_RELOAD_SECONDS.
+    """
+    return Reloaded(tasks=await request.app.reloader.reload())
