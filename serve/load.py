@@ -7,7 +7,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from serve.encode import Encoder, MisfitError
 from serve.engine import GraphEngine
-from serve.manifest import Golden, Manifest, ManifestError, read_manifest, read_model
+from serve.explainer import Explainer
+from serve.manifest import Golden, Manifest, ManifestError, read_file, read_manifest
 from serve.model import Model
 
 RUNTIME_ERRORS = (
@@ -30,16 +31,23 @@ def load_model(folder: Path) -> Model:
     file whose SHA-256 is another, a graph that takes or gives something else.
     """
     manifest = read_manifest(folder)
-    content = read_model(folder, manifest)
+    content, explainer = read_file(folder, manifest.model), read_explainer(folder, manifest)
     try:
         engine = GraphEngine(content, manifest)
         check_graph(engine, manifest)
-        model = Model(manifest, Encoder(manifest.columns), engine)
+        model = Model(manifest, Encoder(manifest.columns), engine, explainer)
         for number, golden in enumerate(manifest.golden):
             check_golden(model, number, golden)
     except RUNTIME_ERRORS as error:
         raise ManifestError(f"{manifest.model.file} fails in onnxruntime: {error}") from error
     return model
+
+
+def read_explainer(folder: Path, manifest: Manifest) -> Explainer | None:
+    """Return what explains the model's answers, if anything does; raises ManifestError."""
+    if manifest.explanation is None:
+        return None
+    return Explainer(read_file(folder, manifest.explanation), manifest)
 
 
 def check_graph(engine: GraphEngine, manifest: Manifest) -> None:

@@ -89,6 +89,19 @@ class Graph(Part):
     output: Literal["probabilities", "value"]
 
 
+class Explanation(Part):
+    """The file that says what each column, and each ``derived`` number, adds to an answer.
+
+    What is added up are scores; they become the answer through the inverse of ``link``.
+    """
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.npz$")
+    sha256: Sha256
+    method: Literal["linear", "trees"]
+    link: Literal["identity", "logit", "log", "softmax"]
+    derived: tuple[str, ...]
+
+
 class Golden(Part):
     """A row with the output that the exported model gave for it, to be given again at load."""
 
@@ -107,6 +120,7 @@ class Card(Part):
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     target: Target
     onnx: Graph
+    explanation: Explanation | None = None  # where the model has no exact one
     metrics: dict[str, JsonValue]
     parity: dict[str, JsonValue]
     hashes: dict[str, JsonValue]
@@ -168,14 +182,14 @@ def version(card: Card) -> str:
     ]
 
 
-def read_model(folder: Path, manifest: Manifest) -> bytes:
-    """Read the ONNX file; raises ManifestError unless its SHA-256 is the manifest's."""
-    content = _read(folder, manifest.model.file)
+def read_file(folder: Path, entry: ModelFile | Explanation) -> bytes:
+    """Read a file that the manifest names; raises ManifestError unless its SHA-256 is there."""
+    content = _read(folder, entry.file)
     found = hashlib.sha256(content).hexdigest()
-    if found != manifest.model.sha256:
+    if found != entry.sha256:
         raise ManifestError(
-            f"{manifest.model.file} was changed after its export: its sha256 is {found}, "
-            f"{MANIFEST} says {manifest.model.sha256}; export the task again"
+            f"{entry.file} was changed after its export: its sha256 is {found}, "
+            f"{MANIFEST} says {entry.sha256}; export the task again"
         )
     return content
 

@@ -10,6 +10,7 @@ from serve.answers import Answers, Outcome
 from serve.body import Row
 from serve.encode import MAX_FINDINGS, Encoder, RowError, Vector
 from serve.engine import Engine
+from serve.explainer import Explainer
 from serve.manifest import Manifest
 from serve.quick import QuickDecoder
 from serve.wire import Answer, Finding, Place, RequestError
@@ -34,6 +35,7 @@ class Model:
     manifest: Manifest
     encoder: Encoder
     engine: Engine
+    explainer: Explainer | None = None
 
     @cached_property
     def answers(self) -> Answers:

@@ -11,6 +11,8 @@ from stages.shared import contract
 from stages.shared.contract import ColumnType, Value
 from stages.shared.frozen import Frozen, Items
 
+Method = Literal["linear", "trees"]
+Link = Literal["identity", "logit", "log", "softmax"]
 DIGITS = 12  # of a hash, where a short one is enough to tell models apart
 
 
@@ -61,6 +63,20 @@ class Graph(Frozen):
     output: Literal["probabilities", "value"]
 
 
+class Explanation(Frozen):
+    """The file that says what each column adds to an answer, and how the sums become one.
+
+    Scores become answers through the inverse of ``link``. ``derived`` are the numbers that count
+    beside the columns, in the file's order.
+    """
+
+    file: str
+    sha256: str
+    method: Method
+    link: Link
+    derived: Items[str]
+
+
 class Parity(Frozen):
     """How far the exported model was from the trained one, over how many rows."""
 
@@ -96,6 +112,7 @@ class Manifest(Frozen):
     columns: Items[Column]
     target: Target
     onnx: Graph
+    explanation: Explanation | None
     metrics: dict[str, Any]
     parity: Parity
     golden: Items[Golden]
@@ -110,6 +127,13 @@ def model_file(content: bytes, family: str, estimator: str, rows: int) -> ModelF
     return ModelFile(
         family=family, estimator=estimator, file=file, sha256=digest, trained_on_rows=rows
     )
+
+
+def explanation(content: bytes, method: Method, link: Link, derived: Items[str]) -> Explanation:
+    """Name the file of explanations after its content."""
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"explain-{digest[:DIGITS]}.npz"
+    return Explanation(file=file, sha256=digest, method=method, link=link, derived=derived)
 
 
 def target(declared: contract.Target, threshold: float | None, interval: Interval | None) -> Target:

@@ -1,6 +1,7 @@
 """Replaces an exported model so that a reader finds a whole one at every moment."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from stages.exporting.manifest import Manifest
@@ -9,16 +10,18 @@ from stages.shared.storage import atomic, write_json, write_text
 MANIFEST, CARD = "manifest.json", "README.md"
 
 
-def publish(folder: Path, model: bytes, manifest: Manifest, page: str) -> None:
-    """Write model, card and manifest into ``folder``, then delete what they do not name.
+def publish(folder: Path, files: Mapping[str, bytes], manifest: Manifest, page: str) -> None:
+    """Write the files that the manifest names, card and manifest, then delete all others.
 
-    Until the manifest is replaced, the old one and the model that it names are both there.
+    ``files`` are named after their content: until the manifest is replaced, the old one and what
+    it names are there as well.
     """
-    with atomic(folder / manifest.model.file) as file:
-        file.write(model)
+    for name, content in files.items():
+        with atomic(folder / name) as file:
+            file.write(content)
     write_text(folder / CARD, page)
     write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
-    _delete_all_but(folder, {manifest.model.file, CARD, MANIFEST})
+    _delete_all_but(folder, {*files, CARD, MANIFEST})
 
 
 def _delete_all_but(folder: Path, kept: set[str]) -> None:
