@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from serve.attribution import AttributionError
 from serve.body import check_headers, read_body, rows_of
 from serve.dependencies import MAY_PREDICT, Config, Models, RequestId, to_thread
 from serve.explainer import Explainer, Score
@@ -65,7 +66,10 @@ async def explain(
     headers = dict(request.scope["headers"])
     check_headers(headers)
     body = await read_body(request.receive, headers, config.max_body_bytes)
-    explained = await to_thread(explain_body, model, explainer, body)
+    try:
+        explained = await to_thread(explain_body, model, explainer, body)
+    except AttributionError as error:
+        raise RequestError(503, str(error)) from error
     return as_response({**about(model, explainer.about), **explained, "request_id": request_id})
 
 
