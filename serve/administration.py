@@ -16,4 +16,4 @@ async def reload(request: Request) -> Reloaded:
 
     Other workers follow within SERVE_RELOAD_SECONDS.
     """
-    return Reloaded(tasks=await request.app.reloader.reload())
+    return Reloaded(tasks=await request.app.reloader.reload_everywhere())

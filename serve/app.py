@@ -93,10 +93,9 @@ async def lifespan(service: "Service") -> AsyncIterator[None]:
         log.warning("no API key is set: everybody who reaches this server may do everything")
     reloader.start()
     release_memory()
-    watching = asyncio.create_task(reloader.watch()) if shared.settings.reload else None
+    watching = asyncio.create_task(reloader.watch())
     yield
-    if watching:
-        watching.cancel()
+    watching.cancel()
     shared.telemetry.memory.close()
 
 

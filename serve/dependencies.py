@@ -21,7 +21,7 @@ from fastapi import Depends, Request, params
 from fastapi.concurrency import run_in_threadpool as to_thread
 
 from serve.catalog import Catalog
-from serve.security import Scope
+from serve.keys import Scope
 from serve.settings import Settings
 from serve.telemetry.meters import Telemetry
 

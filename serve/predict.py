@@ -68,6 +68,8 @@ class Predict:
         except RequestError as refusal:
             return Reply.refusing(refusal)
         shared.telemetry.predicted(model.manifest, result.outcomes, result.seconds)
+        if shared.prediction_log:
+            shared.prediction_log.put(model, work[2], body, result.content)
         return Reply(200, result.content)
 
 

@@ -31,6 +31,9 @@ class Reloader:
         self.shared = shared
         self._tried: dict[str, Fingerprint] = {}
         self._one_at_a_time = asyncio.Lock()
+        folder = shared.telemetry.folder
+        self._bell = folder / "reload" if folder else None  # touched, it wakes the other workers
+        self._heard = _time_of(self._bell)
 
     def start(self) -> None:
         """Load all models, before there is anything to serve on."""
@@ -41,13 +44,23 @@ class Reloader:
             shared.telemetry.serves(model.manifest)
 
     async def watch(self) -> None:
-        """Look for changes for ever."""
-        while True:
-            await asyncio.sleep(self.shared.settings.reload_seconds)
+        """Look for changes for ever, and for another worker's bell."""
+        settings = self.shared.settings
+        while settings.reload or self._bell:
+            await asyncio.sleep(settings.reload_seconds)
+            heard, self._heard = self._heard, _time_of(self._bell)
             try:
-                await self.reload(again=False)
+                if self._heard != heard or settings.reload:
+                    await self.reload(again=self._heard != heard)
             except OSError as error:  # the models folder cannot be read: the old models serve on
                 log.error("the models folder cannot be watched: %s", error)
+
+    async def reload_everywhere(self) -> dict[str, Outcome]:
+        """Try everything again, and let the other workers do so as well."""
+        if self._bell:
+            self._bell.touch()
+            self._heard = _time_of(self._bell)
+        return await self.reload()
 
     async def reload(self, again: bool = True) -> dict[str, Outcome]:
         """Take over what has changed since it was last tried, or with ``again`` try everything.
@@ -112,6 +125,10 @@ class Reloader:
             self.shared.catalog = replace(catalog, refused=_without(catalog.refused, task))
             self._tried.pop(task)
         return "removed"
+
+
+def _time_of(path: Path | None) -> int:
+    return path.stat().st_mtime_ns if path and path.exists() else 0
 
 
 def _without(reasons: Reasons, task: str) -> Reasons:

@@ -1,48 +1,19 @@
-"""Who may ask, and how often: API keys with scopes, and a token bucket for each of them.
-
-A key is 256 random bits, so one round of SHA-256 keeps it as well as a slow hash would: there is no
-dictionary to try. `python -m serve.keys` makes keys.
-"""
+"""Who may ask, and how often: API keys with scopes, and a token bucket for each client."""
 
 import hashlib
 import hmac
 import math
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any
 
 from serve.body import Headers
-from serve.settings import Settings, SettingsError
+from serve.keys import ApiKey, Scope
+from serve.settings import Settings
 from serve.wire import RequestError
 
-Scope = Literal["predict", "admin"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-LINE = re.compile(r"sha256:(?P<digest>[0-9a-f]{64}):(?P<scopes>[a-z]+(\+[a-z]+)*)")
 MOST_BUCKETS = 10_000  # clients whose rate is remembered; of more, the longest unseen are forgotten
-
-
-@dataclass(frozen=True)
-class ApiKey:
-    """A key as the settings hold it: not the key, but its hash, and what it may be used for."""
-
-    digest: bytes
-    scopes: frozenset[str]
-
-    @classmethod
-    def parse(cls, line: str) -> Self:
-        """Read ``sha256:<64 hexadecimal digits>:predict+admin``; raises SettingsError."""
-        form = LINE.fullmatch(line)
-        scopes = frozenset(form["scopes"].split("+")) if form else frozenset()
-        if form is None or not scopes <= set(SCOPES):
-            # Never show the value: it may be a key that somebody took for its hash.
-            raise SettingsError(
-                "SERVE_API_KEYS holds something that is not sha256:<digest>:<scope>, with scope "
-                f"{' or '.join(SCOPES)}, or both with a + between: see `python -m serve.keys new`"
-            )
-        return cls(bytes.fromhex(form["digest"]), scopes)
 
 
 class Bucket:

@@ -8,6 +8,8 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from serve.keys import ApiKey
+
 Names = Annotated[tuple[str, ...], NoDecode]  # a,b,c rather than a JSON list
 PREFIX = "SERVE_"
 
@@ -64,6 +66,13 @@ class Settings(BaseSettings):
             return value
         return tuple(part for part in (part.strip() for part in value.split(",")) if part)
 
+    @field_validator("api_keys")
+    @classmethod
+    def _are_hashes(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        for line in lines:
+            ApiKey.parse(line)
+        return lines
+
 
 def read_settings() -> Settings:
     """Return the environment's settings; raises SettingsError that names each wrong variable."""
@@ -76,4 +85,7 @@ def read_settings() -> Settings:
 def _problem(item: ErrorDetails) -> str:
     name = str(item["loc"][0])
     name = name if name.isupper() else f"{PREFIX}{name.upper()}"
-    return f"{name} is {str(item['input'])[:80]!r}: {item['msg']}"
+    message = item["msg"].removeprefix("Value error, ")
+    if name == f"{PREFIX}API_KEYS":
+        return f"{name} cannot be used: {message}"
+    return f"{name} is {str(item['input'])[:80]!r}: {message}"

@@ -96,6 +96,7 @@ def write_model(models: Path, task: str, content: bytes, changes: Json) -> Path:
             "trained_on_rows": 240,
         },
         "onnx": {"input": "X", "output": "probabilities"},
+        "explanation": None,
         "metrics": {"roc_auc": {"value": 0.9, "low": 0.85, "high": 0.95, "n": 60}},
         "parity": {"rows": 300, "largest_difference": 0.0, "tolerance": 1e-6},
         "hashes": {"data": {"train": "0" * 64}, "params": {"train": "1" * 64}, "code": {}},

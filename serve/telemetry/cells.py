@@ -9,8 +9,8 @@ import fcntl
 import json
 import mmap
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +103,7 @@ class SharedMemory(Memory):
         self._cells.close()
         self._names.close()
         if not any(worker.lives for worker in self.workers()):
-            for path in [*self._folder.glob("*.cells"), *self._folder.glob("*.keys")]:
-                path.unlink(missing_ok=True)
-            with suppress(OSError):  # a new worker has begun there
-                self._folder.rmdir()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _new_page(self, number: int) -> "memoryview[float]":
         size = CELLS * 8

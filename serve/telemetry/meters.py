@@ -81,6 +81,7 @@ class Telemetry:
 
     def __init__(self, folder: Path | None = None) -> None:
         """Count in this process's memory, or with a folder in files that all workers share."""
+        self.folder = folder
         self.memory = SharedMemory(folder) if folder else Memory()
         self._cells: dict[Key, Cell] = {}
         self._histograms: dict[Key, Histogram] = {}
