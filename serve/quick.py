@@ -60,7 +60,7 @@ class QuickDecoder:
         """Return a vector for each of at most ``most`` rows; None: take the careful way."""
         try:
             rows = [self._one(body)] if body[:1] == b"{" else self._many(body)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         if not 0 < len(rows) <= most:
             return None

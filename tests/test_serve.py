@@ -1,14 +1,11 @@
 """The HTTP service: answers equal to the graph's, errors that a client can act on."""
 
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,6 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve.app import create_app
 from serve.encode import MAX_FINDINGS, Encoder, RowError
 from serve.manifest import read_manifest
 from serve.openapi import column_schema
@@ -37,22 +33,12 @@ from tests.serve_models import (
     write_housing,
     write_wide,
 )
+from tests.serving import server_process, serving
 
 Json = dict[str, Any]
 MAX_BYTES, MAX_ROWS = Settings().max_body_bytes, Settings().max_rows
 STATUSES = {"200", "400", "401", "403", "404", "413", "415", "422", "429", "503"}
 SMALL_RISK = {"age": 18, "sex": 1, "chol": 80, "smoker": False, "visit": "2026-11-21", "thal": 3}
-
-
-@contextmanager
-def serving(models: Path, default: str | None = None) -> Iterator[TestClient]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODELS_DIR", str(models))
-        patch.delenv("SERVE_DEFAULT_TASK", raising=False)
-        if default:
-            patch.setenv("SERVE_DEFAULT_TASK", default)
-        with TestClient(create_app(), raise_server_exceptions=False) as client:
-            yield client
 
 
 @pytest.fixture(scope="module")
@@ -628,37 +614,14 @@ def takes(encoder: Encoder, row: Json) -> bool:
 # The real process
 
 
-@contextmanager
-def uvicorn(models: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "serve.app:app", "--port", str(port)]
-    environment = {**os.environ, "MODELS_DIR": str(models), "SERVE_DEFAULT_TASK": "heart"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        _, log = process.communicate(timeout=10)
-        assert "Traceback" not in log, log
-
-
-def wait_for(url: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            httpx.get(f"{url}/health").raise_for_status()
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"{url} did not answer in {seconds} s")
-
-
-def test_uvicorn_serves_the_models(models: Path) -> None:
-    with uvicorn(models) as url:
-        wait_for(url)
+@pytest.mark.parametrize(
+    "command",
+    [("serve",), ("uvicorn", "serve.app:app", "--port", "PORT")],
+    ids=["serve", "uvicorn"],
+)
+def test_a_real_server_answers(models: Path, command: tuple[str, ...]) -> None:
+    with server_process(models, *command, default_task="heart") as server:
+        url = server.url
         answer = httpx.post(f"{url}/predict", json=HEART_ROW)
         refused = httpx.post(f"{url}/predict", content=b"[" * 100_000)
         version = httpx.get(f"{url}/model/info/heart").json()["version"]
@@ -670,12 +633,11 @@ def test_uvicorn_serves_the_models(models: Path) -> None:
 
 
 def test_a_client_that_leaves_midway_leaves_no_trace(models: Path) -> None:
-    with uvicorn(models) as url:  # its log is searched for a Traceback at the end
-        wait_for(url)
+    with server_process(models, default_task="heart") as server:  # fails if it logs a Traceback
         head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as client:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
-        wait_for(url)
+        server.wait_until_ready()
 
 
 def test_serving_imports_no_training_library(models: Path) -> None:
