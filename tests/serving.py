@@ -41,8 +41,9 @@ def serving(models: Path, default: str | None = None, **settings: str) -> Iterat
         named = {**settings, "default_task": default or ""}
         for name, value in named.items():
             patch.setenv(f"SERVE_{name.upper()}", value)
-        with TestClient(create_app(), raise_server_exceptions=False) as client:
-            yield client
+        app = create_app()
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
 
 
 @dataclass
