@@ -100,6 +100,7 @@ class SharedMemory(Memory):
 
     def close(self) -> None:
         """Let go of the cells; the last process to do so takes the folder away."""
+        fcntl.flock(self._cells, fcntl.LOCK_UN)  # its mapped pages would keep the lock
         self._cells.close()
         self._names.close()
         if not any(worker.lives for worker in self.workers()):

@@ -1,5 +1,6 @@
 """Writes what all workers have counted as Prometheus reads it."""
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -95,5 +96,5 @@ def processes(pids: Iterable[int]) -> Iterator[Metric]:
 def _add(total: Metric, metric: Metric) -> None:
     if total is not metric:
         first, more = total.samples[0], metric.samples[0]
-        join = min if metric.name == "process_start_time_seconds" else float.__add__
+        join = min if metric.name == "process_start_time_seconds" else operator.add
         total.samples[0] = first._replace(value=join(first.value, more.value))
