@@ -18,10 +18,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from serve.app import create_app
 
 Json = dict[str, Any]
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 START_SECONDS = 30.0
 
 
@@ -158,3 +160,16 @@ class Load:
                 else:
                     self.answered.append(response.status_code)
                     self.versions.add(response.json().get("version", ""))
+
+
+def samples(text: str) -> Samples:
+    """Read the exposition with the reference parser."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(found: Samples, name: str, **labels: str) -> float | None:
+    return found.get((name, frozenset(labels.items())))

@@ -9,29 +9,13 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from prometheus_client.parser import text_string_to_metric_families
 
 from serve.manifest import read_manifest
 from serve.telemetry.cells import CELLS, SharedMemory
 from serve.telemetry.meters import BUCKETS, FAMILIES, Telemetry
 from serve.telemetry.metrics import render
 from tests.serve_models import HEART_ROW, HOUSING_ROW, write_heart, write_housing
-from tests.serving import serving
-
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def samples(text: str) -> Samples:
-    """Read the exposition with the reference parser."""
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def value(found: Samples, name: str, **labels: str) -> float | None:
-    return found.get((name, frozenset(labels.items())))
+from tests.serving import Samples, samples, serving, value
 
 
 def shown(telemetry: Telemetry) -> Samples:
