@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve import administration, explain, info, logs, predict
+from serve import administration, explain, info, logs, page, predict
 from serve.body import Headers
 from serve.front import Front
 from serve.reload import Reloader
@@ -33,6 +33,7 @@ ROUTERS = (
     explain.router,
     info.router,
     administration.router,
+    page.router,
 )
 
 
@@ -126,6 +127,8 @@ def create_app(settings: Settings | None = None) -> Service:
     service = Service(
         settings or read_settings(),
         title="Predictions",
+        docs_url=None,  # FastAPI's own pages load from another host
+        redoc_url=None,
         version="1",
         lifespan=lifespan,
         generate_unique_id_function=operation_id,

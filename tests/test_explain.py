@@ -1,6 +1,5 @@
 """Explanations: contributions that sum to the score, and are the Shapley values of its trees."""
 
-import io
 import itertools
 import json
 import math
@@ -28,24 +27,16 @@ from serve.load import load_model
 from serve.manifest import ManifestError
 from serve.settings import Settings
 from stages.exporting import explaining
-from stages.exporting import manifest as manifests
 from stages.exporting.explaining import check, explain, part_of_each_feature
 from stages.exporting.graph import to_onnx
-from stages.exporting.onnx_builder import Builder
 from stages.exporting.parity import Exported
 from stages.exporting.paths import paths_of
 from stages.exporting.trees import LEAF, Tree, read_ensemble
 from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer, encode
 from stages.shared.schema import Derived, Field, Schema
-from tests.serve_models import (
-    HEART_ROW,
-    HEART_VECTOR,
-    HEART_WEIGHTS,
-    HOUSING_ROW,
-    write_heart,
-    write_housing,
-)
+from tests.explained_models import MEAN, SCORE, write_explained_heart
+from tests.serve_models import HEART_ROW, HEART_VECTOR, HOUSING_ROW, write_housing
 
 Array = np.ndarray[Any, Any]
 ROWS = 240
@@ -413,35 +404,11 @@ def test_scores_become_answers(
 # The route
 
 
-def linear_file(weights: Array, mean: Array, parts: list[int], rows: int) -> bytes:
-    """Return explanations of scores that are linear in the encoded row itself."""
-    builder = Builder("X", rows)
-    graph = builder.finished(builder.add("Identity", "X"), "features", rows)
-    arrays = {
-        "weights": weights,
-        "mean": mean,
-        "base": weights @ mean,
-        "part": np.array(parts),
-        "graph": np.frombuffer(graph, dtype=np.uint8),
-    }
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
-    return file.getvalue()
-
-
-MEAN = np.array([50.0, 0.5, 240.0, 0.5, 1.7e9, 1.0])
-SCORE = HEART_WEIGHTS[:, 1] - HEART_WEIGHTS[:, 0]  # of ill against healthy
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Heart with an explanation, housing without."""
     folder = tmp_path_factory.mktemp("models")
-    content = linear_file(SCORE[None], MEAN, [*range(6)], 6)
-    entry = manifests.explanation(content, "linear", "logit", ())
-    (write_heart(folder, explanation=entry.model_dump(mode="json")) / entry.file).write_bytes(
-        content
-    )
+    write_explained_heart(folder)
     write_housing(folder)
     return folder
 
