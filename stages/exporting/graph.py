@@ -14,6 +14,7 @@ from onnx import TensorProto
 from sklearn.pipeline import Pipeline
 
 from stages.exporting.estimators import Source, add_estimator
+from stages.exporting.folding import add_columns, fold
 from stages.exporting.onnx_builder import Builder
 from stages.shared.errors import PipelineError
 from stages.shared.expressions import Expression, column_name
@@ -43,10 +44,13 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     one too large for ONNX.
     """
     schema: Schema = pipeline["features"].schema
-    builder = Builder(INPUT, len(schema.fields))
+    builder, featurizer = Builder(INPUT, len(schema.fields)), pipeline["features"]
     try:
-        features = add_features(builder, pipeline["features"])
+        columns = add_columns(builder, _derived(builder, schema))
+        features = add_features(builder, featurizer)
         answer = add_estimator(builder, pipeline["estimator"], features, schema)
+        if not featurizer.scale:
+            fold(builder, columns, features.name, featurizer)
         return builder.finished(answer, output_name(schema), len(schema.labels))
     except ProtobufError as error:
         raise PipelineError(
@@ -83,8 +87,13 @@ def _numbers(builder: Builder, featurizer: Featurizer) -> list[str]:
 def _raw_numbers(builder: Builder, schema: Schema) -> list[str]:
     """Add the columns that are not categories (together), then each derived one."""
     plain = [i for i, field in enumerate(schema.fields) if field.type != "category"]
-    found = [builder.columns(plain)] if plain else []
+    return [*([builder.columns(plain)] if plain else []), *_derived(builder, schema)]
+
+
+def _derived(builder: Builder, schema: Schema) -> list[str]:
+    """Add each derived number."""
     index = {field.name: i for i, field in enumerate(schema.fields)}
+    found = []
     for derived in schema.derived:
         formula = Expression.parse(derived.expression)
         columns = {name: builder.columns([index[name]]) for name in sorted(formula.names)}
