@@ -7,7 +7,7 @@ from typing import Any
 
 from serve.wire import Finding, Place, RequestError
 
-LONGEST_LENGTH = 20  # digits of a Content-Length that are looked at
+SHORT_LENGTH = 4  # digits of a Content-Length: so small a body is read before it is refused
 LONGEST_INTEGER = 308  # digits that a float64 can hold; Python itself balks at 4300
 SEND = "send one row as a JSON object, or a list of rows"
 
@@ -31,16 +31,16 @@ async def read_body(receive: Receive, headers: Headers, most: int) -> bytes:
     Raises RequestError if it is larger than ``most`` bytes (413), before it is read where its
     length is announced, or if the client leaves before its end (400).
     """
-    announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced[:LONGEST_LENGTH]) > most:
+    announced = headers.get(b"content-length", b"")
+    if len(announced) > SHORT_LENGTH and announced.isdigit() and int(announced[:20]) > most:
         raise too_large(most)
-    body = b""
-    more = True
+    body, more = b"", True
     while more:
         message = await receive()
         if message["type"] != "http.request":
             raise RequestError(400, "the connection was closed before the body's end")
-        body += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        body = body + part if body else part
         if len(body) > most:
             raise too_large(most)
         more = message.get("more_body", False)

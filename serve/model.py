@@ -89,9 +89,13 @@ class Model:
 
     def run_vectors(self, vectors: Iterable[Vector]) -> list[Outcome] | None:
         """Run rows that need no warning; None if one of them is too large for the model."""
-        outcomes = [self._run(vector, []) for vector in vectors]
-        found = [outcome for outcome in outcomes if outcome]
-        return found if len(found) == len(outcomes) else None
+        outcomes = []
+        for vector in vectors:
+            outcome = self._run(vector, [])
+            if outcome is None:
+                return None
+            outcomes.append(outcome)
+        return outcomes
 
     def _run(self, vector: Vector, warnings: list[Finding]) -> Outcome | None:
         """Run one row; None if its numbers are so large that no finite answer came out."""

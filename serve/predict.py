@@ -4,7 +4,6 @@ FastAPI documents these routes, but its own work on a request would take longer 
 in `serve.app` goes past it.
 """
 
-import re
 import time
 from collections.abc import Awaitable
 from typing import Any
@@ -22,7 +21,6 @@ from serve.openapi import request_body
 from serve.shared import Shared
 from serve.wire import ERRORS, Prediction, RequestError
 
-PATH = re.compile(r"/predict(/(?P<task>[^/]+))?")
 LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond
 
 
@@ -42,10 +40,15 @@ class Predict:
 
     def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Reply] | None:
         """Return the answer to come, or None if the request is for another route."""
-        path = PATH.fullmatch(scope["path"]) if scope["method"] == "POST" else None
-        if path is None:
+        words = scope["path"].split("/")
+        if (
+            words[1:2] != ["predict"]
+            or scope["method"] != "POST"
+            or len(words) > 3
+            or not words[-1]
+        ):
             return None
-        task = path["task"]
+        task = words[2] if len(words) == 3 else None
         scope["state"]["route"] = "/predict/{task}" if task else "/predict"
         return self.reply(scope, headers, receive, task)
 

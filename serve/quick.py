@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Self
 
 import msgspec
+from msgspec.structs import astuple
 
 from serve.encode import Vector
 from serve.manifest import Column
@@ -36,6 +37,7 @@ class QuickDecoder:
     """Decodes the usual requests of one task."""
 
     def __init__(self, row: type[msgspec.Struct]) -> None:
+        self._width = len(row.__struct_fields__)
         self._one: Callable[[bytes], Any] = msgspec.json.Decoder(row).decode
         self._many: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]
 
@@ -64,14 +66,14 @@ class QuickDecoder:
             return None
         if not 0 < len(rows) <= most:
             return None
-        tuples = [msgspec.structs.astuple(row) for row in rows]
         # Every key is followed by a colon: a repeated one makes them more than the values are.
-        colons = body.count(b":")
-        for values in tuples:
-            colons -= len(values) - values.count(ABSENT)
-        if colons:
-            return None
-        return [[ABSENT if value is None else value for value in values] for values in tuples]
+        surplus = body.count(b":") - self._width * len(rows)
+        vectors: list[Vector] = []
+        for row in rows:
+            values = astuple(row)
+            surplus += values.count(ABSENT)
+            vectors.append([ABSENT if value is None else value for value in values])
+        return None if surplus else vectors
 
 
 def _type(column: Column) -> Any:

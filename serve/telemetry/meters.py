@@ -85,6 +85,7 @@ class Telemetry:
         self.memory = SharedMemory(folder) if folder else Memory()
         self._cells: dict[Key, Cell] = {}
         self._histograms: dict[Key, Histogram] = {}
+        self._models: dict[tuple[str, str], tuple[list[Cell], Histogram]] = {}
         self._requests: dict[tuple[str, str, int], tuple[Cell, Histogram]] = {}
         self.in_flight = self.cell("serve_requests_in_flight")
 
@@ -117,13 +118,21 @@ class Telemetry:
 
     def predicted(self, model: Card, outcomes: Sequence[Outcome], seconds: float) -> None:
         """Count a request's answered rows by label, their warnings, and their time in the model."""
-        labels = model.target.labels or ("",)
+        try:
+            counts, time = self._models[model.version, model.task]
+        except KeyError:
+            counts, time = self._models[model.version, model.task] = self._of(model)
         for outcome in outcomes:
-            label = labels[outcome.choice]
-            self.cell("serve_predictions", model.task, model.version, label).add()
+            counts[outcome.choice].add()
             for warning in outcome.warnings:
                 self.cell("serve_warnings", model.task, warning["type"]).add()
-        self.histogram("serve_inference_seconds", model.task, model.version).observe(seconds)
+        time.observe(seconds)
+
+    def _of(self, model: Card) -> tuple[list[Cell], Histogram]:
+        about = (model.task, model.version)
+        labels = model.target.labels or ("",)
+        counts = [self.cell("serve_predictions", *about, label) for label in labels]
+        return counts, self.histogram("serve_inference_seconds", *about)
 
     def serves(self, model: Card, now: bool = True) -> None:
         """Note that a model serves from now on, or no longer."""
