@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve import administration, explain, info, logs, page, predict
+from serve import administration, explain, info, logs, page, predict, v2
 from serve.body import Headers
 from serve.front import Front
 from serve.reload import Reloader
@@ -33,6 +33,8 @@ ROUTERS = (
     explain.router,
     info.router,
     administration.router,
+    v2.open_router,
+    v2.router,
     page.router,
 )
 
