@@ -41,12 +41,8 @@ class Predict:
     def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Reply] | None:
         """Return the answer to come, or None if the request is for another route."""
         words = scope["path"].split("/")
-        if (
-            words[1:2] != ["predict"]
-            or scope["method"] != "POST"
-            or len(words) > 3
-            or not words[-1]
-        ):
+        is_ours = words[1:2] == ["predict"] and len(words) < 4 and words[-1]
+        if not is_ours or scope["method"] != "POST":
             return None
         task = words[2] if len(words) == 3 else None
         scope["state"]["route"] = "/predict/{task}" if task else "/predict"
