@@ -63,7 +63,7 @@ def row_schema(model: Model) -> Json:
 
 def column_schema(column: Column) -> Json:
     """Return the JSON Schema of one column's values."""
-    schema = {"enum": list(column.values)} if column.values else dict(TYPES[column.type])
+    schema = _values_schema(column)
     if column.range:
         schema |= {"minimum": column.range[0], "maximum": column.range[1]}
     if column.missing == "allowed":
@@ -72,6 +72,12 @@ def column_schema(column: Column) -> Json:
     if column.seen and not column.values:
         about.append(f"trained on values {words.span(column.seen)}")
     return schema | {"description": "; ".join(filter(None, about))}
+
+
+def _values_schema(column: Column) -> Json:
+    if column.values and column.unseen == "flag":
+        return {"type": ["string", "number"]}  # what is none of the values is answered as unknown
+    return {"enum": list(column.values)} if column.values else dict(TYPES[column.type])
 
 
 def examples(model: Model) -> Json:

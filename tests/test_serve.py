@@ -159,6 +159,25 @@ def test_outside_training_is_answered_and_flagged(client: TestClient) -> None:
     ]
 
 
+def test_an_unseen_category_is_answered_and_flagged_if_the_contract_says_so(
+    tmp_path: Path,
+) -> None:
+    columns = [{**item, "unseen": "flag"} if item["name"] == "thal" else item for item in HEART]
+    write_heart(tmp_path, columns=columns)
+    row = {**HEART_ROW, "thal": "\ud800 new"}
+    with serving(tmp_path) as client:
+        answer = only_answer(client.post("/predict", content=json.dumps(row), headers=JSON_KIND))
+        (finding,) = findings(client.post("/predict", json={**HEART_ROW, "thal": True}))
+    unknown = [*HEART_VECTOR[:5], -1.0]
+    assert list(answer["probabilities"].values()) == raw_output(tmp_path, "heart", unknown)
+    (warning,) = answer["warnings"]
+    assert (warning["loc"], warning["type"]) == (["body", "thal"], "unknown_category")
+    message = "is none of the values trained on: answered as unknown"
+    assert (warning["msg"], warning["input"]) == (f'the text "\ud800 new" {message}', "\ud800 new")
+    expected = "expected one of 3, 6, 7, or another, which counts as unknown, or null"
+    assert finding["msg"] == f"{expected}, got the boolean true"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -574,7 +593,9 @@ TYPES = {
     "null": lambda value: value is None,
 }
 RULES = {
-    "type": lambda kind, value: TYPES[kind](value),
+    "type": lambda kinds, value: any(
+        TYPES[kind](value) for kind in ([kinds] if isinstance(kinds, str) else kinds)
+    ),
     "enum": lambda items, value: not isinstance(value, bool) and value in items,
     "minimum": lambda limit, value: not is_number(value) or value >= limit,
     "maximum": lambda limit, value: not is_number(value) or value <= limit,
@@ -588,10 +609,14 @@ VALUES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("unseen", ["reject", "flag"])
 @pytest.mark.parametrize("name", [item["name"] for item in HEART])
-def test_the_document_allows_exactly_what_the_encoder_takes(name: str, models: Path) -> None:
+def test_the_document_allows_exactly_what_the_encoder_takes(
+    name: str, unseen: str, models: Path
+) -> None:
     columns = read_manifest(models / "heart").columns
     column = next(column for column in columns if column.name == name)
+    column = column.model_copy(update={"unseen": unseen})
     encoder = Encoder([column])
     for value in VALUES:
         assert takes(encoder, {name: value}) == allows(column_schema(column), value), value
