@@ -1,15 +1,21 @@
-"""Runs the server as the environment says: ``python -m serve``; `serve.settings` lists it all."""
+"""Runs the server as the environment says: ``python -m serve``; with ``--help`` lists it all."""
 
+import argparse
 import sys
 
 import uvicorn
 
 from serve import logs
-from serve.settings import Settings, SettingsError, read_settings
+from serve.settings import Settings, SettingsError, described, read_settings
 
 
 def main() -> None:
     """Serve until told to stop; exit with a message if a setting cannot be used."""
+    argparse.ArgumentParser(
+        prog="python -m serve",
+        description="Serve the models. The environment says how [default]:\n\n" + described(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     try:
         settings = read_settings()
     except SettingsError as error:

@@ -21,7 +21,8 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Each field is the variable of that name with SERVE_ before it; an empty one is not set.
 
-    Read with `read_settings`; a request finds them as `serve.dependencies.Config`.
+    Read with `read_settings`; ``python -m serve --help`` lists them. A request finds them as
+    `serve.dependencies.Config`.
     """
 
     model_config = SettingsConfigDict(
@@ -30,34 +31,50 @@ class Settings(BaseSettings):
 
     # What is served
     models_dir: Path = Field(
-        Path("models"), validation_alias=AliasChoices("MODELS_DIR", "SERVE_MODELS_DIR")
-    )  # the folder with a folder for each task; MODELS_DIR is its other name
-    tasks: Names = ()  # only these, with commas between; none: every folder there is
-    default_task: str | None = None  # the task of plain /predict; none: the only one there is
-    reload: bool = True  # watch models_dir, and serve what changes there once it is verified
-    reload_seconds: float = Field(1.0, gt=0)  # how often to look
+        Path("models"),
+        validation_alias=AliasChoices("SERVE_MODELS_DIR", "MODELS_DIR"),
+        description="the folder with a folder for each task; MODELS_DIR is its other name",
+    )
+    tasks: Names = Field((), description="only these, with commas between; none: all there are")
+    default_task: str | None = Field(
+        None, description="the task of plain /predict; none: the only one there is"
+    )
+    reload: bool = Field(True, description="serve what changes in the folder, once it is verified")
+    reload_seconds: float = Field(1.0, gt=0, description="how often to look for changes")
 
-    # Where (for `python -m serve`; uvicorn's own command has options for it)
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    workers: int = Field(1, ge=1)  # processes that share the port
-    shutdown_seconds: int = Field(30, ge=0)  # for requests under way when told to stop
-    metrics_dir: Path | None = None  # where workers share what they count; none: found by itself
+    # Where: for `python -m serve`; uvicorn's own command has options for it
+    host: str = Field("127.0.0.1", description="the address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="the port to listen on")
+    workers: int = Field(1, ge=1, description="processes that share the port")
+    shutdown_seconds: int = Field(30, ge=0, description="for requests under way when it must end")
+    metrics_dir: Path | None = Field(
+        None, description="where workers share what they count; none: found by itself"
+    )
 
     # How much
-    max_body_bytes: int = Field(16 << 20, ge=1)  # of a JSON request
-    max_rows: int = Field(10_000, ge=1)  # of a JSON request
-    rate_limit: float | None = Field(None, gt=0)  # requests a second for each key (or address)
-    rate_burst: int = Field(20, ge=1)  # requests that may come at once
+    max_body_bytes: int = Field(16 << 20, ge=1, description="of a JSON request")
+    max_rows: int = Field(10_000, ge=1, description="of a JSON request")
+    rate_limit: float | None = Field(
+        None, gt=0, description="requests a second, for each key or else each address and worker"
+    )
+    rate_burst: int = Field(20, ge=1, description="requests that may come at once")
 
     # For whom
-    api_keys: Names = ()  # lines of `python -m serve.keys new`; none: everybody
-    cors_origins: Names = ()  # web pages of other hosts that may ask, as https://host; none: none
+    api_keys: Names = Field(
+        (), description="lines of `python -m serve.keys new`, with commas between; none: everybody"
+    )
+    cors_origins: Names = Field(
+        (), description="whose web pages may ask, as https://host, with commas between"
+    )
 
     # What is written down
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_requests: bool = False  # a line for each request: costs a third of the throughput
-    log_values: bool = False  # let log lines and error logs hold feature values
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least that is logged: debug, info, warning or error"
+    )
+    log_requests: bool = Field(
+        False, description="log a line for each request, which costs a third of the throughput"
+    )
+    log_values: bool = Field(False, description="let the log hold error texts that quote values")
 
     @field_validator("tasks", "api_keys", "cors_origins", mode="before")
     @classmethod
@@ -89,3 +106,15 @@ def _problem(item: ErrorDetails) -> str:
     if name == f"{PREFIX}API_KEYS":
         return f"{name} cannot be used: {message}"
     return f"{name} is {str(item['input'])[:80]!r}: {message}"
+
+
+def described() -> str:
+    """Return a line for each variable, with its default and its meaning."""
+    return "\n".join(
+        f"  {PREFIX}{name.upper()}  {field.description} [{_shown(field.default)}]"
+        for name, field in Settings.model_fields.items()
+    )
+
+
+def _shown(default: object) -> str:
+    return "none" if default is None or default == () else str(default)

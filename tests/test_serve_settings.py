@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.settings import SettingsError, read_settings
+from serve.settings import Settings, SettingsError, read_settings
 from tests.serve_models import HOUSING_ROW, write_heart, write_housing
 from tests.serving import clean_environment, serving
 
@@ -72,6 +72,16 @@ def test_a_server_with_such_a_value_does_not_start(command: tuple[str, ...]) -> 
     assert run.returncode == 1
     assert run.stderr.startswith("the server cannot start: SERVE_MAX_ROWS is 'many'")
     assert "Traceback" not in run.stderr
+
+
+def test_help_names_every_variable_with_its_default() -> None:
+    command = [sys.executable, "-m", "serve", "--help"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    for name, field in Settings.model_fields.items():
+        (line,) = [it for it in run.stdout.splitlines() if f" SERVE_{name.upper()} " in it]
+        assert field.description
+        assert field.description in line
+    assert "SERVE_PORT  the port to listen on [8000]" in run.stdout
 
 
 def test_only_the_named_tasks_are_served(tmp_path: Path) -> None:
