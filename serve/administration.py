@@ -3,11 +3,9 @@
 from fastapi import APIRouter, Request
 
 from serve.dependencies import MAY_ADMINISTER
-from serve.wire import ERRORS, Reloaded
+from serve.wire import GUARDED, Reloaded
 
-router = APIRouter(
-    dependencies=[MAY_ADMINISTER], responses={code: ERRORS[code] for code in (401, 403, 429)}
-)
+router = APIRouter(dependencies=[MAY_ADMINISTER], responses=GUARDED)
 
 
 @router.post("/admin/reload")

@@ -64,9 +64,9 @@ class Service(FastAPI):
             await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        from serve.openapi import with_tasks
+        from serve.openapi import document
 
-        return with_tasks(super().openapi(), self.shared.catalog)
+        return document(super().openapi(), self.shared.catalog, self.shared.settings)
 
 
 def nowhere(_scope: Scope, _headers: Headers, _receive: Receive) -> None:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from serve.dependencies import MAY_PREDICT, Meters, Models, to_thread
-from serve.wire import ERRORS, Health, Info, Inventory, Readiness, TaskState, as_response
+from serve.wire import ERRORS, GUARDED, Health, Info, Inventory, Readiness, TaskState, as_response
 
 router = APIRouter()
 
@@ -43,7 +43,7 @@ def readiness(models: Models) -> Readiness:
 @router.get(
     "/metrics",
     dependencies=[MAY_PREDICT],
-    responses={200: {"content": {"text/plain": {}}, "description": "for Prometheus"}},
+    responses={200: {"content": {"text/plain": {}}, "description": "for Prometheus"}, **GUARDED},
     response_class=Response,
 )
 async def metrics(request: Request, telemetry: Meters) -> Response:
@@ -55,13 +55,13 @@ async def metrics(request: Request, telemetry: Meters) -> Response:
     return Response(content, media_type=media_type)
 
 
-@router.get("/models", dependencies=[MAY_PREDICT])
+@router.get("/models", dependencies=[MAY_PREDICT], responses=GUARDED)
 async def tasks(models: Models) -> Readiness:
     """List the tasks with the versions that serve them."""
     return readiness(models)
 
 
-@router.get("/model/info", dependencies=[MAY_PREDICT])
+@router.get("/model/info", dependencies=[MAY_PREDICT], responses=GUARDED)
 async def inventory(models: Models) -> Inventory:
     """Describe every model that serves, and say why others do not."""
     return Inventory(
@@ -75,7 +75,7 @@ async def inventory(models: Models) -> Inventory:
 @router.get(
     "/model/info/{task}",
     dependencies=[MAY_PREDICT],
-    responses={code: ERRORS[code] for code in (404, 503)},
+    responses=GUARDED | {code: ERRORS[code] for code in (404, 503)},
 )
 async def model_info(task: str, models: Models) -> Info:
     """Describe a model: version, hashes, metrics with intervals, columns, libraries."""

@@ -154,3 +154,5 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     429: {"model": Problem, "description": "too many requests; Retry-After says how long to wait"},
     503: {"model": Problem, "description": "the model could not be loaded"},
 }
+# Of every route that wants a key.
+GUARDED: dict[int | str, dict[str, Any]] = {code: ERRORS[code] for code in (401, 403, 429)}

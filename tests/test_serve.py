@@ -1,7 +1,6 @@
 """The HTTP service: answers equal to the graph's, errors that a client can act on."""
 
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -17,9 +16,8 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve.encode import MAX_FINDINGS, Encoder, RowError
+from serve.encode import MAX_FINDINGS, Encoder
 from serve.manifest import read_manifest
-from serve.openapi import column_schema
 from serve.settings import Settings
 from stages.exporting import manifest as export
 from tests.serve_models import (
@@ -37,7 +35,6 @@ from tests.serving import server_process, serving
 
 Json = dict[str, Any]
 MAX_BYTES, MAX_ROWS = Settings().max_body_bytes, Settings().max_rows
-STATUSES = {"200", "400", "401", "403", "404", "413", "415", "422", "429", "503"}
 SMALL_RISK = {"age": 18, "sex": 1, "chol": 80, "smoker": False, "visit": "2026-11-21", "thal": 3}
 
 
@@ -549,91 +546,6 @@ def test_model_info_lists_every_model(client: TestClient) -> None:
 
 def test_model_info_of_an_unknown_task_is_404(client: TestClient) -> None:
     assert client.get("/model/info/wine").status_code == 404
-
-
-# The OpenAPI document
-
-
-def test_the_examples_of_the_document_are_answered_as_they_are(client: TestClient) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
-    predict = {path: item["post"] for path, item in paths.items() if path.startswith("/predict")}
-    assert set(predict) == {"/predict", "/predict/heart", "/predict/housing", "/predict/wide"}
-    for path, operation in predict.items():
-        for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
-            response = client.post(path, json=example["value"])
-            assert response.status_code == 200, (path, response.text)
-
-
-def test_every_reference_of_the_document_leads_somewhere(client: TestClient) -> None:
-    document = client.get("/openapi.json").json()
-    references = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)))
-    assert references <= set(document["components"]["schemas"])
-
-
-def test_the_document_lists_every_status(client: TestClient) -> None:
-    responses = client.get("/openapi.json").json()["paths"]["/predict/heart"]["post"]["responses"]
-    assert set(responses) == STATUSES
-
-
-def allows(schema: Json, value: object) -> bool:
-    """Validate by JSON Schema, as far as the service's columns use it."""
-    rules = {key: limit for key, limit in schema.items() if key != "description"}
-    return all(RULES[key](limit, value) for key, limit in rules.items())
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-TYPES = {
-    "number": is_number,
-    "integer": lambda value: is_number(value) and float(value).is_integer(),
-    "boolean": lambda value: isinstance(value, bool),
-    "string": lambda value: isinstance(value, str),
-    "null": lambda value: value is None,
-}
-RULES = {
-    "type": lambda kinds, value: any(
-        TYPES[kind](value) for kind in ([kinds] if isinstance(kinds, str) else kinds)
-    ),
-    "enum": lambda items, value: not isinstance(value, bool) and value in items,
-    "minimum": lambda limit, value: not is_number(value) or value >= limit,
-    "maximum": lambda limit, value: not is_number(value) or value <= limit,
-    "pattern": lambda text, value: not isinstance(value, str) or bool(re.search(text, value)),
-    "anyOf": lambda schemas, value: any(allows(schema, value) for schema in schemas),
-}
-VALUES = [
-    None, True, False, 0, 1, 2, 3, 3.0, 6, 18, 17, 63, 63.5, 100, 101, -1, 80, 700.0, 700.5, 1e300,
-    "", "1", "3", "true", "null", "2026-11-21", "2026-11-21T08:30Z", "2026-11-21T08:30:00+01:00",
-    "2026-11-21T08", "20261121", "2026-W01", "now", [], {}, [3], {"a": 1},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("unseen", ["reject", "flag"])
-@pytest.mark.parametrize("name", [item["name"] for item in HEART])
-def test_the_document_allows_exactly_what_the_encoder_takes(
-    name: str, unseen: str, models: Path
-) -> None:
-    columns = read_manifest(models / "heart").columns
-    column = next(column for column in columns if column.name == name)
-    column = column.model_copy(update={"unseen": unseen})
-    encoder = Encoder([column])
-    for value in VALUES:
-        assert takes(encoder, {name: value}) == allows(column_schema(column), value), value
-
-
-def test_the_document_requires_exactly_what_may_not_be_missing(client: TestClient) -> None:
-    schema = client.get("/openapi.json").json()["components"]["schemas"]["heart_row"]
-    missing = [item["loc"][1] for item in findings(client.post("/predict/heart", json={}))]
-    assert schema["required"] == missing == ["age", "sex"]
-
-
-def takes(encoder: Encoder, row: Json) -> bool:
-    try:
-        encoder.encode(["body"], row)
-    except RowError:
-        return False
-    return True
 
 
 # The real process
