@@ -48,7 +48,7 @@ class JsonLines(logging.Formatter):
 def configure(settings: Settings) -> None:
     """Send the server's and uvicorn's log through `JsonLines`, and silence uvicorn's access log.
 
-    That one costs a third of the throughput, and knows no request ids: see SERVE_LOG_REQUESTS.
+    That one costs a third of the throughput and knows no request ids; see SERVE_LOG_REQUESTS.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(settings.log_values))

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         "info", description="the least that is logged: debug, info, warning or error"
     )
     log_requests: bool = Field(
-        False, description="log a line for each request, which costs a third of the throughput"
+        False, description="log a line for each request, which costs half of the throughput"
     )
     log_values: bool = Field(False, description="let the log hold error texts that quote values")
 
