@@ -133,6 +133,7 @@ def create_app(settings: Settings | None = None) -> Service:
         redoc_url=None,
         version="1",
         lifespan=lifespan,
+        redirect_slashes=False,  # it would send clients to whatever host their request named
         generate_unique_id_function=operation_id,
     )
     for router in ROUTERS:

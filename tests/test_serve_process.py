@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -81,6 +82,24 @@ def test_an_error_is_logged_with_its_request_and_no_value(
     assert line["error"]["type"] == "RuntimeError"
     assert re.search(r"failing\.py:\d+ answer$", line["error"]["trace"][-1])
     assert ("4321" in server.log) == (with_values == "true")
+
+
+PATHS = (
+    *("*", "//", "predict", "http://x/predict", "/" + "a" * 9000),
+    *("/predict/", "/predict//", "/predict/%ff", "/predict/%00", "/predict/\xff"),
+    *("/predict/heart/", "/predict/heart/more"),
+)
+
+
+def test_no_path_makes_the_server_fail(models: Path) -> None:
+    with server_process(models) as server:
+        for method in ("POST", "GET", "OPTIONS", "HEAD", "PUT"):
+            for path in PATHS:
+                head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+                    client.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode("latin-1"))
+                    status = int(client.recv(100).split()[1])
+                assert status in (400, 404, 405), (method, path)
 
 
 # Its end
