@@ -39,7 +39,7 @@ repro: params.yaml ## Run what has changed: environment, compose, dvc repro
 	@dvc repro
 
 serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
-	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} uvicorn serve.app:app --host 127.0.0.1 --port 8000
+	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve
 
 test: check ## Lint, type-check and test
 	python -m pytest -n 2 --dist loadfile

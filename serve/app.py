@@ -1,129 +1,119 @@
 """The HTTP service over every model under ``models/``: ``uvicorn serve.app:app``, or `make serve`.
 
-MODELS_DIR names another folder than ``models``; SERVE_DEFAULT_TASK the task of plain /predict.
+What it may be told by the environment is in `serve.settings`.
 """
 
+import asyncio
+import ctypes
+import gc
 import logging
-import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve.body import read_body, rows_of
-from serve.catalog import Catalog, load_catalog
-from serve.manifest import Card
-from serve.model import Model
-from serve.openapi import request_body, with_tasks
-from serve.wire import Findings, Health, Inventory, Prediction, Problem, RequestError, as_response
+from serve import administration, explain, info, logs, page, predict, v2
+from serve.body import Headers
+from serve.front import Front
+from serve.reload import Reloader
+from serve.security import Gate
+from serve.settings import Settings, SettingsError, read_settings
+from serve.shared import Shared
+from serve.telemetry.meters import Telemetry, shared_folder
+from serve.wire import RequestError, as_response
 
-log = logging.getLogger("uvicorn.error")
-LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond
+log = logging.getLogger("serve")
+ROUTERS = (
+    predict.router,
+    explain.router,
+    info.router,
+    administration.router,
+    v2.open_router,
+    v2.router,
+    page.router,
+)
 
 
 class Service(FastAPI):
-    """The application, with an OpenAPI document that knows the loaded tasks."""
+    """The application, with a front before it and a short way to /predict through it."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self.shared = Shared(
+            settings, Gate(settings), Telemetry(shared_folder(settings.metrics_dir))
+        )
+        self.reloader = Reloader(self.shared)
+        self.predict = predict.Predict(self.shared)
+        self.front = Front(
+            _with_cors(super().__call__, settings),
+            # A page of another origin needs headers that only the longer way adds.
+            nowhere if settings.cors_origins else self.predict,
+            self.shared.telemetry,
+            settings.log_requests,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.front(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        return with_tasks(super().openapi(), self.state.catalog)
+        from serve.openapi import document
+
+        return document(super().openapi(), self.shared.catalog, self.shared.settings)
+
+
+def nowhere(_scope: Scope, _headers: Headers, _receive: Receive) -> None:
+    """Leave every request to FastAPI's routing."""
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Let web pages of the named origins ask; without one, browsers refuse them all."""
+    if not settings.cors_origins:
+        return app
+    headers = ["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"]
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=headers,
+        expose_headers=["X-Request-ID"],
+    )
 
 
 @asynccontextmanager
-async def lifespan(service: FastAPI) -> AsyncIterator[None]:
-    """Load the models before the first request is taken."""
-    folder = Path(os.environ.get("MODELS_DIR") or "models")
-    catalog = load_catalog(folder, os.environ.get("SERVE_DEFAULT_TASK") or None)
-    if catalog.problem:
-        log.error("%s (looked in %s)", catalog.problem, folder.absolute())
-    service.state.catalog = catalog
+async def lifespan(service: "Service") -> AsyncIterator[None]:
+    """Load the models before the first request is taken, and watch them while there are any."""
+    shared, reloader = service.shared, service.reloader
+    logs.configure(shared.settings)
+    if not shared.gate.keys:
+        log.warning("no API key is set: everybody who reaches this server may do everything")
+    reloader.start()
+    release_memory()
+    watching = asyncio.create_task(reloader.watch())
     yield
+    watching.cancel()
+    shared.telemetry.memory.close()
+
+
+def release_memory() -> None:
+    """Give back what loading took, and let the garbage collector pass over what stays."""
+    gc.collect()
+    gc.freeze()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
+        if trim:
+            trim(0)
 
 
 async def refuse(_: Request, refusal: RequestError) -> Response:
-    return as_response({"detail": refusal.detail}, refusal.status)
-
-
-router = APIRouter()
-
-
-def current_catalog(request: Request) -> Catalog:
-    catalog: Catalog = request.app.state.catalog
-    return catalog
-
-
-Models = Annotated[Catalog, Depends(current_catalog)]
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "the body is not JSON in UTF-8"},
-    404: {"model": Problem, "description": "no such task, or none that is the default"},
-    413: {"model": Problem, "description": "too many rows or bytes"},
-    415: {"model": Problem, "description": "the Content-Type is not application/json"},
-    422: {"model": Findings, "description": "all values that do not fit the task's columns"},
-    503: {"model": Problem, "description": "the model could not be loaded"},
-}
-PREDICT: dict[str, Any] = {
-    "response_model": Prediction,
-    "responses": ERRORS,
-    "openapi_extra": {"requestBody": request_body()},
-}
-
-
-@router.post("/predict", summary="Predict: the default task", **PREDICT)
-async def predict_default(request: Request, models: Models) -> Response:
-    """Predict one row or a list of rows with the default task's model."""
-    return await answer(models.find_default(), request)
-
-
-@router.post("/predict/{task}", **PREDICT)
-async def predict(task: str, request: Request, models: Models) -> Response:
-    """Predict one row or a list of rows."""
-    return await answer(models.find(task), request)
-
-
-async def answer(model: Model, request: Request) -> Response:
-    """Answer a request's rows; a large one in a thread, so that others need not wait for it."""
-    body = await read_body(request)
-    if len(body) > LARGE_BODY:
-        return await run_in_threadpool(answer_body, model, body)
-    return answer_body(model, body)
-
-
-def answer_body(model: Model, body: bytes) -> Response:
-    """Return the answers to the rows in a body, and which model gave them."""
-    about = model.manifest
-    return as_response(
-        {
-            "task": about.task,
-            "model": about.model.family,
-            "version": about.version,
-            "sha256": about.model.sha256,
-            "predictions": model.predict(rows_of(body)),
-        }
-    )
-
-
-@router.get("/health")
-async def health() -> Health:
-    """Say that the process lives; what it can predict is in /model/info."""
-    return Health(status="ok")
-
-
-@router.get("/model/info")
-async def inventory(models: Models) -> Inventory:
-    """Describe every model that serves, and say why others do not."""
-    cards = [model.manifest for model in models.loaded.values()]
-    return Inventory(
-        default=models.default, models=cards, refused=dict(models.refused), problem=models.problem
-    )
-
-
-@router.get("/model/info/{task}", responses={code: ERRORS[code] for code in (404, 503)})
-async def model_info(task: str, models: Models) -> Card:
-    """Describe a model: version, hashes, metrics with intervals, columns, libraries."""
-    return models.find(task).manifest
+    return as_response({"detail": refusal.detail}, refusal.status, refusal.headers)
 
 
 def operation_id(route: APIRoute) -> str:
@@ -131,17 +121,32 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def create_app() -> Service:
-    """Return a service of its own; its models are loaded when it starts."""
+def create_app(settings: Settings | None = None) -> Service:
+    """Return a service of its own; its models are loaded when it starts.
+
+    Raises SettingsError if the environment holds a setting that cannot be used.
+    """
     service = Service(
+        settings or read_settings(),
         title="Predictions",
+        docs_url=None,  # FastAPI's own pages load from another host
+        redoc_url=None,
         version="1",
         lifespan=lifespan,
+        redirect_slashes=False,  # it would send clients to whatever host their request named
         generate_unique_id_function=operation_id,
     )
-    service.include_router(router)
+    for router in ROUTERS:
+        service.include_router(router)
     service.exception_handler(RequestError)(refuse)
     return service
 
 
-app = create_app()
+def _create_app_or_exit() -> Service:
+    try:
+        return create_app()
+    except SettingsError as error:
+        sys.exit(f"the server cannot start: {error}")
+
+
+app = _create_app_or_exit()

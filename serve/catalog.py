@@ -2,24 +2,36 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from serve.load import load_model
 from serve.manifest import ManifestError
 from serve.model import Model
+from serve.settings import Settings
 from serve.wire import RequestError
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger("serve")
+Reasons = Mapping[str, str]  # by task
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The loaded models and the refused ones' reasons, by task, as they were found at start."""
+    """The loaded models and the refused ones' reasons, by task: a snapshot that never changes.
 
-    loaded: Mapping[str, Model]
-    refused: Mapping[str, str]
+    ``app.shared.catalog`` is the one that counts now; a reload puts another one in its place. A
+    request takes it once, and so sees the same models from its beginning to its end.
+    """
+
+    loaded: Mapping[str, Model] = field(default_factory=dict)
+    refused: Reasons = field(default_factory=dict)  # tasks without any model
+    kept: Reasons = field(default_factory=dict)  # why a newer model does not serve
     named_default: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether every task that there should be is served."""
+        return bool(self.loaded) and not self.refused
 
     @property
     def tasks(self) -> list[str]:
@@ -69,21 +81,31 @@ class Catalog:
         return f"POST to {' or '.join(f'/predict/{task}' for task in self.tasks)}"
 
 
-def load_catalog(folder: Path, named_default: str | None) -> Catalog:
-    """Load what ``folder`` holds, a folder for each task; one that fails takes no other down."""
+def load_catalog(settings: Settings) -> Catalog:
+    """Load what the models folder holds, a folder for each task; one that fails spoils no other.
+
+    With ``settings.tasks`` only those are loaded, and one without a folder is refused.
+    """
     loaded: dict[str, Model] = {}
     refused: dict[str, str] = {}
-    for path in _task_folders(folder):
+    for path in task_folders(settings):
         try:
             loaded[path.name] = load_model(path)
             log.info("%s is served, version %s", path.name, loaded[path.name].manifest.version)
         except ManifestError as error:
             refused[path.name] = str(error)
             log.error("%s is not served: %s", path.name, error)
-    return Catalog(loaded, refused, named_default)
+    catalog = Catalog(loaded, refused, named_default=settings.default_task)
+    if catalog.problem:
+        log.error("%s (looked in %s)", catalog.problem, settings.models_dir.absolute())
+    return catalog
 
 
-def _task_folders(folder: Path) -> list[Path]:
+def task_folders(settings: Settings) -> list[Path]:
+    """Return the folders of the tasks to serve, whether or not those that are named exist."""
+    folder = settings.models_dir
+    if settings.tasks:
+        return [folder / task for task in settings.tasks]
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")

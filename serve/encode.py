@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serve import text, words
-from serve.body import RepeatedKeys, Row
+from serve.body import RepeatedKeys
 from serve.manifest import Column
-from serve.wire import Finding, Place, RequestError
+from serve.wire import Finding, Place
 
 Vector = list[float | str]
 UNSEEN = -1.0
@@ -31,6 +31,14 @@ DATETIME = (
 INFINITE = (-math.inf, math.inf)
 LONGEST_DECOMPOSITION = 4  # characters that normalising makes one of, at most
 MOST_BLANKS = 1_000  # around a text, beyond its length
+
+
+class RowError(Exception):
+    """A row that does not fit its columns: every reason why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__(findings)
+        self.findings = findings
 
 
 class MisfitError(Exception):
@@ -109,20 +117,25 @@ READERS = {
 
 @dataclass(frozen=True)
 class Input:
-    """A column made ready to read values: its reader, and the lowest and highest number let in."""
+    """A column made ready to read values: its reader, and the numbers it lets in and was shown."""
 
     column: Column
     read: Callable[[object], float]
-    low: float
-    high: float
+    low: float  # the contract lets in from here
+    high: float  # to here
+    lowest: float  # the model was trained on values from here
+    highest: float  # to here
 
     @classmethod
     def of(cls, column: Column) -> "Input | TextInput":
         if column.type == "text":
             return TextInput(column)
-        if column.values:  # an unseen category is -1, so the lowest index keeps it out
-            return cls(column, category_reader(column.values), 0.0, math.inf)
-        return cls(column, READERS[column.type], *(column.range or INFINITE))
+        seen = column.seen or INFINITE
+        if column.values:
+            # The lowest index keeps an unseen category, -1, out, or lets it in with a warning.
+            low = UNSEEN if column.unseen == "flag" else 0.0
+            return cls(column, category_reader(column.values), low, math.inf, 0.0, math.inf)
+        return cls(column, READERS[column.type], *(column.range or INFINITE), *seen)
 
     def encode(self, value: object) -> float:
         """Return the number for a value, whether or not the contract lets it in."""
@@ -142,9 +155,11 @@ class Input:
 
 @dataclass(frozen=True)
 class TextInput:
-    """A text column made ready to read values."""
+    """A text column made ready to read values; no text is outside those trained on."""
 
     column: Column
+    lowest: float = -math.inf
+    highest: float = math.inf
 
     def encode(self, value: object) -> str:
         """Return the text as models see it, whether or not the contract lets it in."""
@@ -177,7 +192,7 @@ def _wrong_length(value: str) -> MisfitError:
 
 
 class Encoder:
-    """Holds rows against a task's columns and encodes them."""
+    """Holds rows against a task's columns and encodes them, each row by itself."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.inputs = tuple(Input.of(column) for column in columns)
@@ -190,36 +205,30 @@ class Encoder:
         """
         return [item.encode(row.get(item.column.name)) for item in self.inputs]
 
-    def encode(self, rows: Sequence[Row]) -> tuple[list[Vector], list[list[Finding]]]:
-        """Return each row's vector and its warnings.
+    def encode(self, place: Place, row: object) -> tuple[Vector, list[Finding]]:
+        """Return a row's vector, a value for each column, and what there is to warn of.
 
-        Raises RequestError (422) with every error of every row, up to MAX_FINDINGS.
+        Raises RowError with everything in the row that does not fit.
         """
-        errors: list[Finding] = []
-        vectors = []
-        for place, row in rows:
-            vectors.append(self._vector(place, row, errors))
-            if len(errors) > MAX_FINDINGS:
-                break
-        if errors:
-            raise RequestError(422, _shortened(errors))
-        return vectors, [
-            list(self._warnings(place, row, vector))
-            for (place, row), vector in zip(rows, vectors, strict=True)
-        ]
-
-    def _vector(self, place: Place, row: object, errors: list[Finding]) -> Vector:
         if not isinstance(row, dict):
-            errors.append(_not_a_row(place, row))
-            return []
+            raise RowError([_not_a_row(place, row)])
         vector: Vector = []
+        errors: list[Finding] = []
+        warnings: list[Finding] = []
         for item in self.inputs:
+            value = row.get(item.column.name)
             try:
-                vector.append(item.check(row.get(item.column.name)))
+                number = item.check(value)
             except MisfitError as misfit:
                 errors.append(_misfit(place, row, item.column, misfit))
+                continue
+            vector.append(number)
+            if isinstance(number, float) and (number < item.lowest or number > item.highest):
+                warnings.append(_warning(place, item.column, value))
         errors.extend(self._wrong_keys(place, row))
-        return vector
+        if errors:
+            raise RowError(errors)
+        return vector, warnings
 
     def _wrong_keys(self, place: Place, row: dict[str, Any]) -> Iterator[Finding]:
         if not row.keys() <= self.names:
@@ -230,12 +239,6 @@ class Encoder:
             message = "the key is there more than once: send one value"
             loc = [*place, words.cut(key)]
             yield Finding(loc=loc, msg=message, type="repeated_key", input=words.seen(row[key]))
-
-    def _warnings(self, place: Place, row: dict[str, Any], vector: Vector) -> Iterator[Finding]:
-        for item, value in zip(self.inputs, vector, strict=True):
-            seen, name = item.column.seen, item.column.name
-            if seen and isinstance(value, float) and (value < seen[0] or value > seen[1]):
-                yield _outside_training(place, item.column, row[name])
 
 
 def _misfit(place: Place, row: dict[str, Any], column: Column, misfit: MisfitError) -> Finding:
@@ -260,17 +263,13 @@ def _unknown_key(place: Place, key: str, value: object, names: list[str]) -> Fin
     return Finding(loc=loc, msg=message, type="unknown_key", input=words.seen(value))
 
 
-def _outside_training(place: Place, column: Column, value: object) -> Finding:
-    unit = f" ({column.unit})" if column.unit else ""
-    trained = f"{words.span(column.seen or INFINITE)}{unit}"
-    message = f"{words.found(value)} is outside the values trained on, {trained}"
+def _warning(place: Place, column: Column, value: object) -> Finding:
+    if column.values:
+        kind = "unknown_category"
+        message = f"{words.found(value)} is none of the values trained on: answered as unknown"
+    else:
+        kind, unit = "outside_training", f" ({column.unit})" if column.unit else ""
+        trained = f"{words.span(column.seen or INFINITE)}{unit}"
+        message = f"{words.found(value)} is outside the values trained on, {trained}"
     loc = [*place, column.name]
-    return Finding(loc=loc, msg=message, type="outside_training", input=words.seen(value))
-
-
-def _shortened(errors: list[Finding]) -> list[Finding]:
-    if len(errors) <= MAX_FINDINGS:
-        return errors
-    message = f"these are the first {MAX_FINDINGS:,} errors: there are more"
-    more = Finding(loc=["body"], msg=message, type="more_errors", input=None)
-    return [*errors[:MAX_FINDINGS], more]
+    return Finding(loc=loc, msg=message, type=kind, input=words.seen(value))

@@ -4,11 +4,19 @@ import re
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from serve.encode import Encoder, MisfitError
-from serve.manifest import MANIFEST, Golden, Manifest, ManifestError, read_file, read_manifest
+from serve.engine import GraphEngine
+from serve.explainer import Explainer
+from serve.manifest import (
+    MANIFEST,
+    Golden,
+    Manifest,
+    ManifestError,
+    read_file,
+    read_manifest,
+)
 from serve.model import Model
 from serve.text import Layout, Vectoriser
 
@@ -22,7 +30,7 @@ RUNTIME_ERRORS = (
 )
 # Processors differ in the last bits of a float32 sum; a wrong model differs by far more.
 TOLERANCE = 1e-5
-ERRORS_ONLY = 3  # of ONNX Runtime's log levels
+DOUBLE = "tensor(double)"
 
 
 def load_model(folder: Path) -> Model:
@@ -32,11 +40,12 @@ def load_model(folder: Path) -> Model:
     file whose SHA-256 is another, a graph that takes or gives something else.
     """
     manifest = read_manifest(folder)
-    content = read_file(folder, manifest.model)
+    content, explainer = read_file(folder, manifest.model), read_explainer(folder, manifest)
     layout = Layout(manifest.columns, read_vectorisers(folder, manifest))
     try:
-        model = Model(manifest, Encoder(manifest.columns), layout, start(content))
-        check_graph(model)
+        engine = GraphEngine(content, manifest, layout)
+        check_graph(engine, manifest)
+        model = Model(manifest, Encoder(manifest.columns), engine, explainer)
         for number, golden in enumerate(manifest.golden):
             check_golden(model, number, golden)
     except RUNTIME_ERRORS as error:
@@ -60,31 +69,31 @@ def read_vectorisers(folder: Path, manifest: Manifest) -> dict[str, Vectoriser]:
     return found
 
 
-def start(content: bytes) -> onnxruntime.InferenceSession:
-    """Start a session for one row at a time, where a second thread costs more than it saves."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
-    return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+def read_explainer(folder: Path, manifest: Manifest) -> Explainer | None:
+    """Return what explains the model's answers, if anything does; raises ManifestError."""
+    if manifest.explanation is None:
+        return None
+    return Explainer(read_file(folder, manifest.explanation), manifest)
 
 
-def check_graph(model: Model) -> None:
+def check_graph(engine: GraphEngine, manifest: Manifest) -> None:
     """Raise ManifestError unless the graph takes and gives what the manifest says."""
-    graph, width = model.manifest.onnx, model.layout.width
-    inputs = [(item.name, item.type, item.shape[1:]) for item in model.session.get_inputs()]
-    outputs = [item.name for item in model.session.get_outputs()]
-    if inputs != [(graph.input, "tensor(double)", [width])] or graph.output not in outputs:
+    session, graph = engine.session, manifest.onnx
+    takes = [(item.name, item.type, item.shape[1:]) for item in session.get_inputs()]
+    gives = [(item.name, item.type, item.shape[1:]) for item in session.get_outputs()]
+    wanted_in = (graph.input, DOUBLE, list(engine.shape_in[1:]))
+    wanted_out = (graph.output, DOUBLE, list(engine.shape_out[1:]))
+    if takes != [wanted_in] or wanted_out not in gives:
         raise ManifestError(
-            f"{model.manifest.model.file} takes {inputs} and gives {outputs}; the manifest says "
-            f"{width} numbers into {graph.input!r}, tensor(double), and {graph.output!r} out"
+            f"{manifest.model.file} takes {takes} and gives {gives}; the manifest says "
+            f"{engine.shape_in[1]} numbers into {wanted_in}, and {wanted_out} out"
         )
 
 
 def check_golden(model: Model, number: int, golden: Golden) -> None:
     """Raise ManifestError unless the model answers a golden row as it did when exported."""
     try:
-        output = model.run(model.encoder.encode_unchecked(golden.input))
+        output = model.engine.run(model.encoder.encode_unchecked(golden.input))
     except MisfitError as error:
         raise ManifestError(f"golden.{number}.input cannot be encoded: {error}") from error
     expected = list(golden.output)

@@ -57,6 +57,7 @@ class Column(Part):
     length: tuple[int, int] | None
     normalise: Literal["NFC", "NFKC"] | None
     missing: Literal["allowed", "forbidden"]
+    unseen: Literal["reject", "flag"]  # what becomes of a category's unknown value
     seen: Pair | None
 
     @model_validator(mode="after")
@@ -103,6 +104,19 @@ class Graph(Part):
     output: Literal["probabilities", "value"]
 
 
+class Explanation(Part):
+    """The file that says what each column, and each ``derived`` number, adds to an answer.
+
+    What is added up are scores; they become the answer through the inverse of ``link``.
+    """
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.npz$")
+    sha256: Sha256
+    method: Literal["linear", "trees"]
+    link: Literal["identity", "logit", "log", "softmax"]
+    derived: tuple[str, ...]
+
+
 class Golden(Part):
     """A row with the output that the exported model gave for it, to be given again at load."""
 
@@ -122,6 +136,7 @@ class Card(Part):
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     target: Target
     onnx: Graph
+    explanation: Explanation | None = None  # where the model has no exact one
     metrics: dict[str, JsonValue]
     parity: dict[str, JsonValue]
     hashes: dict[str, JsonValue]
@@ -187,7 +202,7 @@ def version(card: Card) -> str:
     ]
 
 
-def read_file(folder: Path, entry: ModelFile | Vectoriser) -> bytes:
+def read_file(folder: Path, entry: ModelFile | Vectoriser | Explanation) -> bytes:
     """Read a file that the manifest names; raises ManifestError unless its SHA-256 is there."""
     content = _read(folder, entry.file)
     found = hashlib.sha256(content).hexdigest()

@@ -1,72 +1,126 @@
 """One task's model: from rows to answers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-import onnxruntime
-
+from serve.answers import Answers, Outcome
 from serve.body import Row
-from serve.encode import Encoder, Vector
+from serve.encode import MAX_FINDINGS, Encoder, RowError, Vector
+from serve.engine import Engine
+from serve.explainer import Explainer
 from serve.manifest import Manifest
-from serve.text import Array, Layout
-from serve.wire import Answer, ClassAnswer, Finding, RequestError, ValueAnswer
+from serve.quick import QuickDecoder
+from serve.wire import Answer, Finding, Place, RequestError
+
+
+class Checked(NamedTuple):
+    """A row that fits its columns: its place in the request, its vector, and its warnings."""
+
+    place: Place
+    vector: Vector
+    warnings: list[Finding]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A task's manifest and its running graph, as ``serve.load`` has verified them."""
+    """A task's manifest, its encoder and its engine, as ``serve.load`` has verified them.
+
+    Immutable, and safe to use from several threads. Every door answers through these methods, and
+    each row is run alone, so that a row's answer is the same to the last bit through all of them.
+    """
 
     manifest: Manifest
     encoder: Encoder
-    layout: Layout
-    session: onnxruntime.InferenceSession
+    engine: Engine
+    explainer: Explainer | None = None
+
+    @cached_property
+    def answers(self) -> Answers:
+        return Answers(self.manifest)
+
+    @cached_property
+    def quick(self) -> QuickDecoder | None:
+        return QuickDecoder.of(self.manifest.columns)
 
     def predict(self, rows: Sequence[Row]) -> list[Answer]:
-        """Return an answer for each row.
+        """Return an answer for each row; a row comes with its place, ``(["body", 3], {...})``.
 
-        Raises RequestError (422) with every value that does not fit the columns.
+        Raises RequestError (422) with every value of every row that does not fit, up to
+        MAX_FINDINGS; then no row has been run.
         """
-        vectors, warnings = self.encoder.encode(rows)
-        # One row at a time: in a batch some kernels add in another order, and the last bits of
-        # an answer would depend on the row's neighbours.
-        outputs = [self.run(vector) for vector in vectors]
-        refuse_infinite(rows, outputs)
-        return [self._answer(*pair) for pair in zip(outputs, warnings, strict=True)]
+        return [self.answers.answer(outcome) for outcome in self.run(self.check(rows))]
 
-    def run(self, vector: Vector) -> list[float]:
-        """Return the probabilities, or the one value, for an encoded row."""
-        graph = self.manifest.onnx
-        row = self.layout.row(vector)
-        output: Array = self.session.run([graph.output], {graph.input: row})[0]
-        return output.ravel().tolist()
+    def predict_one(self, row: Mapping[str, object]) -> Answer:
+        """Return the answer for one row; raises RequestError (422) like `predict`."""
+        return self.predict([(["body"], dict(row))])[0]
 
-    def _answer(self, output: list[float], warnings: list[Finding]) -> Answer:
-        target = self.manifest.target
-        if target.labels:
-            probabilities = dict(zip(target.labels, output, strict=True))
-            label = self._label(probabilities)
-            return ClassAnswer(label=label, probabilities=probabilities, warnings=warnings)
-        value, spread = output[0], target.interval
-        interval = (value - spread.half_width, value + spread.half_width) if spread else None
-        return ValueAnswer(value=value, interval=interval, unit=target.unit, warnings=warnings)
+    def predict_each(self, rows: Iterable[Row]) -> list[Answer | list[Finding]]:
+        """Return an answer for each row, or in its place all that does not fit; never raises.
 
-    def _label(self, probabilities: dict[str, float]) -> str:
-        target = self.manifest.target
-        if target.threshold is None or target.positive is None:
-            return max(probabilities, key=probabilities.__getitem__)
-        negative = next(label for label in target.labels if label != target.positive)
-        return target.positive if probabilities[target.positive] >= target.threshold else negative
+        For files and batches, where a bad row must not cost the good ones their answers.
+        """
+        return [self._answer_or_findings(place, row) for place, row in rows]
+
+    def check(self, rows: Iterable[Row]) -> list[Checked]:
+        """Return the rows ready to run; raises RequestError (422) like `predict`."""
+        checked: list[Checked] = []
+        errors: list[Finding] = []
+        for place, row in rows:
+            try:
+                checked.append(Checked(place, *self.encoder.encode(place, row)))
+            except RowError as error:
+                errors.extend(error.findings)
+                if len(errors) > MAX_FINDINGS:
+                    break
+        if errors:
+            raise RequestError(422, shortened(errors))
+        return checked
+
+    def run(self, rows: Sequence[Checked]) -> list[Outcome]:
+        """Run each row; raises RequestError (422) naming those too large for the model."""
+        outcomes = [self._run(row.vector, row.warnings) for row in rows]
+        failed = [_no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o]
+        if failed:
+            raise RequestError(422, shortened(failed))
+        return [outcome for outcome in outcomes if outcome]
+
+    def run_vectors(self, vectors: Iterable[Vector]) -> list[Outcome] | None:
+        """Run rows that need no warning; None if one of them is too large for the model."""
+        outcomes = []
+        for vector in vectors:
+            outcome = self._run(vector, [])
+            if outcome is None:
+                return None
+            outcomes.append(outcome)
+        return outcomes
+
+    def _run(self, vector: Vector, warnings: list[Finding]) -> Outcome | None:
+        """Run one row; None if its numbers are so large that no finite answer came out."""
+        output = self.engine.run(vector)
+        if not all(map(math.isfinite, output)):
+            return None
+        return Outcome(output, self.answers.decide(output), warnings)
+
+    def _answer_or_findings(self, place: Place, row: object) -> Answer | list[Finding]:
+        try:
+            outcome = self._run(*self.encoder.encode(place, row))
+        except RowError as error:
+            return error.findings
+        return self.answers.answer(outcome) if outcome else [_no_answer(place)]
 
 
-def refuse_infinite(rows: Sequence[Row], outputs: Sequence[list[float]]) -> None:
-    """Raise RequestError (422) if numbers too large for the model left rows without an answer."""
-    failed = [row for row, output in zip(rows, outputs, strict=True) if not _finite(output)]
+def shortened(errors: list[Finding]) -> list[Finding]:
+    """Return at most MAX_FINDINGS of them; one more says that there are more."""
+    if len(errors) <= MAX_FINDINGS:
+        return errors
+    message = f"these are the first {MAX_FINDINGS:,} errors: there are more"
+    more = Finding(loc=["body"], msg=message, type="more_errors", input=None)
+    return [*errors[:MAX_FINDINGS], more]
+
+
+def _no_answer(place: Place) -> Finding:
     message = "the model has no finite answer for this row: its numbers are too large"
-    if failed:
-        errors = [Finding(loc=at, msg=message, type="no_answer", input=None) for at, _ in failed]
-        raise RequestError(422, errors)
-
-
-def _finite(numbers: list[float]) -> bool:
-    return all(map(math.isfinite, numbers))
+    return Finding(loc=place, msg=message, type="no_answer", input=None)

@@ -128,13 +128,12 @@ class Layout:
                 self.texts.append((i, slice(self.width, end), vectoriser))
                 self.width = end
 
-    def row(self, vector: Sequence[float | str]) -> Array:
-        """Return the graph's input (1 x width) for a value of each column."""
-        row = np.zeros((1, self.width))
-        row[0, : len(self.plain)] = [vector[i] for i in self.plain]
+    def write(self, vector: Sequence[float | str], row: Array) -> None:
+        """Write a value of each column into the graph's input (width), whatever it held before."""
+        row[:] = 0.0
+        row[: len(self.plain)] = [vector[i] for i in self.plain]
         for i, place, vectoriser in self.texts:
-            vectoriser.fill(str(vector[i]), row[0, place])
-        return row
+            vectoriser.fill(str(vector[i]), row[place])
 
 
 class _Ready(NamedTuple):

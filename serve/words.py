@@ -19,6 +19,8 @@ KINDS = {
 def expected(column: Column) -> str:
     """Say what a column takes: ``a number from 80 to 700 (mg/dl), or null``."""
     words = one_of(column.values) if column.values else _kind(column)
+    if column.values and column.unseen == "flag":
+        words += ", or another, which counts as unknown"
     if column.range:
         words += f" {span(column.range)}"
     if column.unit:

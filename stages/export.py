@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from stages.exporting import manifest as manifests
 from stages.exporting.card import card
 from stages.exporting.evaluated import Evaluated, read_evaluated
+from stages.exporting.explaining import Explained, check, explain
 from stages.exporting.golden import golden_rows
 from stages.exporting.graph import INPUT, output_name, to_onnx
 from stages.exporting.manifest import Manifest
@@ -75,6 +76,11 @@ class Inputs:
     pipeline: Pipeline
     evaluated: Evaluated
 
+    @property
+    def trained_on(self) -> pd.DataFrame:
+        """The rows that the champion was fitted on."""
+        return pd.concat([self.frames["train"], self.frames["validation"]])
+
     @classmethod
     def read(cls, task: str) -> "Inputs":
         prepared, evaluated = Path("data/prepared", task), Path("data/evaluated", task)
@@ -115,10 +121,13 @@ def main(task: str) -> None:
     params, inputs = STAGE.load(task=task), Inputs.read(task)
     artefact = Artefact.of(inputs.pipeline)
     parity = proven(artefact.exported, inputs, params.export.tolerance)
-    manifest = described(artefact, parity, inputs, params)
+    explained = explained_by(artefact.exported, inputs)
+    manifest = described(artefact, explained, parity, inputs, params)
+    files = artefact.files(manifest)
+    if manifest.explanation and explained:
+        files[manifest.explanation.file] = explained.content
     rows = {split: len(frame) for split, frame in inputs.frames.items()}
-    page = card(manifest, inputs.evaluated, rows)
-    publish(Path("models", task), artefact.files(manifest), manifest, page)
+    publish(Path("models", task), files, manifest, card(manifest, inputs.evaluated, rows))
 
 
 def proven(exported: Exported, inputs: Inputs, tolerance: float) -> Parity:
@@ -139,6 +148,18 @@ def proven(exported: Exported, inputs: Inputs, tolerance: float) -> Parity:
     return parity
 
 
+def explained_by(exported: Exported, inputs: Inputs) -> Explained | None:
+    """Return what explains the model's answers, proven on rows of every split, if anything does.
+
+    Raises PipelineError where its sums are not the model's answers.
+    """
+    explained = explain(inputs.pipeline, encode(inputs.trained_on, inputs.schema))
+    if explained:
+        X = encode(pd.concat(inputs.frames.values()), inputs.schema)
+        check(explained, exported, inputs.schema, X)
+    return explained
+
+
 def _place(position: int, frames: Mapping[str, pd.DataFrame]) -> str:
     for split, frame in frames.items():
         if position < len(frame):
@@ -147,14 +168,19 @@ def _place(position: int, frames: Mapping[str, pd.DataFrame]) -> str:
     raise IndexError(position)
 
 
-def described(artefact: Artefact, parity: Parity, inputs: Inputs, params: ExportParams) -> Manifest:
+def described(
+    artefact: Artefact,
+    explained: Explained | None,
+    parity: Parity,
+    inputs: Inputs,
+    params: ExportParams,
+) -> Manifest:
     """Return the manifest: it depends on declared inputs alone."""
-    schema, evaluated, frames = inputs.schema, inputs.evaluated, inputs.frames
-    trained_on = pd.concat([frames["train"], frames["validation"]])
+    schema, evaluated = inputs.schema, inputs.evaluated
     family, estimator = evaluated.champion, evaluated.trained.target
-    file = manifests.model_file(artefact.model, family, estimator, len(trained_on))
+    file = manifests.model_file(artefact.model, family, estimator, len(inputs.trained_on))
     vectorisers = tuple(entry for entry, _ in artefact.vectorisers)
-    columns = manifests.columns(params.columns, trained_on)
+    columns = manifests.columns(params.columns, inputs.trained_on)
     target = manifests.target(params.target, evaluated.threshold, evaluated.interval)
     return Manifest(
         task=inputs.task,
@@ -166,16 +192,24 @@ def described(artefact: Artefact, parity: Parity, inputs: Inputs, params: Export
         columns=columns,
         target=target,
         onnx=manifests.Graph(input=INPUT, output=output_name(schema)),
+        explanation=explanation(explained, schema),
         metrics=evaluated.metrics,
         parity=manifests.Parity(
             rows=parity.rows,
             largest_difference=parity.worst.size,
             tolerance=params.export.tolerance,
         ),
-        golden=golden_rows(artefact.exported, frames["test"], params.columns, schema),
+        golden=golden_rows(artefact.exported, inputs.frames["test"], params.columns, schema),
         hashes=hashes(inputs.task, evaluated),
         libraries=libraries(evaluated),
     )
+
+
+def explanation(explained: Explained | None, schema: Schema) -> manifests.Explanation | None:
+    if explained is None:
+        return None
+    derived = tuple(number.name for number in schema.derived)
+    return manifests.explanation(explained.content, explained.method, explained.link, derived)
 
 
 def hashes(task: str, evaluated: Evaluated) -> manifests.Hashes:

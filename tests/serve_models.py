@@ -14,7 +14,8 @@ Json = dict[str, Any]
 
 def column(name: str, kind: str, **more: Any) -> Json:
     bounds = {"range": None, "values": None, "length": None, "normalise": None}
-    plain = {"unit": None, "description": "", **bounds, "missing": "forbidden", "seen": None}
+    plain = {"unit": None, "description": "", **bounds, "missing": "forbidden"}
+    plain |= {"unseen": "reject", "seen": None}
     return {"name": name, "type": kind, **plain, **more}
 
 
@@ -96,6 +97,7 @@ def write_model(models: Path, task: str, content: bytes, changes: Json) -> Path:
         },
         "vectorisers": [],
         "onnx": {"input": "X", "output": "probabilities"},
+        "explanation": None,
         "metrics": {"roc_auc": {"value": 0.9, "low": 0.85, "high": 0.95, "n": 60}},
         "parity": {"rows": 300, "largest_difference": 0.0, "tolerance": 1e-6},
         "hashes": {"data": {"train": "0" * 64}, "params": {"train": "1" * 64}, "code": {}},

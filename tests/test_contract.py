@@ -38,6 +38,7 @@ VALID = {
     "several values in a class": "target: {expression: n, classes: {0: poor, 1: rich, 2: rich}}",
     "a name with blanks": "target: {expression: col('total sales') > 100}",
     "category of integers": "columns: {kind: {values: [1, 2]}}",
+    "unseen categories": "columns: {kind: {unseen: flag}}",
     "derived": "derived: {per_head: size / staff, root: sqrt(abs(size))}",
     "by group": "split: {group: owner}",
     "by time": "split: {time: {column: a, validation_from: '2020-01-01', test_from: '2021-01-01'}}",
@@ -85,6 +86,7 @@ INVALID = {
         "columns.kind.values", ["['x']", "missing"],
     ),
     "range of a category": ("columns: {kind: {range: [0, 1]}}", "columns.kind", ["no range"]),
+    "unseen numbers": ("columns: {size: {unseen: flag}}", "columns.size", ["no unseen values"]),
     "length of a number": ("columns: {size: {length: [1, 2]}}", "columns.size", ["no length"]),
     "length turned round": (
         "columns: {note: {type: text, length: [9, 1]}}", "columns.note", ["length", "[9, 1]"],

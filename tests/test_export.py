@@ -17,7 +17,8 @@ import pytest
 from export_world import COLUMNS, KINDS, build_world, evaluate_world, make_frame, make_schema
 
 from serve.encode import Encoder
-from serve.load import load_model, start
+from serve.engine import start
+from serve.load import load_model
 from serve.manifest import read_manifest
 from stages import export
 from stages.exporting import parity
@@ -98,12 +99,18 @@ def assert_servable() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_folder_holds_model_manifest_and_card_alone(stand: Any, kind: str) -> None:
+def test_the_folder_holds_what_the_manifest_names_and_the_card_alone(stand: Any, kind: str) -> None:
     stand(kind)
     export.main("demo")
-    assert set(contents()) == {read().model.file, "manifest.json", "README.md"}
-    assert re.fullmatch(r"model-[0-9a-f]{12}\.onnx", read().model.file)
-    assert read().model.file[6:18] == read().model.sha256[:12]
+    model, explanation = read().model, read().explanation
+    assert explanation is not None
+    assert set(contents()) == {model.file, explanation.file, "manifest.json", "README.md"}
+    assert re.fullmatch(r"model-[0-9a-f]{12}\.onnx", model.file)
+    assert re.fullmatch(r"explain-[0-9a-f]{12}\.npz", explanation.file)
+    for part in (model, explanation):
+        content = (OUTPUT / part.file).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == part.sha256
+        assert part.sha256[:12] in part.file
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,8 +122,8 @@ def test_the_server_loads_it_and_gives_every_golden_answer_again(stand: Any, kin
     session = start((OUTPUT / manifest.model.file).read_bytes())
     encoder = Encoder(manifest.columns)
     for golden in manifest.golden:
-        row = np.array([encoder.encode_unchecked(golden.input)])
-        (output,) = session.run([manifest.onnx.output], {manifest.onnx.input: row})
+        row = encoder.encode_unchecked(golden.input)
+        (output,) = session.run([manifest.onnx.output], {manifest.onnx.input: np.array([row])})
         assert tuple(output.ravel().tolist()) == golden.output
     load_model(OUTPUT)
 
@@ -129,9 +136,9 @@ def test_golden_answers_are_those_of_the_trained_model(stand: Any, kind: str) ->
         pipeline = joblib.load(file)
     encoder = Encoder(read_manifest(OUTPUT).columns)
     for golden in read().golden:
-        row = np.array([encoder.encode_unchecked(golden.input)])
+        row = encoder.encode_unchecked(golden.input)
         ask = pipeline.predict if kind == "regression" else pipeline.predict_proba
-        np.testing.assert_allclose(golden.output, np.ravel(ask(row)), rtol=1e-6)
+        np.testing.assert_allclose(golden.output, np.ravel(ask(np.array([row]))), rtol=1e-6)
 
 
 @pytest.mark.usefixtures("exported")
@@ -346,12 +353,20 @@ def test_the_row_of_the_message_is_the_one_of_the_table(stand: Any, monkeypatch:
     assert not OUTPUT.exists()
 
 
-STEPS = ("model replaced", "card replaced", "manifest replaced", "old model deleted")
+STEPS = (
+    "model replaced",
+    "explanation replaced",
+    "card replaced",
+    "manifest replaced",
+    "an old file deleted",
+    "the other one deleted",
+)
+MANIFEST_REPLACED = STEPS.index("manifest replaced")
 
 
 @pytest.mark.usefixtures("exported")
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", range(4), ids=STEPS)
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
 def test_killed_at_any_step_the_folder_stays_servable(
     monkeypatch: Any, step: int, when: str
 ) -> None:
@@ -363,10 +378,10 @@ def test_killed_at_any_step_the_folder_stays_servable(
     assert_servable()
     export.main("demo")
     assert_servable()
-    assert len(contents()) == 3
+    assert len(contents()) == 4
 
 
-@pytest.mark.parametrize("step", range(3), ids=STEPS[:3])
+@pytest.mark.parametrize("step", range(MANIFEST_REPLACED + 1), ids=STEPS[: MANIFEST_REPLACED + 1])
 def test_a_first_export_that_is_killed_leaves_no_manifest_or_a_good_one(
     stand: Any, monkeypatch: Any, step: int
 ) -> None:
@@ -376,7 +391,7 @@ def test_a_first_export_that_is_killed_leaves_no_manifest_or_a_good_one(
         export.main("demo")
     if (OUTPUT / "manifest.json").exists():
         assert_servable()
-    assert (OUTPUT / "manifest.json").exists() == (step == 2)
+    assert (OUTPUT / "manifest.json").exists() == (step == MANIFEST_REPLACED)
 
 
 def retrain() -> None:
@@ -415,7 +430,7 @@ def test_what_the_manifest_does_not_name_is_removed() -> None:
     (OUTPUT / "notes").mkdir()
     (OUTPUT / "notes/a.txt").touch()
     export.main("demo")
-    assert len(contents()) == 3
+    assert len(contents()) == 4
 
 
 # What is read

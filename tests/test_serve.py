@@ -1,14 +1,10 @@
 """The HTTP service: answers equal to the graph's, errors that a client can act on."""
 
 import json
-import os
-import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +16,9 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve.app import create_app
-from serve.body import MAX_BYTES, MAX_ROWS
 from serve.encode import MAX_FINDINGS, Encoder
 from serve.manifest import read_manifest
-from serve.openapi import column_schema
-from serve.wire import RequestError
+from serve.settings import Settings
 from stages.exporting import manifest as export
 from tests.serve_models import (
     HEART,
@@ -38,20 +31,11 @@ from tests.serve_models import (
     write_housing,
     write_wide,
 )
+from tests.serving import server_process, serving
 
 Json = dict[str, Any]
+MAX_BYTES, MAX_ROWS = Settings().max_body_bytes, Settings().max_rows
 SMALL_RISK = {"age": 18, "sex": 1, "chol": 80, "smoker": False, "visit": "2026-11-21", "thal": 3}
-
-
-@contextmanager
-def serving(models: Path, default: str | None = None) -> Iterator[TestClient]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODELS_DIR", str(models))
-        patch.delenv("SERVE_DEFAULT_TASK", raising=False)
-        if default:
-            patch.setenv("SERVE_DEFAULT_TASK", default)
-        with TestClient(create_app(), raise_server_exceptions=False) as client:
-            yield client
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +113,7 @@ def test_a_value_comes_with_its_interval_and_unit(client: TestClient) -> None:
 def test_every_response_says_which_model_answered(client: TestClient, models: Path) -> None:
     manifest = read_manifest(models / "heart")
     answer = client.post("/predict/heart", json=HEART_ROW).json()
-    del answer["predictions"]
+    del answer["predictions"], answer["request_id"]
     expected = {"task": "heart", "model": "linear", "version": manifest.version}
     assert answer == {**expected, "sha256": manifest.model.sha256}
 
@@ -172,6 +156,25 @@ def test_outside_training_is_answered_and_flagged(client: TestClient) -> None:
     ]
 
 
+def test_an_unseen_category_is_answered_and_flagged_if_the_contract_says_so(
+    tmp_path: Path,
+) -> None:
+    columns = [{**item, "unseen": "flag"} if item["name"] == "thal" else item for item in HEART]
+    write_heart(tmp_path, columns=columns)
+    row = {**HEART_ROW, "thal": "\ud800 new"}
+    with serving(tmp_path) as client:
+        answer = only_answer(client.post("/predict", content=json.dumps(row), headers=JSON_KIND))
+        (finding,) = findings(client.post("/predict", json={**HEART_ROW, "thal": True}))
+    unknown = [*HEART_VECTOR[:5], -1.0]
+    assert list(answer["probabilities"].values()) == raw_output(tmp_path, "heart", unknown)
+    (warning,) = answer["warnings"]
+    assert (warning["loc"], warning["type"]) == (["body", "thal"], "unknown_category")
+    message = "is none of the values trained on: answered as unknown"
+    assert (warning["msg"], warning["input"]) == (f'the text "\ud800 new" {message}', "\ud800 new")
+    expected = "expected one of 3, 6, 7, or another, which counts as unknown, or null"
+    assert finding["msg"] == f"{expected}, got the boolean true"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -184,8 +187,8 @@ def test_outside_training_is_answered_and_flagged(client: TestClient) -> None:
 )
 def test_a_date_is_seconds_since_1970_in_utc(text: str, seconds: float, models: Path) -> None:
     encoder = Encoder(read_manifest(models / "heart").columns)
-    vectors, _ = encoder.encode([(["body"], {**HEART_ROW, "visit": text})])
-    assert vectors[0][4] == seconds
+    vector, _ = encoder.encode(["body"], {**HEART_ROW, "visit": text})
+    assert vector[4] == seconds
 
 
 # Values that do not fit
@@ -533,7 +536,7 @@ def test_a_manifest_may_not_point_outside_its_folder(tmp_path: Path) -> None:
 def test_model_info_tells_all_but_the_golden_rows(client: TestClient, models: Path) -> None:
     manifest = json.loads((models / "heart" / "manifest.json").read_text())
     del manifest["golden"], manifest["format"]
-    assert client.get("/model/info/heart").json() == manifest
+    assert client.get("/model/info/heart").json() == manifest | {"registered": None}
 
 
 def test_model_info_lists_every_model(client: TestClient) -> None:
@@ -546,119 +549,17 @@ def test_model_info_of_an_unknown_task_is_404(client: TestClient) -> None:
     assert client.get("/model/info/wine").status_code == 404
 
 
-# The OpenAPI document
-
-
-def test_the_examples_of_the_document_are_answered_as_they_are(client: TestClient) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
-    predict = {path: item["post"] for path, item in paths.items() if path.startswith("/predict")}
-    assert set(predict) == {"/predict", "/predict/heart", "/predict/housing", "/predict/wide"}
-    for path, operation in predict.items():
-        for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
-            response = client.post(path, json=example["value"])
-            assert response.status_code == 200, (path, response.text)
-
-
-def test_every_reference_of_the_document_leads_somewhere(client: TestClient) -> None:
-    document = client.get("/openapi.json").json()
-    references = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)))
-    assert references <= set(document["components"]["schemas"])
-
-
-def test_the_document_lists_every_status(client: TestClient) -> None:
-    responses = client.get("/openapi.json").json()["paths"]["/predict/heart"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "404", "413", "415", "422", "503"}
-
-
-def allows(schema: Json, value: object) -> bool:
-    """Validate by JSON Schema, as far as the service's columns use it."""
-    rules = {key: limit for key, limit in schema.items() if key != "description"}
-    return all(RULES[key](limit, value) for key, limit in rules.items())
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-TYPES = {
-    "number": is_number,
-    "integer": lambda value: is_number(value) and float(value).is_integer(),
-    "boolean": lambda value: isinstance(value, bool),
-    "string": lambda value: isinstance(value, str),
-    "null": lambda value: value is None,
-}
-RULES = {
-    "type": lambda kind, value: TYPES[kind](value),
-    "enum": lambda items, value: not isinstance(value, bool) and value in items,
-    "minimum": lambda limit, value: not is_number(value) or value >= limit,
-    "maximum": lambda limit, value: not is_number(value) or value <= limit,
-    "pattern": lambda text, value: not isinstance(value, str) or bool(re.search(text, value)),
-    "anyOf": lambda schemas, value: any(allows(schema, value) for schema in schemas),
-}
-VALUES = [
-    None, True, False, 0, 1, 2, 3, 3.0, 6, 18, 17, 63, 63.5, 100, 101, -1, 80, 700.0, 700.5, 1e300,
-    "", "1", "3", "true", "null", "2026-11-21", "2026-11-21T08:30Z", "2026-11-21T08:30:00+01:00",
-    "2026-11-21T08", "20261121", "2026-W01", "now", [], {}, [3], {"a": 1},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [item["name"] for item in HEART])
-def test_the_document_allows_exactly_what_the_encoder_takes(name: str, models: Path) -> None:
-    columns = read_manifest(models / "heart").columns
-    column = next(column for column in columns if column.name == name)
-    encoder = Encoder([column])
-    for value in VALUES:
-        assert takes(encoder, {name: value}) == allows(column_schema(column), value), value
-
-
-def test_the_document_requires_exactly_what_may_not_be_missing(client: TestClient) -> None:
-    schema = client.get("/openapi.json").json()["components"]["schemas"]["heart_row"]
-    missing = [item["loc"][1] for item in findings(client.post("/predict/heart", json={}))]
-    assert schema["required"] == missing == ["age", "sex"]
-
-
-def takes(encoder: Encoder, row: Json) -> bool:
-    try:
-        encoder.encode([(["body"], row)])
-    except RequestError:
-        return False
-    return True
-
-
 # The real process
 
 
-@contextmanager
-def uvicorn(models: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "serve.app:app", "--port", str(port)]
-    environment = {**os.environ, "MODELS_DIR": str(models), "SERVE_DEFAULT_TASK": "heart"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        _, log = process.communicate(timeout=10)
-        assert "Traceback" not in log, log
-
-
-def wait_for(url: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            httpx.get(f"{url}/health").raise_for_status()
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"{url} did not answer in {seconds} s")
-
-
-def test_uvicorn_serves_the_models(models: Path) -> None:
-    with uvicorn(models) as url:
-        wait_for(url)
+@pytest.mark.parametrize(
+    "command",
+    [("serve",), ("uvicorn", "serve.app:app", "--port", "PORT")],
+    ids=["serve", "uvicorn"],
+)
+def test_a_real_server_answers(models: Path, command: tuple[str, ...]) -> None:
+    with server_process(models, *command, default_task="heart") as server:
+        url = server.url
         answer = httpx.post(f"{url}/predict", json=HEART_ROW)
         refused = httpx.post(f"{url}/predict", content=b"[" * 100_000)
         version = httpx.get(f"{url}/model/info/heart").json()["version"]
@@ -670,18 +571,17 @@ def test_uvicorn_serves_the_models(models: Path) -> None:
 
 
 def test_a_client_that_leaves_midway_leaves_no_trace(models: Path) -> None:
-    with uvicorn(models) as url:  # its log is searched for a Traceback at the end
-        wait_for(url)
+    with server_process(models, default_task="heart") as server:  # fails if it logs a Traceback
         head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as client:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
-        wait_for(url)
+        server.wait_until_ready()
 
 
 def test_serving_imports_no_training_library(models: Path) -> None:
     script = (
-        "import pathlib, sys; import serve.app; from serve.catalog import load_catalog\n"
-        f"assert load_catalog(pathlib.Path({str(models)!r}), None).loaded\n"
+        "import sys; import serve.app; from serve.catalog import load_catalog\n"
+        f"assert load_catalog(serve.app.Settings(models_dir={str(models)!r})).loaded\n"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

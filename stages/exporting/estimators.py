@@ -130,7 +130,7 @@ def _starting_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:
     trees = {it.name: helper.get_attribute_value(it) for it in node.attribute}
     base = list(trees.pop("base_values", []))
     if learner["objective"]["name"] == "binary:logistic":
-        base = [_logit(json.loads(learner["learner_model_param"]["base_score"])[0])]
+        base = [logit(json.loads(learner["learner_model_param"]["base_score"])[0])]
     if base:
         trees |= _with_first_leaf(trees, base, WEIGHTS[node.op_type])
     return helper.make_node(
@@ -138,7 +138,7 @@ def _starting_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:
     )
 
 
-def _logit(probability: float) -> float:
+def logit(probability: float) -> float:
     """Return the log odds in float32, by the formula of XGBoost's ``ProbToMargin``."""
     one = np.float32(1)
     return float(-np.log(one / np.float32(probability) - one))

@@ -15,6 +15,7 @@ from onnx import TensorProto
 from sklearn.pipeline import Pipeline
 
 from stages.exporting.estimators import Source, add_estimator
+from stages.exporting.folding import add_columns, fold
 from stages.exporting.onnx_builder import Array, Builder
 from stages.shared.errors import PipelineError
 from stages.shared.expressions import Expression, column_name
@@ -45,10 +46,14 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     one too large for ONNX.
     """
     schema: Schema = pipeline["features"].schema
-    builder = Builder(INPUT, input_width(pipeline["features"]))
+    featurizer = pipeline["features"]
+    builder = Builder(INPUT, input_width(featurizer))
     try:
-        features = add_features(builder, pipeline["features"])
+        columns = add_columns(builder, _derived(builder, schema))
+        features = add_features(builder, featurizer)
         answer = add_estimator(builder, pipeline["estimator"], features, schema)
+        if not featurizer.scale and not schema.has_text:
+            fold(builder, columns, features.name, featurizer)
         return builder.finished(answer, output_name(schema), len(schema.labels))
     except ProtobufError as error:
         raise PipelineError(
@@ -126,8 +131,13 @@ def _raw_numbers(builder: Builder, schema: Schema) -> list[str]:
     """Add the columns that are not categories (together), then each derived one."""
     columns = list(enumerate(field for _, field in _plain(schema)))
     plain = [i for i, field in columns if field.type != "category"]
-    found = [builder.columns(plain)] if plain else []
-    index = {field.name: i for i, field in columns}
+    return [*([builder.columns(plain)] if plain else []), *_derived(builder, schema)]
+
+
+def _derived(builder: Builder, schema: Schema) -> list[str]:
+    """Add each derived number."""
+    index = {field.name: i for i, (_, field) in enumerate(_plain(schema))}
+    found = []
     for derived in schema.derived:
         formula = Expression.parse(derived.expression)
         operands = {name: builder.columns([index[name]]) for name in sorted(formula.names)}

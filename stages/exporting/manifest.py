@@ -12,6 +12,8 @@ from stages.shared.contract import ColumnType, Value
 from stages.shared.frozen import Frozen, Items
 
 CHECKED = {"missing_share", "checks"}  # what only `validate` goes by
+Method = Literal["linear", "trees"]
+Link = Literal["identity", "logit", "log", "softmax"]
 DIGITS = 12  # of a hash, where a short one is enough to tell models apart
 
 
@@ -50,6 +52,7 @@ class Column(Frozen):
     length: Items[int] | None
     normalise: Literal["NFC", "NFKC"] | None
     missing: Literal["allowed", "forbidden"]
+    unseen: Literal["reject", "flag"]
     seen: Items[float] | None
 
 
@@ -71,6 +74,20 @@ class Graph(Frozen):
 
     input: str
     output: Literal["probabilities", "value"]
+
+
+class Explanation(Frozen):
+    """The file that says what each column adds to an answer, and how the sums become one.
+
+    Scores become answers through the inverse of ``link``. ``derived`` are the numbers that count
+    beside the columns, in the file's order.
+    """
+
+    file: str
+    sha256: str
+    method: Method
+    link: Link
+    derived: Items[str]
 
 
 class Parity(Frozen):
@@ -109,6 +126,7 @@ class Manifest(Frozen):
     columns: Items[Column]
     target: Target
     onnx: Graph
+    explanation: Explanation | None
     metrics: dict[str, Any]
     parity: Parity
     golden: Items[Golden]
@@ -127,9 +145,19 @@ def model_file(content: bytes, family: str, estimator: str, rows: int) -> ModelF
 
 def vectoriser(content: bytes, column: str, features: int) -> Vectoriser:
     """Name a vectoriser's file after its content."""
-    digest = hashlib.sha256(content).hexdigest()
-    file = f"vectoriser-{digest[:DIGITS]}.json"
+    file, digest = _named("vectoriser", content, "json")
     return Vectoriser(column=column, file=file, sha256=digest, features=features)
+
+
+def explanation(content: bytes, method: Method, link: Link, derived: Items[str]) -> Explanation:
+    """Name the file of explanations after its content."""
+    file, digest = _named("explain", content, "npz")
+    return Explanation(file=file, sha256=digest, method=method, link=link, derived=derived)
+
+
+def _named(kind: str, content: bytes, ending: str) -> tuple[str, str]:
+    digest = hashlib.sha256(content).hexdigest()
+    return f"{kind}-{digest[:DIGITS]}.{ending}", digest
 
 
 def target(declared: contract.Target, threshold: float | None, interval: Interval | None) -> Target:

@@ -76,7 +76,8 @@ class Column(Frozen):
     """One column that the models see: its type, unit, and what its values may be.
 
     ``length`` is the fewest and most characters of a text, counted after ``normalise`` (a Unicode
-    normalisation form, UAX #15) and without the blanks around it.
+    normalisation form, UAX #15) and without the blanks around it. ``unseen`` is what serving does
+    with a category that is none of ``values``: refuse the row, or answer it as unknown and say so.
     """
 
     type: ColumnType
@@ -89,6 +90,7 @@ class Column(Frozen):
     missing: Literal["allowed", "forbidden"] = "forbidden"
     missing_share: float | None = Field(default=None, ge=0, le=1)  # the largest that is allowed
     checks: dict[Rule, Verdict] = Field(default={})
+    unseen: Literal["reject", "flag"] = "reject"
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
@@ -98,6 +100,8 @@ class Column(Frozen):
             raise ValueError("values must differ from one another")
         if self.range and self.type not in ("number", "integer"):
             raise ValueError(f"a {self.type} has no range")
+        if self.unseen == "flag" and self.type != "category":
+            raise ValueError(f"a {self.type} has no unseen values: only a category has")
         if (self.length or self.normalise) and self.type != "text":
             raise ValueError(f"a {self.type} has no length and is not normalised: only a text is")
         if self.missing_share is not None and self.missing == "forbidden":

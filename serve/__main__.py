@@ -1,0 +1,43 @@
+"""Runs the server as the environment says: ``python -m serve``; with ``--help`` lists it all."""
+
+import argparse
+import sys
+
+import uvicorn
+
+from serve import logs
+from serve.settings import Settings, SettingsError, described, read_settings
+
+
+def main() -> None:
+    """Serve until told to stop; exit with a message if a setting cannot be used."""
+    argparse.ArgumentParser(
+        prog="python -m serve",
+        description="Serve the models. The environment says how [default]:\n\n" + described(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        sys.exit(f"the server cannot start: {error}")
+    logs.configure(settings)
+    run(settings)
+
+
+def run(settings: Settings) -> None:
+    """Serve with as many processes as the settings say, sharing the port."""
+    uvicorn.run(
+        "serve.app:app",
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http="serve.draining:DrainingProtocol",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+if __name__ == "__main__":
+    main()

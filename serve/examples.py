@@ -1,0 +1,78 @@
+"""Requests that a model answers, for the OpenAPI document and the page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from serve.encode import RowError
+from serve.manifest import Column
+from serve.model import Model
+from serve.tensors import datatype_of
+
+Row = dict[str, Any]
+DATE = "2026-01-31"
+TEXT = "Some words. "
+
+
+def rows_of(model: Model, may_be_real: bool) -> list[Row]:
+    """Return rows that the model answers: of its test, or made up from the contract alone.
+
+    Where API keys are asked for, data must not be in what everybody may read.
+    """
+    if not may_be_real:
+        return [made_up(model)]
+    golden = [dict(golden.input) for golden in model.manifest.golden]
+    return [row for row in golden if _fits(model, row)] or [made_up(model)]
+
+
+def made_up(model: Model) -> Row:
+    """Return a row of plain values, each of which the contract lets in."""
+    return {column.name: _plain(column) for column in model.manifest.columns}
+
+
+def tensors_of(model: Model, row: Row) -> list[Mapping[str, Any]]:
+    """Return a row as the inputs of the Open Inference Protocol; missing values are left out."""
+    return [
+        {
+            "name": column.name,
+            "shape": [1],
+            "datatype": datatype_of(column),
+            "data": [row[column.name]],
+        }
+        for column in model.manifest.columns
+        if row.get(column.name) is not None
+    ]
+
+
+def _fits(model: Model, row: Row) -> bool:
+    try:
+        model.encoder.encode(["body"], row)
+    except RowError:
+        return False
+    return True
+
+
+def _plain(column: Column) -> str | int | float | bool:
+    if column.values:
+        return column.values[0]
+    match column.type:
+        case "boolean":
+            return False
+        case "datetime":
+            return DATE
+        case "text":
+            return _text(*column.length) if column.length else TEXT.strip()
+        case "integer":
+            return round(_middle(column))
+        case _:
+            return round(_middle(column), 2)
+
+
+def _middle(column: Column) -> float:
+    """Return a number in the middle of what the model was trained on, or may be given."""
+    low, high = column.seen or column.range or (0.0, 0.0)
+    return low / 2 + high / 2
+
+
+def _text(fewest: int, most: int) -> str:
+    words = TEXT * (fewest // len(TEXT) + 1)
+    return words.strip() if fewest <= len(words.strip()) <= most else words.replace(" ", "_")[:most]
