@@ -221,10 +221,10 @@ def _is_fastapis(response: Json | None) -> bool:
 
 
 def _add_headers(operation: Json) -> None:
-    for code, response in operation["responses"].items():
-        response.setdefault("headers", {})["X-Request-ID"] = REQUEST_ID
-        if code == LIMITED:
-            response["headers"]["Retry-After"] = RETRY_AFTER
+    """Describe the headers that a client may read; every answer has an X-Request-ID."""
+    operation["responses"]["200"]["headers"] = {"X-Request-ID": REQUEST_ID}
+    if LIMITED in operation["responses"]:
+        operation["responses"][LIMITED]["headers"] = {"Retry-After": RETRY_AFTER}
 
 
 def _request_schemas() -> Json:

@@ -358,6 +358,18 @@ def test_a_narrow_screen_scrolls_in_one_direction_only(
         assert page.evaluate("document.documentElement.scrollWidth") <= 340
 
 
+@pytest.mark.parametrize("width", [340, 900, 1280])
+def test_no_input_reaches_beyond_its_field(width: int, browser: Browser, server: Server) -> None:
+    with browser.new_context(viewport={"width": width, "height": 700}) as context:
+        page = context.new_page()
+        open_task(page, server, "heart")
+        for field in page.locator(".field").all():
+            around, inside = field.bounding_box(), field.locator(".control").bounding_box()
+            assert around
+            assert inside
+            assert inside["x"] + inside["width"] <= around["x"] + around["width"] + 0.5
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("ink", "ground"),
