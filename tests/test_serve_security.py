@@ -56,7 +56,9 @@ def test_the_command_prints_a_key_and_its_line(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    "line", ["hunter2", "sha256:12:predict", USER_LINE + "+root", USER_LINE.rpartition(":")[0]]
+    "line",
+    ["hunter2", "sha256:12:predict", USER_LINE + "+root", USER_LINE.rpartition(":")[0]],
+    ids=["a password", "short", "unknown scope", "no scope"],
 )
 def test_a_line_that_is_none_is_refused_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, line: str
