@@ -2,7 +2,8 @@
 
 A file of your own stays where it is. A URL is downloaded once, from the folder or URL in the
 environment variable DATA_MIRROR where that is set: its SHA-256 decides what the file is, not where
-it came from. A query's answer is kept as Parquet; what a database holds is outside DVC's sight, so
+it came from. Named members of a zip archive, each with a SHA-256, are joined into one table. A
+query's answer is kept as Parquet; what a database holds is outside DVC's sight, so
 ``dvc repro -f fetch@heart`` asks it again.
 """
 
@@ -10,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
+from stages.fetching.archive import Gathering, gather
 from stages.fetching.download import mirrored, obtain, official
 from stages.fetching.sql import Question, materialise
 from stages.shared import storage
@@ -18,6 +20,7 @@ from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
 
 RECORD = "source.json"
+JOINED_BY = {"members", "delimiter", "header", "names", "encoding", "quoting"}
 
 
 class FetchParams(Params):
@@ -61,6 +64,8 @@ def fetch(origin: Origin, task: str) -> dict[str, Any]:
     """Put the table at ``origin.path`` if it is not a local file; return what to record of it."""
     if origin.url and origin.sha256:
         return from_url(origin.url, origin.sha256, Path(origin.path), task)
+    if origin.members:
+        return from_archive(origin, task)
     if origin.database and origin.query:
         question = Question(origin.database, origin.query, _contract(task))
         return from_database(question, Path(origin.path))
@@ -72,6 +77,17 @@ def from_url(url: str, sha256: str, path: Path, task: str) -> dict[str, Any]:
     mirror = os.environ.get("DATA_MIRROR")
     obtain(mirrored(mirror, task, path.name) if mirror else place, sha256, path, _contract(task))
     return {"kind": "url", "url": url, "sha256": sha256, "bytes": path.stat().st_size}
+
+
+def from_archive(origin: Origin, task: str) -> dict[str, Any]:
+    """Join the members, unless the record says that the table there was made of the same."""
+    path, record = Path(origin.path), Path("data/raw", task, RECORD)
+    how = origin.model_dump(mode="json", include=JOINED_BY)
+    asked = {"kind": "archive", "url": origin.url, **how}
+    made = storage.read_json(record) if record.is_file() else {}
+    if not path.is_file() or made != {**asked, "sha256": storage.sha256(path)}:
+        gather(Gathering(origin, task, _contract(task), os.environ.get("DATA_MIRROR")))
+    return {**asked, "sha256": storage.sha256(path)}
 
 
 def from_database(question: Question, path: Path) -> dict[str, Any]:

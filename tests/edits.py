@@ -42,10 +42,11 @@ EDITS = (
     edit(
         "one hyperparameter of one model, everywhere",
         "conf/model/xgboost.yaml",
-        "min_child_weight: 2",
-        "min_child_weight: 4",
-        "compose train@heart-xgboost train@housing-xgboost evaluate-heart evaluate-housing "
-        "export@heart export@housing",
+        "reg_lambda: 5.0",
+        "reg_lambda: 4.0",
+        "compose train@heart-xgboost train@housing-xgboost train@sentiment-xgboost "
+        "evaluate-heart evaluate-housing evaluate-sentiment "
+        "export@heart export@housing export@sentiment",
     ),
     edit(
         "a range in a contract",
@@ -80,13 +81,13 @@ EDITS = (
         "stages/validate.py",
         '"""',
         '"""  ',
-        "compose validate@heart validate@housing",
+        "compose validate@heart validate@housing validate@sentiment",
     ),
     edit(
         "the code of `export`",
         "stages/export.py",
         '"""',
         '"""  ',
-        "compose export@heart export@housing",
+        "compose export@heart export@housing export@sentiment",
     ),
 )

@@ -210,7 +210,7 @@ def test_a_long_value_is_shortened() -> None:
 
 def test_the_shipped_contracts_hold() -> None:
     shipped = plain(Path("params.yaml").read_text(encoding="utf-8"))["task"]
-    assert {"heart", "housing"} <= set(shipped)
+    assert {"heart", "housing", "sentiment"} <= set(shipped)
     for name, content in shipped.items():
         Task.parse(content, name)
 

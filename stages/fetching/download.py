@@ -4,6 +4,8 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -82,16 +84,23 @@ def obtain(
     """
     if path.is_file() and storage.sha256(path) == sha256:
         return
+    with reported(place, path), storage.atomic(path) as file:
+        fill(file, place, patience or Patience())
+        verify(file, sha256, f"sources.….sha256 in {contract}")
+
+
+@contextmanager
+def reported(place: Place, path: Path) -> Iterator[None]:
+    """Turn a DownloadError into a PipelineError that says what was asked and what to do."""
     try:
-        with storage.atomic(path) as file:
-            _fill(file, place, patience or Patience())
-            _verify(file, sha256, contract)
+        yield
     except DownloadError as problem:
         message = f"{place.address}: {problem}\n  {place.remedy}\n  {path} was not touched"
         raise PipelineError(without_login(message)) from problem
 
 
-def _fill(file: IO[bytes], place: Place, patience: Patience) -> None:
+def fill(file: IO[bytes], place: Place, patience: Patience) -> None:
+    """Write the place's bytes to the file; raises DownloadError where they do not come."""
     if is_url(place.address):
         _download(place, file, patience)
     else:
@@ -168,11 +177,12 @@ def _innermost(error: Any) -> str:
     return _innermost(inner) if isinstance(inner, Exception) else str(error)
 
 
-def _verify(file: IO[bytes], sha256: str, contract: str) -> None:
+def verify(file: IO[bytes], sha256: str, key: str) -> None:
+    """Raise DownloadError unless the named file holds the bytes that ``key`` says."""
     file.flush()
     found = storage.sha256(Path(file.name))
     if found != sha256:
         raise DownloadError(
             f"other bytes than expected: {file.tell():,} bytes with sha256 {found}, "
-            f"but sources.….sha256 in {contract} is {sha256}"
+            f"but {key} is {sha256}"
         )

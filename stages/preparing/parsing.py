@@ -6,7 +6,7 @@ import difflib
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -92,7 +92,7 @@ def _cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
             index_col=False,
             dtype=str,
             na_filter=False,
-            quoting=_quoting(origin),
+            quoting=origin.csv_quoting,
         )
 
 
@@ -122,11 +122,7 @@ def _counted(cells: Sequence[str]) -> str:
 
 def _lines(file: Iterable[str], origin: Origin) -> Any:
     csv.field_size_limit(LONGEST_CELL)
-    return csv.reader(file, delimiter=origin.delimiter, quoting=_quoting(origin))
-
-
-def _quoting(origin: Origin) -> Literal[0, 3]:
-    return csv.QUOTE_MINIMAL if origin.quoting else csv.QUOTE_NONE
+    return csv.reader(file, delimiter=origin.delimiter, quoting=origin.csv_quoting)
 
 
 def _encoding(origin: Origin) -> str:

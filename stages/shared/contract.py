@@ -1,6 +1,7 @@
 """The contract: what ``conf/task/<task>.yaml`` may say, as typed frozen objects."""
 
 import codecs
+import csv
 import re
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
@@ -15,20 +16,31 @@ Name = str
 Value = str | int
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$"
+SHA_256 = r"^[0-9a-f]{64}$"
 RESERVED = ("_row", "_target", "_group")  # names of the columns that `prepare` adds
+
+
+class Member(Frozen):
+    """A file in a zip archive, and the constants that its rows get as further columns."""
+
+    name: str
+    sha256: str = Field(pattern=SHA_256)
+    values: dict[Name, str] = Field(default={})
 
 
 class Origin(Frozen):
     """Where a table comes from and how its file is written.
 
     A local file needs only ``path``. With ``url`` and ``sha256`` the file is downloaded to
-    ``path``; with ``database`` and ``query`` it is filled from SQL. The rest describes CSV. A
-    file without a header holds ``names``, or else the contract's columns and then the target's.
+    ``path``; with ``url`` and ``members`` the named files of a zip archive are joined there; with
+    ``database`` and ``query`` it is filled from SQL. The rest describes CSV. A file without a
+    header holds ``names``, or else the contract's columns and then the target's.
     """
 
     path: str
     url: str | None = None
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=SHA_256)
+    members: Items[Member] = ()
     database: str | None = None
     query: str | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -51,8 +63,14 @@ class Origin(Frozen):
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
-        if bool(self.url) != bool(self.sha256):
+        if self.members and not self.url:
+            raise ValueError("members are files in the archive at a url")
+        if self.members and self.sha256:
+            raise ValueError("members have a sha256 each, and their archive has none")
+        if bool(self.url) != bool(self.sha256 or self.members):
             raise ValueError("url and sha256 go together: the hash decides what the file is")
+        if len({tuple(member.values) for member in self.members}) > 1:
+            raise ValueError("members must all have values of the same names, in one order")
         if bool(self.database) != bool(self.query):
             raise ValueError("database and query go together")
         if self.url and self.query:
@@ -66,6 +84,11 @@ class Origin(Frozen):
     def missing_marks(self, column: Name) -> tuple[str, ...]:
         """Return the texts that stand for a missing value in a column."""
         return (*self.missing, *self.missing_in.get(column, ()))
+
+    @property
+    def csv_quoting(self) -> Literal[0, 3]:
+        """How the csv module is to treat quotes."""
+        return csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE
 
     @property
     def is_fetched(self) -> bool:
