@@ -149,8 +149,14 @@ def test_the_hard_golden_text_is_what_the_server_makes_of_it(form: Any) -> None:
 
 
 def review(**changes: Any) -> Column:
-    plain = {"unit": None, "description": "", "range": None, "values": None, "seen": None}
-    declared = {"length": (3, 8), "normalise": "NFC", "missing": "forbidden"}
+    plain = dict.fromkeys(("unit", "range", "values", "seen"))
+    declared = {
+        "description": "",
+        "unseen": "reject",
+        "length": (3, 8),
+        "normalise": "NFC",
+        "missing": "forbidden",
+    }
     return Column(name="review", type="text", **{**plain, **declared, **changes})
 
 
@@ -279,7 +285,7 @@ def test_golden_texts_are_answered_again(world: Path) -> None:
     assert None in [golden.input["title"] for golden in model.manifest.golden]
     assert HARD_TEXT in [golden.input["review"] for golden in model.manifest.golden]
     for golden in model.manifest.golden:
-        output = model.run(model.encoder.encode_unchecked(golden.input))
+        output = model.engine.run(model.encoder.encode_unchecked(golden.input))
         assert tuple(output) == golden.output
 
 
@@ -326,7 +332,7 @@ def test_a_good_word_counts_for_it_and_a_bad_one_against(world: Path) -> None:
 
     def positive(word: str) -> float:
         row = {"price": 20.0, "review": f"the film was {word}", "shop": "a", "title": None}
-        return model.run(model.encoder.encode_unchecked(row))[1]
+        return model.engine.run(model.encoder.encode_unchecked(row))[1]
 
     assert np.mean([positive(word) for word in GOOD]) > np.mean([positive(word) for word in BAD])
 
