@@ -261,7 +261,8 @@ def test_the_folder_holds_a_vectoriser_for_each_text(world: Path) -> None:
     assert [entry.column for entry in manifest.vectorisers] == ["review", "title"]
     named = {manifest.model.file, *(entry.file for entry in manifest.vectorisers)}
     found = {path.name for path in (world / "models/demo").iterdir()}
-    assert found == {*named, "manifest.json", "README.md"}
+    explained = {manifest.explanation.file} if manifest.explanation else set()
+    assert found == {*named, *explained, "manifest.json", "README.md"}
 
 
 def test_the_service_answers_each_test_row_as_the_trained_model(
@@ -278,6 +279,41 @@ def test_the_service_answers_each_test_row_as_the_trained_model(
     answers = client.post("/predict", json=rows).json()["predictions"]
     found = [answer["probabilities"]["positive"] for answer in answers]
     np.testing.assert_allclose(found, pipeline.predict_proba(X)[:, 1], rtol=0, atol=1e-6)
+
+
+def test_an_explanation_is_exact_or_there_is_none(world: Path, client: TestClient) -> None:
+    row = requests(world)[0]
+    answer = client.post("/explain/demo", json=row)
+    if world.name.startswith("xgboost"):
+        assert answer.status_code == 404
+        assert "xgboost" in answer.json()["detail"]
+        return
+    (explained,) = answer.json()["explanations"]
+    (score,) = explained["scores"]
+    assert [it["name"] for it in score["contributions"]] == [*COLUMNS, "twice"]
+    total = score["base"] + sum(it["contribution"] for it in score["contributions"])
+    probability = explained["prediction"]["probabilities"]["positive"]
+    assert 1 / (1 + np.exp(-total)) == pytest.approx(probability, abs=1e-5) or (
+        total == pytest.approx(probability, abs=1e-5)  # a forest's score is its answer
+    )
+
+
+@pytest.mark.parametrize("world", ["linear"], indirect=True)
+def test_a_text_adds_what_its_n_grams_weigh(world: Path, client: TestClient) -> None:
+    pipeline = load_pipeline(world / "data/evaluated/demo/champion.joblib")
+    rows = requests(world)[:2]
+    rows[1] = {**rows[0], "review": "a film that was never dull"}
+    texts = [row["review"] for row in rows]
+    featurizer = pipeline["features"]
+    blocks = [it.transform(texts).toarray() for it in featurizer.vectorizers_[0]]
+    after_texts = featurizer.widths[1]
+    weights = pipeline["estimator"].coef_[0][-featurizer.widths[0] - after_texts : -after_texts]
+    expected = np.subtract(*(np.hstack(blocks) @ weights))
+    explained = client.post("/explain/demo", json=rows).json()["explanations"]
+    added = [it["scores"][0]["contributions"][1]["contribution"] for it in explained]
+    assert np.subtract(*added) == pytest.approx(expected, rel=1e-9)
+    others = [it["scores"][0]["contributions"][2:] for it in explained]
+    assert others[0] == others[1]
 
 
 def test_golden_texts_are_answered_again(world: Path) -> None:
