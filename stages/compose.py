@@ -24,13 +24,15 @@ from stages.composing import dvcfile, leftovers
 from stages.shared import imports
 from stages.shared.contract import Task
 from stages.shared.declare import PARAMS_FILE, Stage, run_plainly
+from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
 from stages.shared.model import Model
 from stages.shared.storage import write_text
 
 CONF = Path("conf")
 DVC_FILE = Path("dvc.yaml")
-VERBS = ("fetch", "prepare", "validate", "train", "evaluate", "export")  # in the data's order
+# In the data's order.
+VERBS = ("fetch", "prepare", "validate", "train", "fine_tune", "evaluate", "export")
 REMEDY = "run `make compose` (or `python -m stages.compose`), then repeat"
 
 
@@ -97,13 +99,18 @@ def written_pipeline(params: Any) -> str:
         name: Model.parse(content, f"conf/model/{name}.yaml")
         for name, content in params["model"].items()
     }
+    encoders = {
+        name: Encoder.parse(content, f"conf/encoder/{name}.yaml")
+        for name, content in params.get("encoder", {}).items()
+    }
     tasks = {name: checked_task(name, it, models) for name, it in params["task"].items()}
-    return dvcfile.render(
-        stages(),
-        tasks={name: list(task.models) for name, task in tasks.items()},
-        targets={name: imports.distribution(model.package) for name, model in models.items()},
+    declared = dvcfile.Declared(
         problems={name: task.target.problem for name, task in tasks.items()},
+        models={name: list(task.models) for name, task in tasks.items()},
+        encoders={name: checked_encoders(name, task, encoders) for name, task in tasks.items()},
+        libraries={name: imports.distribution(model.package) for name, model in models.items()},
     )
+    return dvcfile.render(stages(), declared)
 
 
 def stages() -> list[Stage[Any]]:
@@ -128,16 +135,34 @@ def checked_task(name: str, content: Any, models: dict[str, Model]) -> Task:
     return task
 
 
+def checked_encoders(name: str, task: Task, encoders: dict[str, Encoder]) -> dict[str, Encoder]:
+    """Return a task's encoders; raises PipelineError for one that is not there or of no use."""
+    where = f"conf/task/{name}.yaml: encoders"
+    if task.encoders and (not task.has_text or task.target.problem != "classification"):
+        raise PipelineError(f"{where} = {list(task.encoders)}: they classify rows with a text")
+    for encoder in task.encoders:
+        if encoder not in encoders:
+            known = ", ".join(sorted(encoders))
+            raise PipelineError(f"{where}.{encoder} has no conf/encoder/{encoder}.yaml ({known})")
+        if encoder in task.models:
+            raise PipelineError(f"{where}.{encoder}: a model of the task has that name, too")
+    return {it: encoders[it].checked(o, f"{where}.{it}") for it, o in task.encoders.items()}
+
+
 def _menu() -> str:
-    tasks, models = _names("task"), _names("model")
+    tasks, models, encoders = _names("task"), _names("model"), _names("encoder")
     lines = [f"  - {file}@task.{task}{it}" for task in tasks for file, it in _layers(task)]
     lines += [f"  - model@model.{name}: {name}" for name in models]
+    lines += [
+        f"  - {file}@encoder.{name}{it}"
+        for name in encoders
+        for file, it in (("fine_tuning", ""), ("encoder", f": {name}"))
+    ]
     lines += ["  - _self_", "task:"]
     for name in tasks:
         lines += [f"  {name}:", f"    origin: ${{task.{name}.sources.${{task.{name}.source}}}}"]
-    return "# Written by `make compose`: the files in conf/task and conf/model.\ndefaults:\n" + (
-        "\n".join(lines) + "\n"
-    )
+    head = "# Written by `make compose`: the files in conf/task, conf/model and conf/encoder."
+    return f"{head}\ndefaults:\n" + "\n".join(lines) + "\n"
 
 
 def _layers(task: str) -> list[tuple[str, str]]:
@@ -147,7 +172,8 @@ def _layers(task: str) -> list[tuple[str, str]]:
 def _versions() -> str:
     files = {file for verb in VERBS for file in imports.modules(Path("stages", f"{verb}.py"))}
     files |= set(imports.modules(Path("stages/compose.py")))
-    targets = re.findall(r"^ +(?:classification|regression): ([\w.]+)$", _model_files(), re.M)
+    targets = re.findall(r"^ +(?:classification|regression): ([\w.]+)$", _text_of("model"), re.M)
+    targets += re.findall(r"^weights: package:(\w+)", _text_of("encoder"), re.M)
     names = set(imports.libraries(sorted(files)))
     names |= {imports.distribution(target.split(".")[0]) for target in targets}
     locks = "".join(_read(Path(lock)) for lock in dvcfile.LOCKS)
@@ -161,8 +187,8 @@ def _versions() -> str:
     )
 
 
-def _model_files() -> str:
-    return "\n".join(_read(path) for path in sorted((CONF / "model").glob("*.yaml")))
+def _text_of(group: str) -> str:
+    return "\n".join(_read(path) for path in sorted((CONF / group).glob("*.yaml")))
 
 
 def _names(group: str) -> list[str]:

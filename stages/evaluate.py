@@ -20,7 +20,7 @@ from stages.evaluating.settings import Evaluation, Exam
 from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
-from stages.shared.predicting import load_pipeline
+from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, Schema, read_schema
 from stages.shared.storage import atomic, read_frame, write_json, write_text
 

@@ -28,7 +28,7 @@ from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode
 from stages.shared.frozen import Frozen
-from stages.shared.predicting import load_pipeline
+from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, SPLITS, Schema, read_schema
 from stages.shared.storage import read_frame, sha256
 

@@ -13,13 +13,15 @@ from sklearn.pipeline import Pipeline
 
 from stages.shared import imports
 from stages.shared.contract import CrossValidation, TextFeatures
+from stages.shared.curves import write_curve
 from stages.shared.declare import At, Params, Plot, Stage
 from stages.shared.features import encode, encode_target
+from stages.shared.folds import groups_of
 from stages.shared.model import Model
-from stages.shared.schema import GROUP, ROW, Schema, read_schema
+from stages.shared.schema import ROW, Schema, read_schema
 from stages.shared.storage import atomic, read_frame, write_frame, write_json
 from stages.training.crossval import out_of_fold
-from stages.training.curves import curve, write_curve
+from stages.training.curves import curve
 from stages.training.fitting import Recipe, fit, rounds_for_all_rows, use_cuda
 
 
@@ -105,8 +107,7 @@ def scored_rows(
 ) -> tuple[pd.DataFrame, int | None]:
     """Return out-of-fold predictions with row numbers, and the trees for a fit on all rows."""
     together = pd.concat([train, validation])
-    groups = together[GROUP].fillna("").to_numpy() if GROUP in together else None
-    table, found = out_of_fold(recipe, *rows(together, recipe.schema), cv, groups)
+    table, found = out_of_fold(recipe, *rows(together, recipe.schema), cv, groups_of(together))
     table.insert(2, ROW, np.tile(together[ROW].to_numpy(), cv.repeats))
     stopping = recipe.model.early_stopping
     return table, rounds_for_all_rows(found, stopping.fraction) if stopping else None

@@ -16,15 +16,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from stages.shared.contract import CrossValidation
+from stages.shared.curves import write_curve
 from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
+from stages.shared.folds import folds
 from stages.shared.model import Model
 from stages.shared.predicting import predict
 from stages.shared.schema import Derived, Field, Schema
 from stages.train import TrainParams, described, made_recipe, rows, scored_rows
 from stages.training import fitting
-from stages.training.crossval import folds, out_of_fold
-from stages.training.curves import curve, write_curve
+from stages.training.crossval import out_of_fold
+from stages.training.curves import curve
 from stages.training.fitting import (
     Recipe,
     best_round,

@@ -24,7 +24,7 @@ from serve.text import MOST_MARKS, Vectoriser, clean, flaw
 from stages.exporting.golden import HARD_TEXT
 from stages.exporting.vectorisers import vectoriser_files
 from stages.preparing.casting import clean_text
-from stages.shared.predicting import load_pipeline
+from stages.shared.loading import load_pipeline
 from stages.shared.storage import read_frame
 from stages.shared.text_features import TextFeaturizer
 

@@ -1,11 +1,13 @@
 """Writes ``dvc.yaml`` from the stages' declarations, in the form a person would give it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stages.shared import imports
 from stages.shared.declare import Plot, Stage
+from stages.shared.encoder import Encoder
 
 AnyStage = Stage[Any]
 HEADER = """\
@@ -17,36 +19,68 @@ LOCKS = ("requirements.lock", "requirements-torch.lock")
 GUARD = "data/composed"  # what every first stage waits for
 
 
-def render(
-    stages: Sequence[AnyStage],
-    tasks: dict[str, list[str]],
-    targets: dict[str, str],
-    problems: dict[str, str],
-) -> str:
-    """Return the text of ``dvc.yaml``.
+@dataclass(frozen=True)
+class Declared:
+    """What ``conf/`` declares: of each task its problem, its models and its encoders.
 
-    ``tasks`` maps each task to its models, ``targets`` each model to the library it comes from,
-    ``problems`` each task to ``classification`` or ``regression``.
+    ``libraries`` maps each model to the library that it comes from.
     """
+
+    problems: dict[str, str]
+    models: dict[str, list[str]]
+    encoders: dict[str, dict[str, Encoder]]
+    libraries: dict[str, str]
+
+    def families(self, task: str, axis: str) -> list[str]:
+        """Return the task's models, its encoders, or both as ``candidate``."""
+        found = {"model": self.models[task], "encoder": list(self.encoders[task])}
+        return found[axis] if axis in found else [*found["model"], *found["encoder"]]
+
+
+def render(stages: Sequence[AnyStage], declared: Declared) -> str:
+    """Return the text of ``dvc.yaml``."""
     blocks = [_guard(stages)]
     for stage in stages:
-        blocks += _blocks(stage, tasks, targets)
-    return f"{HEADER}stages:\n" + "\n".join(blocks) + _pictures(stages, tasks, problems)
+        blocks += _blocks(stage, declared)
+    ending = _measures(stages, declared) + _pictures(stages, declared)
+    return f"{HEADER}stages:\n" + "\n".join(blocks) + ending
 
 
-def _pictures(
-    stages: Sequence[AnyStage], tasks: dict[str, list[str]], problems: dict[str, str]
-) -> str:
+def _measures(stages: Sequence[AnyStage], declared: Declared) -> str:
+    """Return the top-level ``metrics:``, which unlike a stage's own are under no hash."""
+    files = [
+        path.format(**item)
+        for stage in stages
+        for path in stage.measures
+        for item in _items(stage, declared)
+    ]
+    return "\nmetrics:\n" + "".join(f"  - {file}\n" for file in files) if files else ""
+
+
+def _pictures(stages: Sequence[AnyStage], declared: Declared) -> str:
     """Return the top-level ``plots:``, which unlike a stage's own can differ between tasks."""
     entries = [
-        _picture(plot, task=task, model=model)
-        for task, models in tasks.items()
+        _picture(plot, **item)
+        for task in declared.problems
         for stage in stages
         for plot in stage.pictures
-        if plot.problem in (None, problems[task])
-        for model in (models if "{model}" in plot.file else [""])
+        if plot.problem in (None, declared.problems[task])
+        for item in _items(stage, declared)
+        if item["task"] == task
     ]
     return "\nplots:\n" + "".join(entries) if entries else ""
+
+
+def _items(stage: AnyStage, declared: Declared) -> list[dict[str, str]]:
+    """Return what the stage goes over: tasks, or a task's models or encoders, by name."""
+    if len(stage.over) == 1:
+        return [{"task": task} for task in declared.problems]
+    axis = stage.over[1]
+    return [
+        {"task": task, axis: name}
+        for task in declared.problems
+        for name in declared.families(task, axis)
+    ]
 
 
 def _picture(plot: Plot, **item: str) -> str:
@@ -71,58 +105,76 @@ def _guard(stages: Sequence[AnyStage]) -> str:
     )
 
 
-def _blocks(stage: AnyStage, tasks: dict[str, list[str]], targets: dict[str, str]) -> list[str]:
+def _blocks(stage: AnyStage, declared: Declared) -> list[str]:
     if any("{candidate}" in dep for dep in stage.deps):
-        return [_written_out(stage, task, models, targets) for task, models in tasks.items()]
-    return [_templated(stage, tasks, targets)]
+        return [_written_out(stage, task, declared) for task in declared.problems]
+    return [_templated(stage, declared)] if _items(stage, declared) else []
 
 
-def _written_out(stage: AnyStage, task: str, models: list[str], targets: dict[str, str]) -> str:
+def _written_out(stage: AnyStage, task: str, declared: Declared) -> str:
     """One stage a task, because a template cannot hold a list whose length differs."""
+    candidates = declared.families(task, "candidate")
     deps = [
-        dep.format(task=task, candidate=model)
+        dep.format(task=task, candidate=name)
         for dep in stage.deps
-        for model in (models if "{candidate}" in dep else [""])
+        for name in (candidates if "{candidate}" in dep else [""])
     ]
     shown = {"task": task}
-    words = " ".join([task, *models])
-    return _block(f"{stage.verb}-{task}", **_fields(stage, shown, words, deps, targets))
+    words = " ".join([task, *candidates])
+    return _block(f"{stage.verb}-{task}", **_fields(stage, shown, words, deps, declared))
 
 
-def _templated(stage: AnyStage, tasks: dict[str, list[str]], targets: dict[str, str]) -> str:
-    each, shown = _loop(stage, tasks, targets)
+def _templated(stage: AnyStage, declared: Declared) -> str:
+    each, shown = _loop(stage, declared)
     words = " ".join(shown[axis] for axis in stage.over)
     deps = [dep.format(**shown) for dep in stage.deps]
-    fields = _fields(stage, shown, words, deps, targets)
+    fields = _fields(stage, shown, words, deps, declared)
     body = "".join(f"  {line}\n" for line in _block("do", **fields).splitlines())
     return f"  {stage.verb}:\n    foreach:{each}{body}"
 
 
-def _loop(
-    stage: AnyStage, tasks: dict[str, list[str]], targets: dict[str, str]
-) -> tuple[str, dict[str, str]]:
-    """Return what ``foreach`` goes over, and what stands for task, model and source in ``do``."""
-    if "model" in stage.over:
-        rows = [
-            f"      {task}-{model}: {{task: {task}, model: {model}, library: {targets[model]}}}\n"
-            for task, models in tasks.items()
-            for model in models
-        ]
-        return "\n" + "".join(rows), {"task": "${item.task}", "model": "${item.model}"}
+def _loop(stage: AnyStage, declared: Declared) -> tuple[str, dict[str, str]]:
+    """Return what ``foreach`` goes over, and what stands for its parts in ``do``."""
+    if len(stage.over) > 1:
+        items = [{**it, **_origin(it, declared)} for it in _items(stage, declared)]
+        rows = [f"      {_joined(stage, it)}: {{{_written(it)}}}\n" for it in items]
+        return "\n" + "".join(rows), {key: f"${{item.{key}}}" for key in items[0]}
+    tasks = declared.problems
     if any("{source}" in dep for dep in stage.deps):
         rows = [f"      {task}:\n        source: ${{task.{task}.origin.path}}\n" for task in tasks]
         return "\n" + "".join(rows), {"task": "${key}", "source": "${item.source}"}
     return f" [{', '.join(tasks)}]\n", {"task": "${item}"}
 
 
+def _origin(item: dict[str, str], declared: Declared) -> dict[str, str]:
+    """Return the library that a model or encoder comes from, and the folder of its weights.
+
+    Weights that are no files of this repository are pinned otherwise: by a library's version or a
+    revision. A template cannot leave a dependency out, so the guard stands in for them.
+    """
+    if "model" in item:
+        return {"library": declared.libraries[item["model"]]}
+    encoder = declared.encoders[item["task"]][item["encoder"]]
+    library = imports.distribution(encoder.package or "transformers")
+    return {"library": library, "weights": encoder.folder or GUARD}
+
+
+def _joined(stage: AnyStage, item: dict[str, str]) -> str:
+    return "-".join(item[axis] for axis in stage.over)
+
+
+def _written(item: dict[str, str]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in item.items())
+
+
 def _fields(
-    stage: AnyStage, shown: dict[str, str], words: str, deps: list[str], targets: dict[str, str]
+    stage: AnyStage, shown: dict[str, str], words: str, deps: list[str], declared: Declared
 ) -> dict[str, Any]:
     code = imports.modules(_file(stage))
     used = set(imports.libraries(code))
     if stage.runs_models:
-        used |= set(targets.values())
-    own = ["libraries.${item.library}"] if "model" in stage.over else []
+        used |= set(declared.libraries.values())
+    own = [f"libraries.{shown['library']}"] if "library" in shown else []
     keys = [key.format(**shown) for key in stage.params.keys().values()]
     return {
         "desc": stage.desc.format(**shown),

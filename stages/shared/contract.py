@@ -277,6 +277,7 @@ class Task(Frozen):
     class_weight: Literal["balanced"] | None = None
     text: TextFeatures
     models: dict[Name, dict[str, Any]] = Field(min_length=1)
+    encoders: dict[Name, dict[str, Any]] = Field(default={})
 
     @field_validator("columns")
     @classmethod
@@ -285,13 +286,17 @@ class Task(Frozen):
             raise ValueError(f"{name!r} is a name that `prepare` uses itself")
         return columns
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "encoders", mode="before")
     @classmethod
     def _allow_a_bare_name(cls, models: Any) -> Any:
         """Let ``linear:`` with nothing behind it mean the model as its own file has it."""
         if not isinstance(models, dict):
             return models
         return {name: {} if it is None else it for name, it in models.items()}
+
+    @property
+    def has_text(self) -> bool:
+        return any(column.type == "text" for column in self.columns.values())
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -65,12 +65,15 @@ class Plot:
 
 @dataclass(frozen=True)
 class Stage(Generic[P]):
-    """One stage for each task, or for each task and model, named in ``over``.
+    """One stage for each task, or for each task and model or encoder, named in ``over``.
 
-    ``desc``, ``deps``, ``outs`` and ``metrics`` may hold ``{task}``, ``{model}`` and
-    ``{source}``, the path of the task's table. A dependency with ``{candidate}`` stands for one
-    path a model of the task. ``pictures`` are drawn from files among the outputs. A ``persistent``
-    stage replaces its outputs itself.
+    ``desc``, ``deps``, ``outs`` and ``metrics`` may hold ``{task}``, ``{model}`` or ``{encoder}``,
+    ``{source}``, the path of the task's table, and ``{weights}``, the folder of an encoder's. A
+    dependency with ``{candidate}`` stands for one path a model or encoder of the task. ``pictures``
+    are drawn from files among the outputs. A ``persistent`` stage replaces its outputs itself.
+
+    Two kinds of files no hash covers: ``measures`` of time and memory, which differ from run to
+    run and are shown by ``dvc metrics show``, and ``scratch``, where a stage keeps unfinished work.
     """
 
     verb: str
@@ -80,6 +83,8 @@ class Stage(Generic[P]):
     deps: tuple[str, ...] = ()
     outs: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    scratch: tuple[str, ...] = ()
     pictures: tuple[Plot, ...] = ()
     persistent: bool = False
     runs_models: bool = False  # loads fitted models, so their libraries are its own

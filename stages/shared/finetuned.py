@@ -53,8 +53,7 @@ class FineTuned:
 
     def texts(self, X: Array) -> list[str]:
         """Return what the tokenizer reads of each row of the encoded matrix."""
-        columns = [i for i, field in enumerate(self.schema.fields) if field.type == "text"]
-        return [self.separator.join(row) for row in X[:, columns]]
+        return joined_texts(X, self.schema, self.separator)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's token numbers, truncated, with the special ones."""
@@ -62,20 +61,8 @@ class FineTuned:
 
     def logits(self, texts: Sequence[str]) -> Array:
         """Return the network's answers (n x labels, float32) before temperature and softmax."""
-        import torch
-
-        ids = self.tokenize(texts)
-        answers = np.empty((len(ids), len(self.schema.labels)), np.float32)
-        with torch.inference_mode(), computing_with(self.threads):
-            for rows in batches_by_length(np.array([len(it) for it in ids]), BUDGET):
-                batch = padded([ids[row] for row in rows], self.pad)
-                answers[rows] = self._module(*map(torch.from_numpy, batch)).numpy()
-        return answers
-
-    @property
-    def pad(self) -> int:
-        """The token that fills short rows."""
-        return int(json.loads(self.config).get("pad_token_id") or 0)
+        with computing_with(self.threads):
+            return answers(self._module, self.tokenize(texts), pad_token(self.config))
 
     def module(self, attention: str = "sdpa") -> "torch.nn.Module":
         """Return the network, ready to predict and on the CPU.
@@ -96,6 +83,12 @@ class FineTuned:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the network out of the pickle: it is made of the other fields."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def joined_texts(X: Array, schema: Schema, separator: str) -> list[str]:
+    """Return the texts of each row of the encoded matrix (n x fields) as one."""
+    columns = [i for i, field in enumerate(schema.fields) if field.type == "text"]
+    return [separator.join(row) for row in X[:, columns]]
 
 
 def network(
@@ -121,6 +114,8 @@ def network(
             self.encoder = kind.from_config(settings, attn_implementation=attention)
             if pooling == "mean":
                 self.head = torch.nn.Linear(settings.hidden_size, labels)
+                if getattr(self.encoder, "pooler", None):
+                    self.encoder.pooler = None  # pools another way, for another head
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
             answer = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
@@ -132,6 +127,24 @@ def network(
 
     with no_init_weights():
         return Network()
+
+
+def answers(module: "torch.nn.Module", ids: Sequence[Sequence[int]], pad: int) -> Array:
+    """Return the logits (n x labels, float32) of tokenised texts, computed where ``module`` is."""
+    import torch
+
+    device = next(module.parameters()).device
+    found: dict[int, Array] = {}
+    with torch.inference_mode():
+        for rows in batches_by_length(np.array([len(it) for it in ids]), BUDGET):
+            batch = (torch.from_numpy(it).to(device) for it in padded([ids[i] for i in rows], pad))
+            found |= zip(rows.tolist(), module(*batch).float().cpu().numpy(), strict=True)
+    return np.array([found[row] for row in range(len(ids))], np.float32)
+
+
+def pad_token(config: str) -> int:
+    """Return the token that fills short rows."""
+    return int(json.loads(config).get("pad_token_id") or 0)
 
 
 @contextmanager

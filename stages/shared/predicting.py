@@ -1,21 +1,13 @@
-"""Loads a fitted pipeline and lets it predict."""
+"""Lets a fitted pipeline predict."""
 
-from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from stages.shared import text_features  # noqa: F401 - its code runs inside a loaded pipeline
 from stages.shared.schema import Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-def load_pipeline(path: Path) -> Pipeline:
-    with path.open("rb") as file:
-        return joblib.load(file)
 
 
 def predict(pipeline: Pipeline, X: Array, schema: Schema) -> Array:

@@ -1,12 +1,11 @@
 """Training curves for ``dvc plots``: the loss after each round, or with each share of the rows."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dvclive.live import Live
 from sklearn.metrics import log_loss, root_mean_squared_error
 
+from stages.shared.curves import Curve
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit, fit_watched, is_boosted, losses
 
@@ -14,7 +13,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[Array, Array]
 POINTS = 100  # at most so many points: a curve needs no more, and each is a write
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
-Curve = list[tuple[int, float, float]]  # step, loss in training, loss in validation
 
 
 def curve(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:
@@ -28,16 +26,6 @@ def curve(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> 
     parts = [(share, _part(train, share)) for share in SHARES]
     complete = [(share, part) for share, part in parts if _has_every_class(recipe, part[1])]
     return [(round(100 * share), *_losses(recipe, part, validation)) for share, part in complete]
-
-
-def write_curve(folder: Path, points: Curve) -> None:
-    """Write the curve as DVCLive writes metrics, one file for training and one for validation."""
-    with Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None) as live:
-        for step, train, validation in points:
-            live.step = step
-            live.log_metric("train/loss", train)
-            live.log_metric("validation/loss", validation)
-            live.sync()
 
 
 def _over_rounds(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:

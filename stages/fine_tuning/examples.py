@@ -1,0 +1,46 @@
+"""Tokenised rows, and the batches in which an epoch goes through them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from stages.shared.tokens import batches_by_length
+
+Array = np.ndarray[Any, np.dtype[Any]]
+POOL = 16  # batches that are sorted by length together: more wastes less padding, but mixes less
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows as token numbers, with class index (int64) and weight (float32)."""
+
+    ids: Sequence[Sequence[int]]
+    y: Array
+    weights: Array
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @cached_property
+    def lengths(self) -> Array:
+        """The number of tokens of each row (int64)."""
+        return np.array([len(it) for it in self.ids], np.int64)
+
+    def take(self, rows: Array) -> "Examples":
+        return Examples([self.ids[row] for row in rows], self.y[rows], self.weights[rows])
+
+
+def epoch_batches(lengths: Array, budget: int, seed: int, epoch: int) -> list[Array]:
+    """Return the rows of each batch of an epoch: shuffled, yet similar in length within a batch.
+
+    The shuffled rows are cut into pools, each pool is sorted by length and cut into batches of at
+    most ``budget`` tokens, and the batches are shuffled again.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(lengths))
+    pools = np.array_split(order, max(1, round(float(lengths.sum()) / (budget * POOL))))
+    batches = [pool[rows] for pool in pools for rows in batches_by_length(lengths[pool], budget)]
+    return [batches[i] for i in generator.permutation(len(batches))]

@@ -1,0 +1,107 @@
+"""Finds an encoder's weights and tokenizer: in a package, in a folder here, or on the Hub.
+
+Weights from the Hub are a download: the one thing here that needs a network, once, like `fetch`.
+They stay in huggingface_hub's cache of this machine, and the pinned revision says which they are.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from stages.shared.encoder import Encoder
+from stages.shared.errors import PipelineError
+
+# Never code, and no weights in a form that could hold some.
+WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A folder in Hugging Face's form, its configuration and its tokenizer, both as JSON.
+
+    ``separator`` stands between the texts of several columns.
+    """
+
+    folder: Path
+    config: str
+    tokenizer: str
+    separator: str
+
+
+def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
+    """Find the weights of ``encoder`` and read what stands beside them.
+
+    Raises PipelineError that names ``where`` for weights that are not there or of no use.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    folder = _found(encoder, where)
+    try:
+        config = AutoConfig.from_pretrained(folder)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise PipelineError(f"{where}: weights = {encoder.weights!r}: {error}") from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise PipelineError(
+            f"{where}: {encoder.weights!r} has no tokenizer.json, which serving needs"
+        )
+    _check_length(encoder, config, where)
+    separator = tokenizer.sep_token or tokenizer.eos_token or ""
+    return Pretrained(
+        folder,
+        config.to_json_string(),
+        _truncating(tokenizer.backend_tokenizer.to_str(), encoder.max_tokens),
+        f" {separator} ",
+    )
+
+
+def _found(encoder: Encoder, where: str) -> Path:
+    if encoder.package:
+        folder = _in_package(encoder.package, encoder.weights.split("/")[1:])
+    elif encoder.folder:
+        folder = Path(encoder.folder)
+    else:
+        return _from_hub(encoder, where)
+    if not (folder / "config.json").exists():
+        raise PipelineError(
+            f"{where}: weights = {encoder.weights!r}, but {folder} has no config.json"
+        )
+    return folder
+
+
+def _in_package(module: str, parts: list[str]) -> Path:
+    found = importlib.util.find_spec(module)
+    places = (found.submodule_search_locations if found else None) or ["(not installed)"]
+    return Path(places[0], *parts)
+
+
+def _from_hub(encoder: Encoder, where: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    name, revision = encoder.weights, encoder.revision
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED)))
+    except Exception as error:  # a dozen kinds, of three libraries
+        raise PipelineError(
+            f"{where}: weights = {name!r} at revision {revision!r} could not be had from the "
+            f"Hugging Face Hub: {error}"
+        ) from error
+
+
+def _check_length(encoder: Encoder, config: Any, where: str) -> None:
+    most = getattr(config, "max_position_embeddings", None)
+    if most and encoder.max_tokens > most:
+        raise PipelineError(
+            f"{where}: max_tokens = {encoder.max_tokens}, but {encoder.weights} takes up to {most}"
+        )
+
+
+def _truncating(tokenizer: str, max_tokens: int) -> str:
+    """Let the tokenizer cut long texts by itself, and leave padding to whoever makes batches."""
+    made = Tokenizer.from_str(tokenizer)
+    made.no_padding()
+    made.enable_truncation(max_tokens)
+    return made.to_str()

@@ -1,0 +1,116 @@
+"""Processes of one machine that train one network together, each on its part of every batch."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from stages.shared import lifeline
+from stages.shared.errors import PipelineError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T")
+PATIENCE = timedelta(hours=12)  # the first process may be alone at work for long
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process's place among ``size``; the one of rank 0 alone reads, writes and reports."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def part(self, rows: Array) -> Array:
+        """Return this process's rows of a batch, which are sorted by length: parts are even."""
+        return rows[self.rank :: self.size]
+
+    def add(self, tensors: list[torch.Tensor]) -> None:
+        """Make each tensor the sum over all processes, in place."""
+        if self.size > 1:
+            flat = torch.cat([it.reshape(-1) for it in tensors])
+            dist.all_reduce(flat)
+            totals = torch.split(flat, [it.numel() for it in tensors])
+            for tensor, total in zip(tensors, totals, strict=True):
+                tensor.copy_(total.view_as(tensor))
+
+    def check_agreement(self, name: str, value: str) -> None:
+        """Raise PipelineError unless ``value`` is the same in every process."""
+        found: list[str | None] = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(found, value)
+        if len(set(found)) > 1:
+            raise PipelineError(f"the {self.size} processes hold different {name}: {found}")
+
+    def tell(self, ask: Callable[[], T]) -> T:
+        """Return in every process what ``ask`` returns in the first."""
+        found = [ask() if self.leads else None]
+        if self.size > 1:
+            dist.broadcast_object_list(found)
+        return found[0]  # type: ignore[return-value]
+
+
+def work_together(processes: int, cuda: bool, work: Callable[..., T], *arguments: Any) -> T:
+    """Return what ``work(team, *arguments)`` returns in the first of ``processes``: this one.
+
+    The others are its children, and end with it. Raises PipelineError where one of them fails.
+    """
+    if processes == 1:
+        return work(Team(), *arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = str(Path(folder, "meeting"))
+        context = torch.multiprocessing.get_context("spawn")
+        others = [
+            context.Process(target=_join, args=(rank, processes, meeting, cuda, work, *arguments))
+            for rank in range(1, processes)
+        ]
+        for process in others:
+            process.start()
+        try:
+            return _joined(0, processes, meeting, cuda, work, *arguments)
+        except RuntimeError as error:
+            if dead := [it.exitcode for it in others if it.exitcode]:
+                raise PipelineError(
+                    f"a process of {processes} ended with code {dead[0]}; see above"
+                ) from error
+            raise
+        finally:
+            for process in others:
+                process.join(5)
+                process.kill()
+
+
+def _join(*arguments: Any) -> None:
+    lifeline.hold()
+    _joined(*arguments)
+
+
+def _joined(
+    rank: int, size: int, meeting: str, cuda: bool, work: Callable[..., T], *arguments: Any
+) -> T:
+    # Gloo listens on the address of the machine's name unless told otherwise.
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo0" if sys.platform == "darwin" else "lo"
+    dist.init_process_group(
+        "nccl" if cuda else "gloo",
+        init_method=f"file://{meeting}",
+        rank=rank,
+        world_size=size,
+        timeout=PATIENCE,
+    )
+    if cuda:
+        torch.cuda.set_device(rank % torch.cuda.device_count())
+    try:
+        return work(Team(rank, size), *arguments)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,132 @@
+"""The network that is trained: pretrained weights, a fresh head, and which of them may change."""
+
+import json
+import re
+from typing import Any
+
+import torch
+
+from stages.fine_tuning.pretrained import Pretrained
+from stages.shared.encoder import Encoder
+from stages.shared.errors import PipelineError
+from stages.shared.finetuned import network
+
+Weights = dict[str, torch.Tensor]
+HEAD_DEVIATION = 0.02  # of the fresh head's normal weights, as BERT's were drawn
+
+
+def make_trainee(
+    encoder: Encoder, pretrained: Pretrained, labels: int, attention: str
+) -> torch.nn.Module:
+    """Return the network on the CPU; training changes the parameters that ask for a gradient.
+
+    Fresh weights are drawn with the encoder's seed, which dropout goes on with.
+    """
+    torch.manual_seed(encoder.seed)
+    config = _with_dropout(pretrained.config, encoder.dropout)
+    module = network(config, labels, encoder.pooling, attention)
+    weights, fresh = _initial(encoder, pretrained, labels)
+    module.load_state_dict(weights, assign=True)
+    _freeze(module, encoder, fresh, layers_of(config))
+    if encoder.gradient_checkpointing:
+        _body(module).gradient_checkpointing_enable({"use_reentrant": False})
+    return module
+
+
+def merged_weights(module: torch.nn.Module) -> Weights:
+    """Return the network's weights (float32, CPU), adapters merged into the layers they adapt."""
+    body = _body(module)
+    if hasattr(body, "merge_and_unload"):
+        module.encoder = body.merge_and_unload()
+    return {
+        name: it.detach().float().cpu().contiguous() for name, it in module.state_dict().items()
+    }
+
+
+def depth(name: str, layers: int) -> int:
+    """Return how far from the input a parameter is: 0 for embeddings, then each layer, the rest."""
+    if found := re.search(r"\.(\d+)\.", name):
+        return 1 + int(found[1])
+    return 0 if "embed" in name else layers + 1
+
+
+def layers_of(config: str) -> int:
+    """Return how many layers lie above one another in the encoder that ``config`` describes."""
+    content = json.loads(config)
+    return int(content.get("num_hidden_layers") or content.get("n_layers") or 0)
+
+
+def _body(module: torch.nn.Module) -> Any:
+    return module.encoder
+
+
+def _initial(encoder: Encoder, pretrained: Pretrained, labels: int) -> tuple[Weights, set[str]]:
+    """Return all weights, and the names of those that were not pretrained."""
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    mean = encoder.pooling == "mean"
+    kind: Any = AutoModel if mean else AutoModelForSequenceClassification
+    extra = {} if mean else {"num_labels": labels, "ignore_mismatched_sizes": True}
+    try:
+        body, report = kind.from_pretrained(
+            pretrained.folder,
+            output_loading_info=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            **extra,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PipelineError(f"weights in {pretrained.folder}: {error}") from error
+    weights = {f"encoder.{name}": it for name, it in body.state_dict().items()}
+    fresh = {f"encoder.{name}" for name in (*report["missing_keys"], *_names(report))}
+    if mean:
+        hidden = body.config.hidden_size
+        weights = {name: it for name, it in weights.items() if ".pooler." not in name}
+        weights["head.weight"] = torch.randn(labels, hidden) * HEAD_DEVIATION
+        weights["head.bias"] = torch.zeros(labels)
+        fresh |= {"head.weight", "head.bias"}
+    return weights, fresh
+
+
+def _names(report: Any) -> list[str]:
+    return [it[0] for it in report.get("mismatched_keys", [])]
+
+
+def _freeze(module: torch.nn.Module, encoder: Encoder, fresh: set[str], layers: int) -> None:
+    """Let only those parameters change that ``encoder`` says, and the fresh ones."""
+    lowest = 1 + encoder.freeze_layers if encoder.freeze_layers or encoder.freeze_embeddings else 0
+    for name, parameter in module.named_parameters():
+        frozen = encoder.method != "full" or depth(name, layers) < lowest
+        parameter.requires_grad_(name in fresh or not frozen)
+    if encoder.method == "lora":
+        _add_adapters(module, encoder)
+
+
+def _add_adapters(module: torch.nn.Module, encoder: Encoder) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    fresh = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    lora = encoder.lora
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    try:
+        settings = LoraConfig(
+            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets
+        )
+        module.encoder = get_peft_model(_body(module), settings)
+    except ValueError as error:
+        raise PipelineError(f"lora.targets = {lora.targets!r}: {error}") from error
+    for parameter in fresh:
+        parameter.requires_grad_(True)
+
+
+def _with_dropout(config: str, dropout: float | None) -> str:
+    """Return the configuration with this probability for every kind of dropout it has."""
+    content = json.loads(config)
+    if dropout is not None:
+        kinds = [key for key, value in content.items() if "drop" in key and _is_number(value)]
+        content |= dict.fromkeys(kinds, dropout)
+    return json.dumps(content)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,191 @@
+"""Does one job after the other, and keeps each as soon as it is done."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.fine_tuning import frozen_head
+from stages.fine_tuning.calibration import log_loss, temperature
+from stages.fine_tuning.checkpoints import Kept, State
+from stages.fine_tuning.examples import Examples
+from stages.fine_tuning.hardware import (
+    attention_for,
+    compute_steadily,
+    device_of,
+    dtype_for,
+    peak_memory_mib,
+)
+from stages.fine_tuning.jobs import Job
+from stages.fine_tuning.learning import Learner, Place
+from stages.fine_tuning.pretrained import Pretrained
+from stages.fine_tuning.reporting import Reporter
+from stages.fine_tuning.team import Team
+from stages.fine_tuning.trainee import Weights, layers_of, make_trainee, merged_weights
+from stages.shared.curves import Curve
+from stages.shared.encoder import Encoder
+from stages.shared.finetuned import answers, pad_token
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that is to be done, in a form that other processes can be sent.
+
+    ``folder`` and ``fingerprint`` say where unfinished work is kept, and of which inputs it is.
+    """
+
+    encoder: Encoder
+    pretrained: Pretrained
+    examples: Examples
+    labels: int
+    jobs: list[Job]
+    cuda: bool
+    folder: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What each job came to, and how fast it went: time, memory, tokens and texts a second."""
+
+    results: list[State]
+    measured: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a job's training came to; ``logits`` answers rows of the examples by their numbers."""
+
+    weights: Weights
+    points: Curve
+    logits: Callable[[Array], Array]
+
+
+def do_all(team: Team, order: Order) -> Done:
+    """Do the jobs of ``order`` in this process of the ``team``; only the first has results."""
+    compute_steadily()
+    torch.set_num_threads(order.encoder.threads)
+    dtype = dtype_for(order.encoder.precision, order.cuda)
+    place = Place(device_of(team, order.cuda), dtype, pad_token(order.pretrained.config), team)
+    reporter = Reporter(len(order.jobs), quiet=not team.leads)
+    kept = Kept(order.folder / order.fingerprint)
+    if team.leads:
+        kept.clear_others()
+    workshop = Workshop(order, place, kept, reporter)
+    results = [result for job in order.jobs if (result := workshop.run(job))]
+    return Done(results, {**reporter.measured(), "peak_memory_mib": peak_memory_mib(order.cuda)})
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Does one job at a time."""
+
+    order: Order
+    place: Place
+    kept: Kept
+    reporter: Reporter
+
+    def run(self, job: Job) -> State | None:
+        """Return what the job came to, kept from before or done now; None but in the first process.
+
+        ``logits`` (held rows x classes), ``temperature`` and ``points``; of a job without held
+        rows also ``weights``.
+        """
+        leads = self.place.team.leads
+        result = self.kept.result(job.name) if leads else None
+        if self.place.team.tell(lambda: result is not None):
+            self.reporter.starts()
+            return result
+        fit = self._frozen(job) if self.order.encoder.method == "frozen" else self._trained(job)
+        if leads:
+            result = self._result(job, fit)
+            self.kept.keep_result(job.name, result)
+        return result
+
+    def _trained(self, job: Job) -> Fit:
+        """Train on the job's rows, going on from its latest checkpoint if there is one."""
+        every, team = self.order.encoder.checkpoint_steps, self.place.team
+        learner = self._learner(job)
+        if state := team.tell(lambda: self.kept.latest(job.name)):
+            learner.resume(state)
+        self.reporter.starts(learner)
+        while not learner.is_done:
+            self.reporter.learns(learner)
+            if team.leads and learner.step % every == 0:
+                self.kept.keep(job.name, learner.step // every, learner.state())
+        self.reporter.ends()
+        learner.keep_best()
+        team.check_agreement("weights", fingerprint(learner.changing))
+        weights, ids = merged_weights(learner.module), self.order.examples.ids
+        module = learner.module.eval()
+        return Fit(
+            weights,
+            learner.points,
+            lambda rows: answers(module, [ids[row] for row in rows], self.place.pad),
+        )
+
+    def _learner(self, job: Job) -> Learner:
+        fitted, watched = (
+            self.order.examples.take(job.fitted),
+            self.order.examples.take(job.watched),
+        )
+        layers = layers_of(self.order.pretrained.config)
+        module = self._trainee()
+        return Learner(module, self.order.encoder, fitted, watched, self.place, layers)
+
+    def _trainee(self) -> torch.nn.Module:
+        order = self.order
+        attention = attention_for(order.cuda)
+        return make_trainee(order.encoder, order.pretrained, order.labels, attention)
+
+    def _frozen(self, job: Job) -> Fit:
+        """Fit a head on the job's vectors; its curve is the one point at the end."""
+        self.reporter.starts()
+        module, vectors = self._vectors
+        fitted, watched = (
+            self.order.examples.take(job.fitted),
+            self.order.examples.take(job.watched),
+        )
+        weight, bias = frozen_head.fitted(
+            vectors[job.fitted], fitted, self.order.labels, self.order.encoder.head_c
+        )
+        logits = vectors @ weight.T + bias
+        losses = [
+            log_loss(logits[rows], part.y, part.weights, temperature=1.0)
+            for rows, part in ((job.fitted, fitted), (job.watched, watched))
+        ]
+        head = {"head.weight": torch.from_numpy(weight), "head.bias": torch.from_numpy(bias)}
+        return Fit(
+            {**merged_weights(module), **head},
+            [(1, losses[0], losses[1])],
+            lambda rows: logits[rows],
+        )
+
+    @cached_property
+    def _vectors(self) -> tuple[torch.nn.Module, Array]:
+        """The encoder as it is, and every text's vector by it (rows x width)."""
+        module = self._trainee().eval().to(self.place.device)
+        return module, frozen_head.vectors(module, self.order.examples.ids, self.place.pad)
+
+    def _result(self, job: Job, fit: Fit) -> State:
+        watched = self.order.examples.take(job.watched)
+        degrees = temperature(fit.logits(job.watched), watched.y, watched.weights)
+        result = {"temperature": degrees, "points": [list(it) for it in fit.points]}
+        if len(job.held):
+            return {**result, "logits": torch.from_numpy(fit.logits(job.held))}
+        return {**result, "weights": fit.weights}
+
+
+def fingerprint(tensors: list[torch.nn.Parameter]) -> str:
+    """Return the SHA-256 over the tensors' numbers."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()

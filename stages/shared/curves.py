@@ -1,0 +1,17 @@
+"""Training curves as ``dvc plots`` reads them."""
+
+from pathlib import Path
+
+from dvclive.live import Live
+
+Curve = list[tuple[int, float, float]]  # step, loss in training, loss in validation
+
+
+def write_curve(folder: Path, points: Curve) -> None:
+    """Write the curve as DVCLive writes metrics, one file for training and one for validation."""
+    with Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+        for step, train, validation in points:
+            live.step = step
+            live.log_metric("train/loss", train)
+            live.log_metric("validation/loss", validation)
+            live.sync()
