@@ -14,6 +14,7 @@ from serve.attribution import Array, Attribution, answer
 from serve.encode import Vector
 from serve.engine import start
 from serve.manifest import Explanation, Manifest
+from serve.text import Layout
 
 
 class Contribution(TypedDict):
@@ -40,12 +41,13 @@ class Explainer:
     With two labels there is one score, that of the positive label, or else of the second.
     """
 
-    def __init__(self, content: bytes, manifest: Manifest) -> None:
+    def __init__(self, content: bytes, manifest: Manifest, layout: Layout) -> None:
         if manifest.explanation is None:
             raise ValueError(f"{manifest.task} has no explanations")
         self.about: Explanation = manifest.explanation
         self.labels = manifest.target.labels
         self.names = [column.name for column in manifest.columns] + [*self.about.derived]
+        self.layout = layout
         self.attribution = Attribution(content, len(self.names))
 
     @cached_property
@@ -69,8 +71,9 @@ class Explainer:
         ]
 
     def _features(self, vector: Vector) -> Array:
-        inputs = {self.session.get_inputs()[0].name: np.array([vector])}
-        features: Array = self.session.run(None, inputs)[0][0]
+        taken = np.empty((1, self.layout.width))
+        self.layout.write(vector, taken[0])
+        features: Array = self.session.run(None, {self.session.get_inputs()[0].name: taken})[0][0]
         return features
 
     def _told(self, scores: int) -> Sequence[tuple[int, str | None]]:

@@ -40,8 +40,9 @@ def load_model(folder: Path) -> Model:
     file whose SHA-256 is another, a graph that takes or gives something else.
     """
     manifest = read_manifest(folder)
-    content, explainer = read_file(folder, manifest.model), read_explainer(folder, manifest)
+    content = read_file(folder, manifest.model)
     layout = Layout(manifest.columns, read_vectorisers(folder, manifest))
+    explainer = read_explainer(folder, manifest, layout)
     try:
         engine = GraphEngine(content, manifest, layout)
         check_graph(engine, manifest)
@@ -69,11 +70,11 @@ def read_vectorisers(folder: Path, manifest: Manifest) -> dict[str, Vectoriser]:
     return found
 
 
-def read_explainer(folder: Path, manifest: Manifest) -> Explainer | None:
+def read_explainer(folder: Path, manifest: Manifest, layout: Layout) -> Explainer | None:
     """Return what explains the model's answers, if anything does; raises ManifestError."""
     if manifest.explanation is None:
         return None
-    return Explainer(read_file(folder, manifest.explanation), manifest)
+    return Explainer(read_file(folder, manifest.explanation), manifest, layout)
 
 
 def check_graph(engine: GraphEngine, manifest: Manifest) -> None:

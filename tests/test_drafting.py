@@ -24,6 +24,7 @@ from stages.drafting.writing import flow, scalar
 from stages.shared.contract import Task
 from stages.shared.errors import PipelineError
 from tests.clone import Clone
+from tests.defaults import contract_defaults
 
 ROWS = 240
 
@@ -410,8 +411,8 @@ def test_published_tables_are_drafted_whole(drafted: Clone, words: list[str], co
     found = contract(drafted, "published")
     assert len(found["columns"]) == columns
     source = found["sources"]["sample"]
-    defaults = {"source": "sample", "split": {"seed": 1, "validation": 0.2, "test": 0.2}}
-    cv = {"folds": 5, "seed": 1, **found.pop("cv", {})}
-    Task.parse({**found, **defaults, "cv": cv, "origin": source}, "published")
+    defaults = {**contract_defaults(), "source": "sample"}
+    cv = {**defaults.pop("cv"), **found.pop("cv", {})}
+    Task.parse({**defaults, **found, "cv": cv, "origin": source}, "published")
     (drafted.path / "conf/task/published.yaml").unlink()
     (drafted.path / source["path"]).unlink()

@@ -50,6 +50,10 @@ def fitted(family: str, kind: str) -> Pipeline:
     return make_pipeline(family, kind, make_frame(kind, ROWS, seed=3))
 
 
+def exported(pipeline: Pipeline) -> Exported:
+    return Exported(to_onnx(pipeline), pipeline["features"])
+
+
 @cache
 def table(kind: str) -> Array:
     return encode(make_frame(kind, ROWS, seed=3), make_schema(kind))
@@ -69,7 +73,7 @@ def contributions(pipeline: Pipeline, X: Array, fitted_on: Array) -> tuple[Array
     assert explained is not None
     schema = pipeline["features"].schema
     attribution = Attribution(explained.content, len(schema.fields) + len(schema.derived))
-    features = Exported(attribution.graph).predict(X)
+    features = Exported(attribution.graph, pipeline["features"]).predict(X)
     found = [attribution.explain(row) for row in features]
     return found[0][0], np.array([added for _, added in found])
 
@@ -112,7 +116,7 @@ def test_the_score_gives_the_exported_models_answer(family: str, kind: str) -> N
     pipeline = fitted(family, kind)
     explained = explain(pipeline, table(kind))
     assert explained is not None
-    check(explained, to_onnx(pipeline), make_schema(kind), table(kind))
+    check(explained, exported(pipeline), make_schema(kind), table(kind))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -373,9 +377,9 @@ def test_trees_too_large_to_explain_go_without(monkeypatch: Any) -> None:
 def test_an_explanation_of_another_model_is_refused() -> None:
     explained = explain(fitted("xgboost", "binary"), table("binary"))
     assert explained is not None
-    model = to_onnx(fitted("lightgbm", "binary"))
+    other = exported(fitted("lightgbm", "binary"))
     with pytest.raises(PipelineError, match="the model answers"):
-        check(explained, model, make_schema("binary"), table("binary"))
+        check(explained, other, make_schema("binary"), table("binary"))
 
 
 # Links

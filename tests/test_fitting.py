@@ -37,6 +37,7 @@ from stages.training.fitting import (
     rounds_for_all_rows,
     use_cuda,
 )
+from tests.defaults import contract_defaults
 
 FAMILIES = [path.stem for path in sorted(Path("conf/model").glob("*.yaml"))]
 BOOSTED = ["lightgbm", "xgboost"]
@@ -520,7 +521,7 @@ def test_the_task_is_laid_over_the_family_and_named_where_it_fails() -> None:
         "overrides": {"C": 0.25},
         "cv": {"folds": 3, "seed": 1},
         "class_weight": "balanced",
-        "text": YAML(typ="safe").load(Path("conf/contract.yaml"))["text"],
+        "text": contract_defaults()["text"],
         "device": "cpu",
     }
     made = made_recipe(TrainParams.parse(content, "x"), schema(), "conf/task/t.yaml: models.linear")

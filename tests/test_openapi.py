@@ -93,7 +93,7 @@ def examples_of(document: Json) -> list[tuple[str, str, Json]]:
     ]
 
 
-@pytest.mark.parametrize("keys", ["", LINE])
+@pytest.mark.parametrize("keys", ["", LINE], ids=["open", "with keys"])
 def test_every_example_is_answered_as_it_stands(models: Path, keys: str) -> None:
     headers = {"Authorization": f"Bearer {KEY}"} if keys else {}
     with serving(models, default="heart", api_keys=keys) as client:

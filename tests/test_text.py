@@ -149,8 +149,14 @@ def test_the_hard_golden_text_is_what_the_server_makes_of_it(form: Any) -> None:
 
 
 def review(**changes: Any) -> Column:
-    plain = {"unit": None, "description": "", "range": None, "values": None, "seen": None}
-    declared = {"length": (3, 8), "normalise": "NFC", "missing": "forbidden"}
+    plain = dict.fromkeys(("unit", "range", "values", "seen"))
+    declared = {
+        "description": "",
+        "unseen": "reject",
+        "length": (3, 8),
+        "normalise": "NFC",
+        "missing": "forbidden",
+    }
     return Column(name="review", type="text", **{**plain, **declared, **changes})
 
 
@@ -255,7 +261,8 @@ def test_the_folder_holds_a_vectoriser_for_each_text(world: Path) -> None:
     assert [entry.column for entry in manifest.vectorisers] == ["review", "title"]
     named = {manifest.model.file, *(entry.file for entry in manifest.vectorisers)}
     found = {path.name for path in (world / "models/demo").iterdir()}
-    assert found == {*named, "manifest.json", "README.md"}
+    explained = {manifest.explanation.file} if manifest.explanation else set()
+    assert found == {*named, *explained, "manifest.json", "README.md"}
 
 
 def test_the_service_answers_each_test_row_as_the_trained_model(
@@ -274,12 +281,47 @@ def test_the_service_answers_each_test_row_as_the_trained_model(
     np.testing.assert_allclose(found, pipeline.predict_proba(X)[:, 1], rtol=0, atol=1e-6)
 
 
+def test_an_explanation_is_exact_or_there_is_none(world: Path, client: TestClient) -> None:
+    row = requests(world)[0]
+    answer = client.post("/explain/demo", json=row)
+    if world.name.startswith("xgboost"):
+        assert answer.status_code == 404
+        assert "xgboost" in answer.json()["detail"]
+        return
+    (explained,) = answer.json()["explanations"]
+    (score,) = explained["scores"]
+    assert [it["name"] for it in score["contributions"]] == [*COLUMNS, "twice"]
+    total = score["base"] + sum(it["contribution"] for it in score["contributions"])
+    probability = explained["prediction"]["probabilities"]["positive"]
+    assert 1 / (1 + np.exp(-total)) == pytest.approx(probability, abs=1e-5) or (
+        total == pytest.approx(probability, abs=1e-5)  # a forest's score is its answer
+    )
+
+
+@pytest.mark.parametrize("world", ["linear"], indirect=True)
+def test_a_text_adds_what_its_n_grams_weigh(world: Path, client: TestClient) -> None:
+    pipeline = load_pipeline(world / "data/evaluated/demo/champion.joblib")
+    rows = requests(world)[:2]
+    rows[1] = {**rows[0], "review": "a film that was never dull"}
+    texts = [row["review"] for row in rows]
+    featurizer = pipeline["features"]
+    blocks = [it.transform(texts).toarray() for it in featurizer.vectorizers_[0]]
+    after_texts = featurizer.widths[1]
+    weights = pipeline["estimator"].coef_[0][-featurizer.widths[0] - after_texts : -after_texts]
+    expected = np.subtract(*(np.hstack(blocks) @ weights))
+    explained = client.post("/explain/demo", json=rows).json()["explanations"]
+    added = [it["scores"][0]["contributions"][1]["contribution"] for it in explained]
+    assert np.subtract(*added) == pytest.approx(expected, rel=1e-9)
+    others = [it["scores"][0]["contributions"][2:] for it in explained]
+    assert others[0] == others[1]
+
+
 def test_golden_texts_are_answered_again(world: Path) -> None:
     model = load_model(world / "models/demo")
     assert None in [golden.input["title"] for golden in model.manifest.golden]
     assert HARD_TEXT in [golden.input["review"] for golden in model.manifest.golden]
     for golden in model.manifest.golden:
-        output = model.run(model.encoder.encode_unchecked(golden.input))
+        output = model.engine.run(model.encoder.encode_unchecked(golden.input))
         assert tuple(output) == golden.output
 
 
@@ -326,7 +368,7 @@ def test_a_good_word_counts_for_it_and_a_bad_one_against(world: Path) -> None:
 
     def positive(word: str) -> float:
         row = {"price": 20.0, "review": f"the film was {word}", "shop": "a", "title": None}
-        return model.run(model.encoder.encode_unchecked(row))[1]
+        return model.engine.run(model.encoder.encode_unchecked(row))[1]
 
     assert np.mean([positive(word) for word in GOOD]) > np.mean([positive(word) for word in BAD])
 

@@ -13,6 +13,7 @@ from stages import evaluate, export, prepare, train
 from stages.shared import declare
 from stages.shared.contract import TextFeatures
 from stages.shared.schema import Field, Schema
+from tests.defaults import contract_defaults
 
 GOOD = ("fine", "wunderschön", "très bon", "😀", "素晴らしい", "ممتاز", "love it", "GREAT!")
 BAD = ("bad", "schlecht", "pas bon", "😡", "ひどい", "سيئ", "broken", "awful...")
@@ -104,6 +105,7 @@ def _params(families: tuple[str, ...]) -> dict[str, Any]:
         for name in families
     }
     task = {
+        **contract_defaults(),
         "title": "Reviews",
         "origin": {"path": "reviews.csv"},
         "columns": COLUMNS,

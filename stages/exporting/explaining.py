@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from serve.attribution import Attribution, answer
 from stages.exporting.estimators import LINEAR
-from stages.exporting.graph import INPUT, add_features
+from stages.exporting.graph import INPUT, add_features, input_width, text_widths
 from stages.exporting.manifest import Link, Method
 from stages.exporting.onnx_builder import Array, Builder
 from stages.exporting.parity import Exported, alterations
@@ -48,9 +48,9 @@ def explain(pipeline: Pipeline, X: Array) -> Explained | None:
     """
     featurizer, estimator = pipeline["features"], pipeline["estimator"]
     arrays, link = None, linear_link(estimator)
-    if type(featurizer) is Featurizer and link:
+    if link:
         arrays = _linear(estimator, featurizer.transform(X))
-    elif type(featurizer) is Featurizer and (ensemble := read_ensemble(estimator)):
+    elif ensemble := _ensemble(estimator, featurizer.schema):
         arrays, link = _trees(ensemble), ensemble.link
     if arrays is None or link is None:
         log.warning("%s has no exact explanations: it goes without", type(estimator).__name__)
@@ -67,10 +67,17 @@ def linear_link(estimator: Any) -> Link | None:
     return "logit" if len(estimator.coef_) == 1 else "softmax"
 
 
-def _linear(estimator: Any, features: Array) -> Mapping[str, Array]:
+def _ensemble(estimator: Any, schema: Schema) -> Ensemble | None:
+    """Return the trees, if they can be told apart by thresholds alone."""
+    # Beside texts XGBoost takes 0 as missing, and sends it to either side of a threshold.
+    sends_zero_anywhere = schema.has_text and type(estimator).__module__.startswith("xgboost")
+    return None if sends_zero_anywhere else read_ensemble(estimator)
+
+
+def _linear(estimator: Any, features: Any) -> Mapping[str, Array]:
     """Return weights and the mean row; the base is the score of that row."""
     weights = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
-    mean = features.mean(axis=0, dtype=np.float64)
+    mean = np.asarray(features.mean(axis=0, dtype=np.float64)).ravel()
     return {"weights": weights, "mean": mean, "base": weights @ mean + estimator.intercept_}
 
 
@@ -89,7 +96,7 @@ def _trees(ensemble: Ensemble) -> Mapping[str, Array] | None:
 
 def _features(featurizer: Featurizer) -> Mapping[str, Array]:
     """Return the graph from an encoded row to the features, and the part each feature is of."""
-    builder = Builder(INPUT, len(featurizer.schema.fields))
+    builder = Builder(INPUT, input_width(featurizer))
     parts = part_of_each_feature(featurizer)
     features = add_features(builder, featurizer).double(builder)
     graph = builder.finished(features, FEATURES, len(parts))
@@ -99,12 +106,14 @@ def _features(featurizer: Featurizer) -> Mapping[str, Array]:
 def part_of_each_feature(featurizer: Featurizer) -> Array:
     """Return for each feature the column that it was made of, or after those the derived number."""
     schema = featurizer.schema
-    categories = [i for i, field in enumerate(schema.fields) if field.type == "category"]
-    numbers = [i for i in range(len(schema.fields)) if i not in categories]
-    numbers += range(len(schema.fields), len(schema.fields) + len(schema.derived))
+    columns = list(enumerate(schema.fields))
+    numbers = [i for i, field in columns if field.type not in ("category", "text")]
+    numbers += range(len(columns), len(columns) + len(schema.derived))
     flags = [numbers[i] for i in featurizer.flagged_]
-    one_hot = [i for i in categories for _ in schema.fields[i].values]
-    return np.array([*numbers, *flags, *one_hot], dtype=np.int32)
+    one_hot = [i for i, field in columns if field.type == "category" for _ in field.values]
+    texts = [i for i, field in columns if field.type == "text"]
+    n_grams = np.repeat(texts, text_widths(featurizer)).astype(np.int32)
+    return np.array([*numbers, *flags, *one_hot, *n_grams], dtype=np.int32)
 
 
 def _file(arrays: Mapping[str, Array]) -> bytes:

@@ -64,7 +64,7 @@ def to_onnx(pipeline: Pipeline) -> bytes:
 
 def input_width(featurizer: Featurizer) -> int:
     """Return how many numbers the graph takes for a row."""
-    return len(_plain(featurizer.schema)) + _text_width(featurizer)
+    return len(_plain(featurizer.schema)) + sum(text_widths(featurizer))
 
 
 def graph_input(featurizer: Featurizer, X: Array) -> Array:
@@ -98,13 +98,14 @@ def _plain(schema: Schema) -> list[tuple[int, Field]]:
     return [(i, field) for i, field in enumerate(schema.fields) if field.type != "text"]
 
 
-def _text_width(featurizer: Featurizer) -> int:
-    return sum(featurizer.widths) if isinstance(featurizer, TextFeaturizer) else 0
+def text_widths(featurizer: Featurizer) -> list[int]:
+    """Return how many numbers each text column becomes."""
+    return featurizer.widths if isinstance(featurizer, TextFeaturizer) else []
 
 
 def _texts(builder: Builder, featurizer: Featurizer) -> list[str]:
     """Add the TF-IDF, which the input ends with; where there is nothing else it is the input."""
-    width = _text_width(featurizer)
+    width = sum(text_widths(featurizer))
     if width in (0, builder.width):
         return [builder.source] if width else []
     bounds = [builder.constant(np.array([it])) for it in (builder.width - width, builder.width, 1)]
