@@ -73,7 +73,8 @@ def test_the_loss_falls_and_its_curve_is_drawn(tuned: Path) -> None:
 def test_speed_and_memory_are_measured_beside_what_is_hashed(tuned: Path) -> None:
     measured = read_json(tuned / "data/measured/demo/tiny.json")
     assert set(measured) == {
-        "training_seconds", "texts_per_second", "tokens_per_second", "peak_memory_mib",
+        "training_seconds", "cpu_seconds", "texts_per_second", "tokens_per_second",
+        "peak_memory_mib",
     }  # fmt: skip
     assert all(value > 0 for value in measured.values())
     assert measured["tokens_per_second"] > measured["texts_per_second"]
@@ -149,7 +150,7 @@ def test_evaluate_takes_it_as_one_more_candidate(
     assert (tiny["model"], tiny["complexity"]) == ("tiny", 5)
     (gain,) = content["encoder_gains"]
     assert (gain["model"], gain["over"]) == ("tiny", "linear")
-    assert gain["gain"]["mean"] == pytest.approx(tiny["mean"] - linear["mean"], abs=1e-9)
+    assert gain["gain"]["mean"] == pytest.approx(tiny["mean"] - linear["mean"], abs=1e-5)
     assert gain["gain"]["low"] <= gain["gain"]["mean"] <= gain["gain"]["high"]
     page = (root / "data/evaluated/demo/results.md").read_text(encoding="utf-8")
     assert "tiny, a fine-tuned encoder, gains" in page

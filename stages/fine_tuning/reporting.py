@@ -27,7 +27,8 @@ class Reporter:
         self.bar: Any = None
         if not quiet and any(steps) and sys.stderr.isatty():
             self.bar = tqdm(total=sum(steps), unit="step")
-        self.seconds = self.shown = 0.0  # spent on steps in this process's lifetime, and at a loss
+        self.seconds = self.cpu_seconds = 0.0  # spent on steps in this process's lifetime
+        self.shown = 0.0  # of these, when the bar last showed a loss
         self.steps = self.rows = self.tokens = 0
 
     def starts(self, done: int) -> None:
@@ -44,10 +45,11 @@ class Reporter:
 
     def learns(self, learner: Learner) -> None:
         """Let the learner take a step, and show what came of it."""
-        looks, started = len(learner.points), time.perf_counter()
+        looks, started, cpu = len(learner.points), time.perf_counter(), time.process_time()
         lengths = [learner.fitted.lengths[rows] for rows in learner.plan[learner.step]]
         learner.learn()
         self.seconds += time.perf_counter() - started
+        self.cpu_seconds += time.process_time() - cpu
         self.steps += 1
         self.rows += sum(map(len, lengths))
         self.tokens += sum(int(it.sum()) for it in lengths)
@@ -63,10 +65,11 @@ class Reporter:
             self.bar.close()
 
     def measured(self) -> dict[str, float]:
-        """Return the seconds of this process spent training, and texts and tokens a second."""
+        """Return the seconds spent training, of time and of CPU, and what was done in a second."""
         texts = self.rows / self.seconds if self.seconds else 0.0
         return {
             "training_seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "texts_per_second": texts,
             "tokens_per_second": self.pace,
         }
