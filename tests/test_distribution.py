@@ -14,6 +14,7 @@ from stages.validating.findings import Finding
 from stages.validating.statistics import count_numbers, count_words, spread, statistics
 from tests.validation_world import accepted, as_csv, findings, prepared, table
 
+TASKS = ["heart", "housing", "sentiment"]
 DISTRIBUTION = {"shift", "correlation", "row_count", "swapped", "flipped"}
 
 
@@ -21,7 +22,7 @@ def alarms(told: list[Finding]) -> list[Finding]:
     return [it for it in told if it.rule in DISTRIBUTION]
 
 
-@pytest.mark.parametrize("task", ["heart", "housing"])
+@pytest.mark.parametrize("task", TASKS)
 def test_resampled_tables_raise_no_alarm(task: str, tmp_path: Path) -> None:
     """At the stated rate of 1 %, five alarms in 60 tables come once in 3,000 such tests."""
     frame, rng = table(task), np.random.default_rng(11)
@@ -30,7 +31,7 @@ def test_resampled_tables_raise_no_alarm(task: str, tmp_path: Path) -> None:
     assert sum(map(bool, told)) <= 4
 
 
-@pytest.mark.parametrize("task", ["heart", "housing"])
+@pytest.mark.parametrize("task", TASKS)
 def test_halves_of_a_table_agree(task: str, tmp_path: Path) -> None:
     frame = table(task).sample(frac=1, random_state=2)
     half = len(frame) // 2
@@ -97,3 +98,19 @@ def test_the_reference_is_named(tmp_path: Path) -> None:
     told = alarms(findings("heart", tmp_path, as_csv(table("heart").head(100))))
     assert "source sample" in told[0].expected
     assert "make accept TASK=heart" in told[0].remedy
+
+
+def test_flipped_labels_of_texts_are_found(tmp_path: Path) -> None:
+    reviews = table("sentiment")
+    turned = reviews["label"].map({"positive": "negative", "negative": "positive"})
+    found = alarms(findings("sentiment", tmp_path, as_csv(reviews.assign(label=turned))))
+    assert [(it.rule, it.severity, it.column) for it in found] == [("flipped", "error", "_target")]
+
+
+def test_a_words_relation_is_the_correlation_of_having_it(tmp_path: Path) -> None:
+    reviews = table("sentiment")
+    (tmp_path / "reviews.csv").write_text(as_csv(reviews))
+    related = statistics(prepared("sentiment", tmp_path / "reviews.csv")).words["text"]
+    has_word = reviews["text"].str.lower().str.contains(r"\bslow\b").astype(float)
+    expected = np.corrcoef(has_word, reviews["label"] == "positive")[0, 1]
+    assert related["slow"] == pytest.approx(expected, abs=1e-6)

@@ -87,6 +87,15 @@ def test_empty_text_is_missing() -> None:
     assert (finding.rule, finding.column, finding.count) == ("missing", "note", 1)
 
 
+def test_rows_without_any_text_are_not_copies_of_one_another() -> None:
+    (finding,) = told([*texts(190), *[None] * 10])
+    assert (finding.rule, finding.count) == ("missing", 10)
+
+
+def test_where_there_is_one_class_no_word_gives_it_away() -> None:
+    assert {it.rule for it in told(texts(), ["good"] * 200)} == {"target_classes"}
+
+
 def test_a_label_in_the_text_is_found() -> None:
     labels = ["good", "bad"] * 100
     stars = {"good": "stars5x", "bad": "stars1x"}

@@ -328,13 +328,14 @@ def varying(prepared: Prepared) -> Iterator[Finding]:
 
 def whole_rows(prepared: Prepared) -> Iterator[Finding]:
     """Compare rows with one another: numbering equal ones is costly, so it is done once."""
-    inputs = numbered(prepared.frame[list(prepared.columns)])
-    yield from _unambiguous(prepared, inputs)
-    yield from _unrepeated(prepared, inputs)
+    cells = prepared.frame[list(prepared.columns)]
+    inputs, told = numbered(cells), cells.notna().any(axis=1).to_numpy()  # empty ones are no case
+    yield from _unambiguous(prepared, inputs, told)
+    yield from _unrepeated(prepared, inputs, told)
 
 
-def _unambiguous(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
-    known = prepared.frame[TARGET].notna().to_numpy()
+def _unambiguous(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[Finding]:
+    known = told & prepared.frame[TARGET].notna().to_numpy()
     targets, _ = pd.factorize(prepared.frame.loc[known, TARGET])
     bad = np.zeros(len(known), dtype=bool)
     bad[known] = mixed(inputs[known], targets.astype(np.int64))
@@ -350,9 +351,9 @@ def _unambiguous(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
         )
 
 
-def _unrepeated(prepared: Prepared, inputs: Codes) -> Iterator[Finding]:
+def _unrepeated(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[Finding]:
     content = refined(inputs, prepared.frame[TARGET])
-    bad = pd.Series(content).duplicated().to_numpy()
+    bad = told & pd.Series(content).duplicated().to_numpy()
     if bad.any():
         count = int(bad.sum())
         yield prepared.finding(

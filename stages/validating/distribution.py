@@ -22,6 +22,8 @@ from stages.validating.statistics import (
     count_numbers,
     count_words,
     ranked,
+    related_words,
+    text_columns,
 )
 
 Matrix = Any  # a DataFrame with columns' names on both sides
@@ -29,7 +31,8 @@ FALSE_ALARMS = 0.005
 FEWEST = 10.0  # rows expected in a part that is compared by itself
 MOVED = 0.05  # share of the rows that must lie elsewhere to matter
 RELATED = 0.2  # change of a correlation that matters
-TELLING = 0.15  # correlation with the target that has a sense
+TELLING = 0.15  # correlation with the target that has a sense ...
+MANY = 20  # ... and so many weaker ones, which by chance hardly all turn round, have one, too
 OPPOSITE = -0.7  # cosine between old and new relations to the target
 SWAPPED = 0.5  # of the distance that is left once two columns are exchanged
 FAR = 0.5  # share of the rows of two columns that lie elsewhere, before a swap is thought of
@@ -193,21 +196,36 @@ def _unrelated(old: float, new: float, before: int, rows: int, alpha: float) -> 
 
 
 def _sense(prepared: Prepared, accepted: Statistics, now: Matrix) -> Iterator[Finding]:
-    """The target must stand to the columns as it did: else its labels were exchanged."""
-    then = _correlations_then(accepted)
-    if TARGET not in then or TARGET not in now:
-        return
-    shared = [name for name in accepted.ranked if name in now and name != TARGET]
-    old, new = (it.loc[TARGET, shared].fillna(0.0).to_numpy() for it in (then, now))
-    if len(old) and np.abs(old).max() >= TELLING and _cosine(old, new) < OPPOSITE:
+    """The target must stand to columns and words as it did: else its labels were exchanged."""
+    pairs = [*_to_columns(accepted, now), *_to_words(prepared, accepted)]
+    old, new = np.array(pairs).reshape(-1, 2).T
+    has_sense = len(old) >= MANY or np.abs(old).max(initial=0.0) >= TELLING
+    if has_sense and _cosine(old, new) < OPPOSITE:
         yield _finding(
             prepared,
             "flipped",
             TARGET,
-            found="the target stands to the columns as the opposite of what it was: it seems "
+            found="the target stands to the rest as the opposite of what it was: it seems "
             "flipped or coded anew",
             expected="a target in the sense of the accepted table",
         )
+
+
+def _to_columns(accepted: Statistics, now: Matrix) -> Iterator[tuple[float, float]]:
+    """Yield the target's correlation with each column that is ranked, then and now."""
+    then = _correlations_then(accepted)
+    if TARGET in then and TARGET in now:
+        shared = [name for name in accepted.ranked if name in now and name != TARGET]
+        old, new = (it.loc[TARGET, shared].fillna(0.0).tolist() for it in (then, now))
+        yield from zip(old, new, strict=True)
+
+
+def _to_words(prepared: Prepared, accepted: Statistics) -> Iterator[tuple[float, float]]:
+    """Yield the target's correlation with each word that went with it, then and now."""
+    for name in text_columns(prepared):
+        now = related_words(prepared, name)
+        for word, correlation in accepted.words.get(name, {}).items():
+            yield correlation, now.get(word, 0.0)
 
 
 def _cosine(one: Numbers, two: Numbers) -> float:

@@ -1,18 +1,23 @@
 """What a table is like, in few numbers: what a later table is compared with once it is accepted."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from stages.shared.contract import Column
 from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import TARGET
 from stages.validating.findings import Numbers, Prepared, as_numbers, as_seconds
+from stages.validating.texts import MOST_TEXTS, WORDS
 
 PARTS = 12  # of about equal size, into which numbers are cut
 MOST_VALUES = 100  # of a category that are counted one by one
+MOST_WORDS = 20  # of a text column, those that go most with the target ...
+RARE = 10  # ... and are in more texts than so many
 DIGITS = 6
 
 
@@ -35,7 +40,8 @@ class Statistics(Frozen):
 
     ``correlations`` are Spearman's, in the order of ``ranked``; NaN, where a column does not vary,
     is None. Numbers, integers and booleans are ranked, a number to predict, and of two classes the
-    positive one against the other.
+    positive one against the other. ``words`` has of each text column those words that go most with
+    that target, and the correlation (phi) of a text's having one with it.
     """
 
     format: Literal[1] = 1
@@ -45,6 +51,7 @@ class Statistics(Frozen):
     columns: dict[str, Spread]
     ranked: Items[str]
     correlations: Items[Items[float | None]]
+    words: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
 def statistics(prepared: Prepared) -> Statistics:
@@ -58,6 +65,7 @@ def statistics(prepared: Prepared) -> Statistics:
         columns={name: spread(prepared.frame[name], it) for name, it in fields.items()},
         ranked=tuple(names),
         correlations=tuple(tuple(_plain(value) for value in row) for row in matrix),
+        words={name: _telling(related_words(prepared, name)) for name in text_columns(prepared)},
     )
 
 
@@ -110,6 +118,37 @@ def ranked(prepared: Prepared) -> tuple[list[str], Any]:
         columns[TARGET] = target
     ranks = pd.DataFrame(columns).rank()
     return list(columns), ranks.corr(min_periods=10).to_numpy() if columns else np.empty((0, 0))
+
+
+def text_columns(prepared: Prepared) -> list[str]:
+    return [name for name, it in prepared.columns.items() if it.type == "text"]
+
+
+def related_words(prepared: Prepared, name: str) -> dict[str, float]:
+    """Return how each word that is not rare in a text column goes with the target (phi)."""
+    target = _ranked_target(prepared)
+    if target is None:
+        return {}
+    texts = prepared.frame[name]
+    known = np.flatnonzero(texts.notna() & ~np.isnan(target))[:MOST_TEXTS]
+    y = target[known] - target[known].mean() if len(known) else np.empty(0)
+    held: Counter[str] = Counter()
+    sums: dict[str, float] = {}
+    for text, distance in zip(texts.iloc[known], y.tolist(), strict=True):
+        for word in set(WORDS.findall(text.casefold())):
+            held[word] += 1
+            sums[word] = sums.get(word, 0.0) + distance
+    scale = float(np.sqrt(len(y) * (y * y).sum()))
+    return {
+        word: sums[word] / (scale * np.sqrt(count / len(y) * (1 - count / len(y))))
+        for word, count in held.items()
+        if scale and RARE < count < len(y)
+    }
+
+
+def _telling(related: Mapping[str, float]) -> dict[str, float]:
+    order = sorted(related, key=lambda word: (-abs(related[word]), word))
+    return {word: round(related[word], DIGITS) for word in order[:MOST_WORDS]}
 
 
 def _ranked_target(prepared: Prepared) -> Numbers | None:

@@ -75,6 +75,8 @@ def without_the_label(prepared: Prepared) -> Iterator[Finding]:
         if column.type != "text" or not labels:
             continue
         known = prepared.frame[[name, TARGET]].dropna().head(MOST_TEXTS)
+        if known[TARGET].nunique() < 2:  # then every word is of one class
+            continue
         for word, label, texts in _tell_tales(known[name], known[TARGET]):
             yield prepared.finding(
                 "label_in_text",
