@@ -57,7 +57,7 @@ def prepared(
     )
 
 
-KEYS = ("origin", "columns", "derived", "target", "split", "on_bad_rows", "most_bad_rows")
+KEYS = ("origin", "columns", "derived", "target", "slices", "split", "on_bad_rows", "most_bad_rows")
 
 
 @cache
