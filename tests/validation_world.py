@@ -50,7 +50,7 @@ def prepared(
         split=declared.split,
         unparsed={name: Unparsed.parse(cells, name) for name, cells in unparsed.items()},
         header=tuple(column_names(origin, wanted, task)),
-        ignored=declared.ignored,
+        ignored=(*declared.ignored, *declared.slices),
         checks=declared.checks,
         accepted=accepted,
         source="sample",
