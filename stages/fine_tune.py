@@ -10,7 +10,6 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 # isort: split
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +19,7 @@ import pandas as pd
 import safetensors.torch
 from sklearn.utils.class_weight import compute_sample_weight
 
-from stages.fine_tuning.checkpoints import State
+from stages.fine_tuning.checkpoints import State, forget
 from stages.fine_tuning.examples import Examples
 from stages.fine_tuning.hardware import dtype_for, use_cuda
 from stages.fine_tuning.jobs import final_job, fold_jobs, out_of_fold
@@ -105,7 +104,7 @@ def main(task: str, encoder: str) -> None:
     save(folder, model, scored, done.results[-1]["points"])
     write_json(folder / "candidate.json", {"model": encoder, **described(order, model), **facts})
     write_json(Path("data/measured", task, f"{encoder}.json"), done.measured)
-    shutil.rmtree(order.folder, ignore_errors=True)  # nothing is unfinished any more
+    forget(order.folder)  # nothing is unfinished any more
 
 
 def read_parts(prepared: Path) -> tuple[Schema, list[pd.DataFrame]]:

@@ -30,7 +30,7 @@ def opened(baseline: Path) -> Trace:
     for line in (baseline / "trace.tsv").read_text(encoding="utf-8").splitlines():
         stage, mode, path = line.split("\t")
         if not _is_the_tools_own(path):
-            trace[stage][mode].add(_final(path))
+            trace[stage][mode].add(final(path))
     return trace
 
 
@@ -40,7 +40,7 @@ def test_every_stage_was_traced(declared: Any, opened: Trace) -> None:
 
 def test_no_stage_reads_what_it_does_not_declare(declared: Any, opened: Trace) -> None:
     undeclared = {
-        stage: sorted(path for path in files["read"] if not _within(path, allowed))
+        stage: sorted(path for path in files["read"] if not within(path, allowed))
         for stage, files in opened.items()
         for allowed in [declared[stage]["deps"] | declared[stage]["outs"] | ALWAYS]
     }
@@ -49,7 +49,7 @@ def test_no_stage_reads_what_it_does_not_declare(declared: Any, opened: Trace) -
 
 def test_no_stage_writes_what_it_does_not_declare(declared: Any, opened: Trace) -> None:
     undeclared = {
-        stage: sorted(path for path in files["write"] if not _within(path, declared[stage]["outs"]))
+        stage: sorted(path for path in files["write"] if not within(path, declared[stage]["outs"]))
         for stage, files in opened.items()
     }
     assert {stage: paths for stage, paths in undeclared.items() if paths} == {}
@@ -79,7 +79,7 @@ def _paths(stage: Any) -> dict[str, set[str]]:
     return {kind: {item["path"] for item in stage.get(kind, [])} for kind in ("deps", "outs")}
 
 
-def _within(path: str, allowed: set[str]) -> bool:
+def within(path: str, allowed: set[str]) -> bool:
     return any(path == item or path.startswith(f"{item}/") for item in allowed)
 
 
@@ -88,7 +88,7 @@ def _is_the_tools_own(path: str) -> bool:
     return Path(path).parts[0] in (".dvc", ".git", ".venv", ".dvcignore", ".gitignore")
 
 
-def _final(path: str) -> str:
+def final(path: str) -> str:
     """Map compiled code to its source, and an unfinished file to the name it ends under."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__"):

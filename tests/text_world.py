@@ -90,7 +90,7 @@ def build_text_world(root: Path, families: tuple[str, ...] = ("linear",), rows: 
     (root / "stages").symlink_to(Path(next(iter(stages.__path__))).absolute())
     reviews(rows).to_csv(root / "reviews.csv", index=False)
     with (root / "params.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump(_params(families), file)
+        YAML().dump(params_of(families), file)
     declare.read_params.cache_clear()
     prepare.main("demo")
     for family in families:
@@ -99,7 +99,7 @@ def build_text_world(root: Path, families: tuple[str, ...] = ("linear",), rows: 
     export.main("demo")
 
 
-def _params(families: tuple[str, ...]) -> dict[str, Any]:
+def params_of(families: tuple[str, ...]) -> dict[str, Any]:
     model = {
         name: YAML(typ="safe").load(Path(f"{Path(__file__).parents[1]}/conf/model/{name}.yaml"))
         for name in families
@@ -117,6 +117,8 @@ def _params(families: tuple[str, ...]) -> dict[str, Any]:
         },
         "metric": "roc_auc",
         "split": {"seed": 1, "validation": 0.2, "test": 0.25},
+        "on_bad_rows": "fail",
+        "most_bad_rows": 0.0,
         "cv": {"folds": 3, "seed": 1},
         "class_weight": "balanced",
         "text": TEXT,

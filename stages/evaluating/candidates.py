@@ -1,4 +1,4 @@
-"""Reads what `train` left of each model, and scores its out-of-fold predictions."""
+"""Reads what `train` or `fine_tune` left of a candidate, and scores what it predicted."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ def read_candidate(folder: Path, rows: Array) -> tuple[dict[str, Any], OutOfFold
     """
     absent = [name for name in FILES if not (folder / name).exists()]
     task, model = folder.parts[-2:]
-    remedy = f"run `dvc repro train@{task}-{model}`, or take {model} out of conf/task/{task}.yaml"
+    remedy = f"run `dvc repro evaluate-{task}`, or take {model} out of conf/task/{task}.yaml"
     if absent:
         raise PipelineError(f"{folder} has no {', '.join(absent)}: {remedy}")
     table = read_frame(folder / "out_of_fold.parquet")

@@ -28,6 +28,7 @@ def evaluation_content(exam: Exam, contest: Contest, findings: Findings) -> Cont
             {**candidate_content(exam, it, choice), "trained": contest.trained[it.name]}
             for it in contest.candidates
         ],
+        "encoder_gains": encoder_gains(exam, contest),
         "labels": list(exam.schema.labels),
         **decision_content(exam, decision.terms),
         "decision": decision.explanation,
@@ -51,6 +52,23 @@ def candidate_content(exam: Exam, candidate: Candidate, choice: Choice) -> Conte
         "chosen": candidate is choice.champion,
         "scores": candidate.scores,
     }
+
+
+def encoder_gains(exam: Exam, contest: Contest) -> list[Content]:
+    """Return what each fine-tuned encoder gains over the best of the other models, in pairs."""
+    tuned = [it for it in contest.candidates if "encoder" in contest.trained[it.name]]
+    others = [it for it in contest.candidates if it not in tuned]
+    if not others:
+        return []
+    rival = max(others, key=lambda it: exam.metric.direction * it.mean)
+    return [
+        {
+            "model": it.name,
+            "over": rival.name,
+            "gain": difference(it, rival, exam.metric, exam.settings.confidence),
+        }
+        for it in tuned
+    ]
 
 
 def decision_content(exam: Exam, terms: Terms) -> Content:

@@ -16,6 +16,7 @@ def markdown(evaluation: Content) -> str:
         f"# {evaluation['task']}: results",
         evaluation["explanation"],
         _candidates(evaluation),
+        *_encoder_gains(evaluation),
         _test(evaluation),
         evaluation["decision"],
         _slices(evaluation),
@@ -38,6 +39,16 @@ def _candidates(evaluation: Content) -> str:
         for candidate in evaluation["candidates"]
     ]
     return f"## Candidates, cross-validated ({better} is better)\n\n{_table(head, rows)}"
+
+
+def _encoder_gains(evaluation: Content) -> list[str]:
+    share = f"{100 * evaluation['test']['confidence']:g} %"
+    return [
+        f"{it['model']}, a fine-tuned encoder, gains {_gain(it['gain'])} over {it['over']}, the "
+        f"best of the other models: the difference in {evaluation['metric']} over the same folds, "
+        f"with its corrected resampled {share} interval."
+        for it in evaluation["encoder_gains"]
+    ]
 
 
 def _gain(gain: Content | None) -> str:

@@ -8,7 +8,6 @@ parameters, code or libraries is never used, and deleted. A success deletes ever
 import hashlib
 import io
 import logging
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,6 @@ class Kept:
     """The folder for one set of inputs, named by their fingerprint."""
 
     folder: Path
-
-    def clear_others(self) -> None:
-        """Delete what is kept for any other inputs of the same stage."""
-        for other in self.folder.parent.glob("*"):
-            if other != self.folder:
-                shutil.rmtree(other)
 
     def result(self, job: str) -> State | None:
         """Return what a finished job came to, if it is kept and whole."""
@@ -56,6 +49,15 @@ class Kept:
     def keep(self, job: str, number: int, state: State) -> None:
         """Keep a job's state as its checkpoint ``number``; the last but one is overwritten."""
         _write(self.folder / SLOTS[number % 2], {**state, "job": job})
+
+
+def forget(folder: Path, but: Path | None = None) -> None:
+    """Delete what a stage keeps in ``folder``, for all sets of inputs ``but`` one."""
+    for other in folder.glob("*"):
+        if other != but:
+            for file in other.iterdir():
+                file.unlink()
+            other.rmdir()
 
 
 def _write(path: Path, state: State) -> None:

@@ -19,6 +19,7 @@ from stages.fine_tuning.examples import Examples, epoch_batches
 from stages.fine_tuning.team import Team
 from stages.fine_tuning.trainee import depth
 from stages.shared.encoder import Encoder
+from stages.shared.errors import PipelineError
 from stages.shared.finetuned import answers
 from stages.shared.tokens import padded
 
@@ -155,7 +156,13 @@ class Learner:
         """Note the losses, and the weights where they are the best so far."""
         self.place.team.add([self.seen])
         fitted, self.seen = self.loss, self._nothing_seen()
-        self.points.append((self.step, fitted, self._watched_loss()))
+        watched = self._watched_loss()
+        self.points.append((self.step, fitted, watched))
+        if not np.isfinite((fitted, watched)).all():
+            raise PipelineError(
+                f"after {self.step} steps the losses are {fitted} and {watched}: lower "
+                f"learning_rate ({self.encoder.learning_rate:g}) in conf/encoder"
+            )
         if self._best_look() == len(self.points) - 1:
             self.best = [it.detach().clone() for it in self.changing]
 

@@ -7,12 +7,17 @@ They stay in huggingface_hub's cache of this machine, and the pinned revision sa
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import safetensors.torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
+
+if TYPE_CHECKING:
+    import torch
 
 # Never code, and no weights in a form that could hold some.
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
@@ -30,6 +35,16 @@ class Pretrained:
     tokenizer: str
     separator: str
 
+    def weights(self) -> "dict[str, torch.Tensor]":
+        """Read all weights; raises PipelineError where there are none, or a file is damaged."""
+        files = sorted(self.folder.glob("*.safetensors"))
+        if not files:
+            raise PipelineError(
+                f"{self.folder} has no *.safetensors: weights in another form may hold code, so "
+                "convert them first"
+            )
+        return {name: it for file in files for name, it in _tensors(file).items()}
+
 
 def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
     """Find the weights of ``encoder`` and read what stands beside them.
@@ -38,6 +53,7 @@ def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
     """
     from transformers import AutoConfig, AutoTokenizer
 
+    keep_quiet()
     folder = _found(encoder, where)
     try:
         config = AutoConfig.from_pretrained(folder)
@@ -48,7 +64,7 @@ def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
         raise PipelineError(
             f"{where}: {encoder.weights!r} has no tokenizer.json, which serving needs"
         )
-    _check_length(encoder, config, where)
+    _check_length(encoder, config, tokenizer, where)
     separator = tokenizer.sep_token or tokenizer.eos_token or ""
     return Pretrained(
         folder,
@@ -56,6 +72,14 @@ def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
         _truncating(tokenizer.backend_tokenizer.to_str(), encoder.max_tokens),
         f" {separator} ",
     )
+
+
+def keep_quiet() -> None:
+    """Let transformers draw no bars of its own and say nothing of a head that is yet fresh."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _found(encoder: Encoder, where: str) -> Path:
@@ -70,6 +94,13 @@ def _found(encoder: Encoder, where: str) -> Path:
             f"{where}: weights = {encoder.weights!r}, but {folder} has no config.json"
         )
     return folder
+
+
+def _tensors(file: Path) -> "dict[str, torch.Tensor]":
+    try:
+        return safetensors.torch.load(file.read_bytes())
+    except SafetensorError as error:
+        raise PipelineError(f"{file} is damaged ({error}): get it anew") from error
 
 
 def _in_package(module: str, parts: list[str]) -> Path:
@@ -91,9 +122,10 @@ def _from_hub(encoder: Encoder, where: str) -> Path:
         ) from error
 
 
-def _check_length(encoder: Encoder, config: Any, where: str) -> None:
-    most = getattr(config, "max_position_embeddings", None)
-    if most and encoder.max_tokens > most:
+def _check_length(encoder: Encoder, config: Any, tokenizer: Any, where: str) -> None:
+    positions = getattr(config, "max_position_embeddings", None) or encoder.max_tokens
+    most = min(positions, tokenizer.model_max_length)
+    if encoder.max_tokens > most:
         raise PipelineError(
             f"{where}: max_tokens = {encoder.max_tokens}, but {encoder.weights} takes up to {most}"
         )

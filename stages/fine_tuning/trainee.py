@@ -9,7 +9,7 @@ import torch
 from stages.fine_tuning.pretrained import Pretrained
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
-from stages.shared.finetuned import network
+from stages.shared.finetuned import Pooling, architecture, network, settings_of
 
 Weights = dict[str, torch.Tensor]
 HEAD_DEVIATION = 0.02  # of the fresh head's normal weights, as BERT's were drawn
@@ -62,24 +62,10 @@ def _body(module: torch.nn.Module) -> Any:
 
 def _initial(encoder: Encoder, pretrained: Pretrained, labels: int) -> tuple[Weights, set[str]]:
     """Return all weights, and the names of those that were not pretrained."""
-    from transformers import AutoModel, AutoModelForSequenceClassification
-
-    mean = encoder.pooling == "mean"
-    kind: Any = AutoModel if mean else AutoModelForSequenceClassification
-    extra = {} if mean else {"num_labels": labels, "ignore_mismatched_sizes": True}
-    try:
-        body, report = kind.from_pretrained(
-            pretrained.folder,
-            output_loading_info=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            **extra,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise PipelineError(f"weights in {pretrained.folder}: {error}") from error
+    body, missing = _pretrained_body(encoder.pooling, pretrained, labels)
     weights = {f"encoder.{name}": it for name, it in body.state_dict().items()}
-    fresh = {f"encoder.{name}" for name in (*report["missing_keys"], *_names(report))}
-    if mean:
+    fresh = {f"encoder.{name}" for name in missing}
+    if encoder.pooling == "mean":
         hidden = body.config.hidden_size
         weights = {name: it for name, it in weights.items() if ".pooler." not in name}
         weights["head.weight"] = torch.randn(labels, hidden) * HEAD_DEVIATION
@@ -88,8 +74,32 @@ def _initial(encoder: Encoder, pretrained: Pretrained, labels: int) -> tuple[Wei
     return weights, fresh
 
 
-def _names(report: Any) -> list[str]:
-    return [it[0] for it in report.get("mismatched_keys", [])]
+def _pretrained_body(pooling: Pooling, pretrained: Pretrained, labels: int) -> tuple[Any, set[str]]:
+    """Return the architecture with its pretrained weights, and which of them it had to draw.
+
+    Raises PipelineError unless all weights below the head were pretrained.
+    """
+    settings = settings_of(pretrained.config, labels)
+    kind = type(architecture(settings, pooling))
+    try:
+        body, report = kind.from_pretrained(
+            None,
+            config=settings,
+            state_dict=pretrained.weights(),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise PipelineError(f"weights in {pretrained.folder}: {error}") from error
+    drawn = {*report["missing_keys"], *(it[0] for it in report["mismatched_keys"])}
+    layers = layers_of(pretrained.config)
+    if lacking := sorted(name for name in drawn if depth(name, layers) <= layers):
+        raise PipelineError(
+            f"{pretrained.folder} has no weights of the right size for {len(lacking)} parameters "
+            f"that {pretrained.folder / 'config.json'} asks for, such as {lacking[0]}"
+        )
+    return body, drawn
 
 
 def _freeze(module: torch.nn.Module, encoder: Encoder, fresh: set[str], layers: int) -> None:

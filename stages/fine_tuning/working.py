@@ -12,7 +12,7 @@ import torch
 
 from stages.fine_tuning import frozen_head
 from stages.fine_tuning.calibration import log_loss, temperature
-from stages.fine_tuning.checkpoints import Kept, State
+from stages.fine_tuning.checkpoints import Kept, State, forget
 from stages.fine_tuning.examples import Examples
 from stages.fine_tuning.hardware import (
     attention_for,
@@ -22,7 +22,7 @@ from stages.fine_tuning.hardware import (
     peak_memory_mib,
 )
 from stages.fine_tuning.jobs import Job
-from stages.fine_tuning.learning import Learner, Place
+from stages.fine_tuning.learning import Learner, Place, planned
 from stages.fine_tuning.pretrained import Pretrained
 from stages.fine_tuning.reporting import Reporter
 from stages.fine_tuning.team import Team
@@ -74,13 +74,21 @@ def do_all(team: Team, order: Order) -> Done:
     torch.set_num_threads(order.encoder.threads)
     dtype = dtype_for(order.encoder.precision, order.cuda)
     place = Place(device_of(team, order.cuda), dtype, pad_token(order.pretrained.config), team)
-    reporter = Reporter(len(order.jobs), quiet=not team.leads)
+    reporter = Reporter(planned_steps(order), quiet=not team.leads)
     kept = Kept(order.folder / order.fingerprint)
     if team.leads:
-        kept.clear_others()
+        forget(order.folder, but=kept.folder)
     workshop = Workshop(order, place, kept, reporter)
     results = [result for job in order.jobs if (result := workshop.run(job))]
     return Done(results, {**reporter.measured(), "peak_memory_mib": peak_memory_mib(order.cuda)})
+
+
+def planned_steps(order: Order) -> list[int]:
+    """Return how many steps each job takes unless it stops early; a frozen encoder takes none."""
+    if order.encoder.method == "frozen":
+        return [0] * len(order.jobs)
+    lengths = order.examples.lengths
+    return [len(planned(lengths[job.fitted], order.encoder)[0]) for job in order.jobs]
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ class Workshop:
         leads = self.place.team.leads
         result = self.kept.result(job.name) if leads else None
         if self.place.team.tell(lambda: result is not None):
-            self.reporter.starts()
+            self.reporter.skips()
             return result
         fit = self._frozen(job) if self.order.encoder.method == "frozen" else self._trained(job)
         if leads:
@@ -115,12 +123,12 @@ class Workshop:
         learner = self._learner(job)
         if state := team.tell(lambda: self.kept.latest(job.name)):
             learner.resume(state)
-        self.reporter.starts(learner)
+        self.reporter.starts(learner.step)
         while not learner.is_done:
             self.reporter.learns(learner)
             if team.leads and learner.step % every == 0:
                 self.kept.keep(job.name, learner.step // every, learner.state())
-        self.reporter.ends()
+        self.reporter.ends(len(learner.plan) - learner.step)
         learner.keep_best()
         team.check_agreement("weights", fingerprint(learner.changing))
         weights, ids = merged_weights(learner.module), self.order.examples.ids
@@ -132,13 +140,10 @@ class Workshop:
         )
 
     def _learner(self, job: Job) -> Learner:
-        fitted, watched = (
-            self.order.examples.take(job.fitted),
-            self.order.examples.take(job.watched),
-        )
+        examples, encoder = self.order.examples, self.order.encoder
+        fitted, watched = examples.take(job.fitted), examples.take(job.watched)
         layers = layers_of(self.order.pretrained.config)
-        module = self._trainee()
-        return Learner(module, self.order.encoder, fitted, watched, self.place, layers)
+        return Learner(self._trainee(), encoder, fitted, watched, self.place, layers)
 
     def _trainee(self) -> torch.nn.Module:
         order = self.order
@@ -147,14 +152,10 @@ class Workshop:
 
     def _frozen(self, job: Job) -> Fit:
         """Fit a head on the job's vectors; its curve is the one point at the end."""
-        self.reporter.starts()
-        module, vectors = self._vectors
-        fitted, watched = (
-            self.order.examples.take(job.fitted),
-            self.order.examples.take(job.watched),
-        )
+        (module, vectors), order = self._vectors, self.order
+        fitted, watched = order.examples.take(job.fitted), order.examples.take(job.watched)
         weight, bias = frozen_head.fitted(
-            vectors[job.fitted], fitted, self.order.labels, self.order.encoder.head_c
+            vectors[job.fitted], fitted, order.labels, order.encoder.head_c
         )
         logits = vectors @ weight.T + bias
         losses = [

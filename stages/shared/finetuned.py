@@ -99,19 +99,13 @@ def network(
     With ``own`` pooling it is the architecture's own classifier. Its weights are yet to be loaded.
     """
     import torch
-    from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
-    from transformers.initialization import no_init_weights
 
-    content = json.loads(config)
-    settings = AutoConfig.for_model(content.pop("model_type"), **content)
-    settings.num_labels, settings.use_cache = labels, False
-
-    kind: Any = AutoModel if pooling == "mean" else AutoModelForSequenceClassification
+    settings = settings_of(config, labels)
 
     class Network(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.encoder = kind.from_config(settings, attn_implementation=attention)
+            self.encoder = architecture(settings, pooling, attention)
             if pooling == "mean":
                 self.head = torch.nn.Linear(settings.hidden_size, labels)
                 if getattr(self.encoder, "pooler", None):
@@ -125,8 +119,27 @@ def network(
             mean = (answer.last_hidden_state * weights).sum(1) / weights.sum(1).clamp(min=1)
             return self.head(mean)
 
+    return Network()
+
+
+def settings_of(config: str, labels: int) -> Any:
+    """Return transformers' object for a configuration in JSON, with so many labels."""
+    from transformers import AutoConfig
+
+    content = json.loads(config)
+    settings = AutoConfig.for_model(content.pop("model_type"), **content)
+    settings.num_labels, settings.use_cache = labels, False
+    return settings
+
+
+def architecture(settings: Any, pooling: Pooling, attention: str = "sdpa") -> Any:
+    """Return transformers' own network for ``settings``; its weights are yet to be loaded."""
+    from transformers import AutoModel, AutoModelForSequenceClassification
+    from transformers.initialization import no_init_weights
+
+    kind: Any = AutoModel if pooling == "mean" else AutoModelForSequenceClassification
     with no_init_weights():
-        return Network()
+        return kind.from_config(settings, attn_implementation=attention)
 
 
 def answers(module: "torch.nn.Module", ids: Sequence[Sequence[int]], pad: int) -> Array:

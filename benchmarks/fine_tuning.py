@@ -1,0 +1,137 @@
+"""Fine-tunes the shipped encoder on UCI's sentences: ``python -m benchmarks.fine_tuning FOLDER``.
+
+FOLDER, rows and scores are those of ``benchmarks.text_quality``: 2,400 sentences to learn from, of
+which `fine_tune` holds a tenth out to stop by, and 600 to score. Compares the stage's own loop with
+what tutorials do: transformers' Trainer, every text padded to 128 tokens, float32, three epochs.
+All run one after the other in this process with one thread, and speed is texts a CPU second, since
+machines are seldom quiet.
+
+The padded Trainer is timed over a few steps only. Its accuracy is that of the same Trainer padding
+each batch to its longest text: a mask hides the padding, so the numbers learnt from are the same.
+"""
+
+import stages.shared.threads  # noqa: F401 - before the libraries that start threads
+
+# isort: split
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import softmax
+from sklearn.model_selection import train_test_split
+
+from benchmarks.text_quality import SEED, sentences, shown, split
+from stages import compose
+from stages.fine_tuning.examples import Examples
+from stages.fine_tuning.hardware import NATIVE
+from stages.fine_tuning.jobs import Job
+from stages.fine_tuning.pretrained import Pretrained, load_pretrained
+from stages.fine_tuning.team import Team
+from stages.fine_tuning.working import Order, do_all
+from stages.shared.encoder import Encoder
+from stages.shared.tokens import padded, tokenised
+
+Array = np.ndarray[Any, np.dtype[Any]]
+LONGEST, BATCH, EPOCHS, RATE = 128, 16, 3, 5e-5  # the tutorials' settings
+TIMED_STEPS = 12
+
+
+def main() -> None:
+    """Print one line for each way to train."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m benchmarks.fine_tuning FOLDER")
+    torch.set_num_threads(1)
+    table, known = sentences(Path(sys.argv[1])), torch.cpu.get_capabilities()
+    print("bf16 units:", ", ".join(unit for unit in NATIVE if known.get(unit)) or "none")
+    encoder = shipped_encoder()
+    pretrained = load_pretrained(encoder, "conf/encoder/minilm.yaml")
+    examples = tokenised_rows(pretrained, table)
+    fitted, held = split(table)
+    truth, sites = table["label"].to_numpy()[held], table["site"].to_numpy()[held]
+    slow, _ = trainer(pretrained, examples, fitted, held[:0], LONGEST, TIMED_STEPS)
+    _, answers = trainer(pretrained, examples, fitted, held, None, -1)
+    reference = answers == truth
+    print(f"{'Trainer, padded, fp32':24} {slow:6.1f} texts/s   1.0x  ", end="")
+    print(shown(reference, reference, sites), flush=True)
+    for precision in ("fp32", "bf16"):
+        changed = encoder.model_copy(update={"precision": precision})
+        speed, answers = stage(changed, pretrained, examples, fitted, held)
+        print(f"{f'fine_tune, {precision}':24} {speed:6.1f} texts/s {speed / slow:5.1f}x  ", end="")
+        print(shown(answers == truth, reference, sites), flush=True)
+
+
+def shipped_encoder() -> Encoder:
+    """Return ``conf/encoder/minilm.yaml`` as `fine_tune` reads it, on one thread."""
+    params = compose.read_yaml(compose.composed_params())
+    encoder = Encoder.parse(params["encoder"]["minilm"], "conf/encoder/minilm.yaml")
+    return encoder.model_copy(update={"threads": 1})
+
+
+def tokenised_rows(pretrained: Pretrained, table: pd.DataFrame) -> Examples:
+    ids = tokenised(pretrained.tokenizer, list(table["text"]))
+    return Examples(ids, table["label"].to_numpy(), np.ones(len(table), np.float32))
+
+
+def stage(
+    encoder: Encoder, pretrained: Pretrained, examples: Examples, fitted: Array, held: Array
+) -> tuple[float, Array]:
+    """Return texts a CPU second in training, and the classes of the rows held out."""
+    labels = examples.y[fitted]
+    learnt, watched = train_test_split(
+        fitted, test_size=encoder.held_out, random_state=SEED, stratify=labels
+    )
+    jobs = [Job("uci", learnt, watched, held)]
+    with tempfile.TemporaryDirectory() as folder:
+        order = Order(encoder, pretrained, examples, 2, jobs, False, Path(folder), "benchmark")
+        done = do_all(Team(), order)
+    (result,), measured = done.results, done.measured
+    texts = measured["texts_per_second"] * measured["training_seconds"]
+    shares = softmax(result["logits"].numpy(), axis=1)
+    return texts / measured["cpu_seconds"], shares.argmax(axis=1)
+
+
+def trainer(
+    pretrained: Pretrained,
+    examples: Examples,
+    fitted: Array,
+    held: Array,
+    longest: int | None,
+    steps: int,
+) -> tuple[float, Array]:
+    """Return the same of transformers' Trainer: the whole of its epochs, or so many ``steps``.
+
+    Each text is padded to ``longest`` tokens, or as far as its batch needs it.
+    """
+    from transformers import AutoModelForSequenceClassification, Trainer, TrainingArguments
+
+    def collate(rows: list[int]) -> dict[str, torch.Tensor]:
+        # A text of `longest` tokens is laid beside them, so that they are padded as far as it is.
+        beside = [[0] * longest] if longest else []
+        numbers, mask = padded([*(examples.ids[row] for row in rows), *beside], pad=0)
+        content = {"input_ids": numbers, "attention_mask": mask, "labels": examples.y[rows]}
+        return {name: torch.from_numpy(it[: len(rows)]) for name, it in content.items()}
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(
+            folder, num_train_epochs=EPOCHS, max_steps=steps, learning_rate=RATE,
+            per_device_train_batch_size=BATCH, per_device_eval_batch_size=BATCH, seed=SEED,
+            use_cpu=True, save_strategy="no", report_to="none", disable_tqdm=True,
+            logging_strategy="no", remove_unused_columns=False,
+        )  # fmt: skip
+        model = AutoModelForSequenceClassification.from_pretrained(pretrained.folder)
+        made = Trainer(model, settings, collate, train_dataset=[int(row) for row in fitted])
+        start = time.process_time()
+        made.train()
+        spent = time.process_time() - start
+        seen = steps * BATCH if steps > 0 else EPOCHS * len(fitted)
+        answers = made.predict([int(row) for row in held]).predictions if len(held) else held
+    return seen / spent, answers.argmax(axis=1) if len(held) else held
+
+
+if __name__ == "__main__":
+    main()
