@@ -17,6 +17,7 @@ from stages.evaluating.metrics import find_metric
 from stages.evaluating.plots import PICTURES
 from stages.evaluating.results import markdown
 from stages.evaluating.settings import Evaluation, Exam
+from stages.evaluating.slices import slices_by
 from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
@@ -69,9 +70,11 @@ def main(task: str, *models: str) -> None:
     fitted = table(known, schema)
     contest = hold_contest(exam, read_candidates(task, models, known[ROW]), fitted[1])
     # All is chosen by now: only here the test rows are read.
-    test = table(read_rows(prepared / "test.parquet"), schema)
+    held = read_rows(prepared / "test.parquet")
+    test = table(held, schema)
     model = Path("data/candidates", task, contest.choice.champion.name, "model.joblib")
-    findings = examine(exam, contest.decision.terms, load_pipeline(model), fitted, test)
+    pipeline, others = load_pipeline(model), slices_by(held)
+    findings = examine(exam, contest.decision.terms, pipeline, fitted, test, others)
     save(folder, model, exam, contest, findings)
 
 

@@ -9,9 +9,10 @@ from stages.preparing.casting import Misfits, as_tokens, cast, cast_target, misf
 from stages.preparing.parsing import column_names, read_raw
 from stages.preparing.quarantine import faults, set_aside
 from stages.preparing.splitting import split_names
-from stages.shared.contract import Column, Origin, Split, Target
+from stages.shared.contract import SLICE, Column, Origin, Split, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.expressions import Expression
+from stages.shared.frozen import Items
 from stages.shared.schema import GROUP, ROW, SPLITS, TARGET, Derived, Field, Schema
 from stages.shared.storage import write_frame, write_json, write_text
 
@@ -23,6 +24,7 @@ class PrepareParams(Params):
     columns: Annotated[dict[str, Column], At("task.{task}.columns")]
     derived: Annotated[dict[str, str], At("task.{task}.derived")]
     target: Annotated[Target, At("task.{task}.target")]
+    slices: Annotated[Items[str], At("task.{task}.slices")]
     split: Annotated[Split, At("task.{task}.split")]
     on_bad_rows: Annotated[Literal["fail", "quarantine"], At("task.{task}.on_bad_rows")]
     most_bad_rows: Annotated[float, At("task.{task}.most_bad_rows")]
@@ -73,8 +75,8 @@ def main(task: str) -> None:
 
 
 def raw_columns(params: PrepareParams) -> list[str]:
-    """Return the columns to read: the contract's, the target's, those that rows are split by."""
-    by = [params.split.group, params.split.time and params.split.time.column]
+    """Return the columns to read: the contract's, the target's, those to slice and split by."""
+    by = [*params.slices, params.split.group, params.split.time and params.split.time.column]
     names = [*params.columns, *sorted(Expression.parse(params.target.expression).names), *by]
     return list(dict.fromkeys(name for name in names if name))
 
@@ -82,7 +84,8 @@ def raw_columns(params: PrepareParams) -> list[str]:
 def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfits]:
     """Return the table and the cells that did not fit their type.
 
-    The table holds row number, columns and target, and the group where rows are split by it.
+    The table holds row number, columns and target, what to slice by, and the group where rows are
+    split by it.
     """
     decimal = params.origin.decimal
     rows = pd.Series(range(1, len(raw) + 1), index=raw.index, name=ROW, dtype="int64")
@@ -93,8 +96,9 @@ def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfi
     if len(operands) == 1:
         found[TARGET] = misfits(raw[operands[0]], target, rows)
     by = params.split.group
-    groups = {GROUP: as_tokens(raw[by])} if by else {}
-    table = pd.DataFrame({ROW: rows, **columns, TARGET: target, **groups})
+    others = {SLICE + name: as_tokens(raw[name]) for name in params.slices}
+    others |= {GROUP: as_tokens(raw[by])} if by else {}
+    table = pd.DataFrame({ROW: rows, **columns, TARGET: target, **others})
     return table, {name: cells for name, cells in found.items() if cells}
 
 

@@ -25,6 +25,7 @@ class ValidateParams(Params):
     split: Annotated[Split, At("task.{task}.split")]
     source: Annotated[str, At("task.{task}.source")]
     ignored: Annotated[Items[str], At("task.{task}.ignored")]
+    slices: Annotated[Items[str], At("task.{task}.slices")]
     checks: Annotated[dict[Rule, Verdict], At("task.{task}.checks")]
 
 
@@ -88,7 +89,7 @@ def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
             for name, cells in read_json(unparsed).items()
         },
         header=tuple(reading["columns"]),
-        ignored=params.ignored,
+        ignored=(*params.ignored, *params.slices),
         checks=params.checks,
         quarantined={"rows": reading["quarantined"], **reading["reasons"]},
         accepted=read_accepted(Path("data/accepted", f"{task}.json")),

@@ -71,6 +71,8 @@ INVALID = {
     "models left blank": ("models: null", "models", ["dictionary", "None"]),
     "no models": ("models: __empty__", "models", ["at least 1", "{}"]),
     "reserved name": ("columns: {_row: {type: number}}", "columns", ["'_row'", "prepare"]),
+    "reserved beginning": ("columns: {_slice_a: {type: number}}", "columns", ["'_slice_a'"]),
+    "slices of a column": ("slices: [size]", "slices", ["['size'] are columns"]),
     "weight": ("class_weight: heavy", "class_weight", ["balanced", "'heavy'"]),
     # columns
     "number with values": ("columns: {size: {values: [1]}}", "columns.size", ["values", "[1]"]),

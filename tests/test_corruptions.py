@@ -212,6 +212,7 @@ def test_a_column_decides_for_itself(tmp_path: Path) -> None:
 def test_a_column_left_out_on_purpose_is_no_finding(tmp_path: Path) -> None:
     frame = table("heart").assign(note="x")
     assert found(frame, tmp_path, ignored=["note"]) == []
+    assert found(frame, tmp_path, slices=["note"]) == []
 
 
 HOUSING: dict[str, tuple[Change, str, str]] = {

@@ -309,3 +309,11 @@ def test_a_model_beyond_two_gigabytes_is_refused_in_words(monkeypatch: Any) -> N
     monkeypatch.setattr(graph, "add_estimator", fail)
     with pytest.raises(PipelineError, match=r"too large for ONNX.*min_samples_leaf"):
         to_onnx(fitted("linear", "binary"))
+
+
+def test_a_graph_may_give_back_its_input() -> None:
+    """The features of a table of texts alone are computed before the graph."""
+    content = Builder("row", 2).finished("row", "features", 2)
+    session = onnxruntime.InferenceSession(content)
+    rows = np.array([[1.5, np.nan], [0.0, -2.0]])
+    np.testing.assert_array_equal(session.run(None, {"row": rows})[0], rows)

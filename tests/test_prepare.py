@@ -33,6 +33,7 @@ TASK = {
         "classes": {"true": "rich", "false": "poor"},
         "positive": "rich",
     },
+    "slices": [],
     "split": {"seed": 1, "validation": 0.2, "test": 0.2},
     "on_bad_rows": "fail",
     "most_bad_rows": 0.05,
@@ -91,6 +92,17 @@ def test_the_splits_hold_each_row_once_with_its_number(run: Prepare) -> None:
     assert list(together.columns) == ["_row", *COLUMNS, "_target"]
     np.testing.assert_array_equal(together["size"], shops()["size"])
     assert all(len(part) > 30 for part in splits.values())
+
+
+def test_a_column_to_slice_by_goes_along_and_is_no_field(run: Prepare) -> None:
+    shops().to_csv("shops.csv", index=False)
+    columns = {name: column for name, column in COLUMNS.items() if name != "name"}
+    splits = run({"path": "shops.csv"}, columns=columns, slices=["name"])
+    found = pd.concat(splits.values()).sort_values("_row")["_slice_name"]
+    expected = shops()["name"]
+    assert found.isna().to_list() == expected.isna().to_list()
+    assert found.dropna().to_list() == expected.dropna().to_list()
+    assert "name" not in read_schema(Path("data/prepared/shop")).names
 
 
 def test_the_types_are_those_of_the_contract(run: Prepare) -> None:

@@ -3,13 +3,21 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stages.evaluating import importance
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.importance import importances
 from stages.evaluating.metrics import METRICS, Rows
-from stages.evaluating.slices import FEWEST_ROWS, Slice, score_slices, slices, worst_first
+from stages.evaluating.slices import (
+    FEWEST_ROWS,
+    Slice,
+    score_slices,
+    slices,
+    slices_by,
+    worst_first,
+)
 from stages.shared.schema import Field
 
 AUC = next(metric for metric in METRICS if metric.name == "roc_auc")
@@ -164,3 +172,13 @@ def test_many_rows_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows((X[:, 0] > 0).astype(int), predict(X))
     importances(count, X, rows, ["x"], AUC, permutations=3, seed=1)
     assert seen == [300]
+
+
+def test_a_column_that_no_model_sees_has_a_slice_for_each_value() -> None:
+    frame = pd.DataFrame({"_row": [1, 2, 3, 4], "_slice_region": ["b", "a", None, "a"]})
+    found = {(part.column, part.label): part.mask.tolist() for part in slices_by(frame)}
+    assert found == {
+        ("region", "a"): [False, True, False, True],
+        ("region", "b"): [True, False, False, False],
+        ("region", "missing"): [False, False, True, False],
+    }

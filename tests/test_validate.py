@@ -93,7 +93,7 @@ def lay_out(root: Path, task: str, frame: pd.DataFrame) -> None:
     write_json(data / "schema.json", {"problem": problem, "fields": fields, "labels": labels})
     write_json(data / "unparsed.json", {})
     write_json(data / "reading.json", {"columns": [*COLUMNS], "quarantined": 0, "reasons": {}})
-    plain = {"source": "sample", "ignored": [], "checks": {}}
+    plain = {"source": "sample", "ignored": [], "slices": [], "checks": {}}
     contract = {"title": "A <b>title</b>", "columns": COLUMNS, "split": SPLIT, **plain}
     content = {"libraries": {}, "task": {task: {**contract, "target": CONTRACTS[task]}}}
     (root / "params.yaml").write_text(json.dumps(content))  # JSON is YAML

@@ -50,14 +50,14 @@ def prepared(
         split=declared.split,
         unparsed={name: Unparsed.parse(cells, name) for name, cells in unparsed.items()},
         header=tuple(column_names(origin, wanted, task)),
-        ignored=declared.ignored,
+        ignored=(*declared.ignored, *declared.slices),
         checks=declared.checks,
         accepted=accepted,
         source="sample",
     )
 
 
-KEYS = ("origin", "columns", "derived", "target", "split", "on_bad_rows", "most_bad_rows")
+KEYS = ("origin", "columns", "derived", "target", "slices", "split", "on_bad_rows", "most_bad_rows")
 
 
 @cache

@@ -1,5 +1,6 @@
 """Tests the champion on rows that nothing before has seen."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from stages.evaluating.importance import Importance, importances
 from stages.evaluating.learning_curve import Point, learning_curve, why_not
 from stages.evaluating.metrics import Rows, Terms, metrics_for
 from stages.evaluating.settings import Exam
-from stages.evaluating.slices import Scored, score_slices, slices
+from stages.evaluating.slices import Scored, Slice, score_slices, slices
 from stages.shared.predicting import predict
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -32,15 +33,25 @@ class Findings:
     why_no_curve: str | None
 
 
-def examine(exam: Exam, terms: Terms, pipeline: Pipeline, fitted: Table, test: Table) -> Findings:
-    """Score the pipeline on ``test``; ``fitted`` are the rows it was trained on."""
+def examine(
+    exam: Exam,
+    terms: Terms,
+    pipeline: Pipeline,
+    fitted: Table,
+    test: Table,
+    others: Iterable[Slice] = (),
+) -> Findings:
+    """Score the pipeline on ``test``; ``fitted`` are the rows it was trained on.
+
+    ``others`` are slices of the test rows beside those of the columns that the models see.
+    """
     settings, (X, y) = exam.settings, test
     rows = Rows(y, predict(pipeline, X, exam.schema), terms)
     metrics = metrics_for(exam.schema.problem)
     wanted = (settings.resamples, len(rows), settings.confidence, settings.seed)
     bootstrap = Bootstrap.affordable(*wanted)
     why_no_curve = why_not(pipeline, fitted[1], exam.is_classification)
-    parts = list(slices(exam.schema.fields, X, settings.slices))
+    parts = [*slices(exam.schema.fields, X, settings.slices), *others]
     return Findings(
         rows=rows,
         bootstrap=bootstrap,

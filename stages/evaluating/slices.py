@@ -1,6 +1,7 @@
 """The metric on parts of the rows: each category, both booleans, equal groups of a number.
 
-Texts are grouped by their length in characters.
+Texts are grouped by their length in characters. A contract may name columns to slice by that no
+model sees.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import pandas as pd
 
 from stages.evaluating.bootstrap import Bootstrap, Estimate
 from stages.evaluating.metrics import Metric, Rows
+from stages.shared.contract import SLICE
 from stages.shared.features import UNSEEN
 from stages.shared.schema import Field
 
@@ -49,6 +51,15 @@ def slices(fields: Sequence[Field], X: Array, groups: int) -> Iterator[Slice]:
     for field, column in zip(fields, X.T, strict=True):
         for label, mask in _parts(field, _measured(field, column), groups):
             yield Slice(field.name, label, mask)
+
+
+def slices_by(frame: pd.DataFrame) -> Iterator[Slice]:
+    """Yield the slices of the prepared table's columns that are only there to slice by."""
+    for name in frame.columns:
+        if name.startswith(SLICE):
+            values = frame[name].fillna("missing")
+            for value in sorted(values.unique()):
+                yield Slice(name.removeprefix(SLICE), value, (values == value).to_numpy())
 
 
 def score_slices(

@@ -56,6 +56,8 @@ class Builder:
 
         The output is rows by ``width``, or with 0 one number a row.
         """
+        if result == self.source:  # a graph must have a node
+            result = self.add("Identity", result)
         nodes = _named(_needed(self.nodes, result), result, output)
         read = {name for node in nodes for name in node.input}
         graph = helper.make_graph(

@@ -8,6 +8,7 @@ import csv
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from stages.fetching.download import (
 from stages.shared import storage
 from stages.shared.contract import Member, Origin
 from stages.shared.errors import PipelineError
+
+# Damaged, of a method that Python does not know, behind a password, or cut off.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def _opened(packed: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(packed) as archive:
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except UNREADABLE as error:
         raise DownloadError(f"it does not read as a zip archive: {error}") from error
 
 

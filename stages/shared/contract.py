@@ -18,6 +18,7 @@ ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "te
 ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$"
 SHA_256 = r"^[0-9a-f]{64}$"
 RESERVED = ("_row", "_target", "_group")  # names of the columns that `prepare` adds
+SLICE = "_slice_"  # begins the names of those that it adds for `slices`
 
 
 class Member(Frozen):
@@ -289,6 +290,7 @@ class Task(Frozen):
     origin: Origin
     columns: dict[Name, Column] = Field(min_length=1)
     ignored: Items[Name] = ()
+    slices: Items[Name] = ()
     checks: dict[Rule, Verdict] = Field(default={})
     on_bad_rows: Literal["fail", "quarantine"] = "fail"
     most_bad_rows: float = Field(default=0.05, ge=0, lt=1)
@@ -305,8 +307,9 @@ class Task(Frozen):
     @field_validator("columns")
     @classmethod
     def _are_not_reserved(cls, columns: dict[Name, Column]) -> dict[Name, Column]:
-        for name in set(columns) & set(RESERVED):
-            raise ValueError(f"{name!r} is a name that `prepare` uses itself")
+        for name in columns:
+            if name in RESERVED or name.startswith(SLICE):
+                raise ValueError(f"{name!r} is a name that `prepare` uses itself")
         return columns
 
     @field_validator("models", "encoders", mode="before")
@@ -328,6 +331,8 @@ class Task(Frozen):
         for name, column in self.columns.items():
             if lost := sorted({*column.tokens} & {*self.origin.missing_marks(name)}):
                 raise ValueError(f"columns.{name}.values: {lost} count as missing (origin.missing)")
+        if seen := sorted({*self.slices} & {*self.columns}):
+            raise ValueError(f"slices: {seen} are columns, and these are sliced by anyway")
         target = Expression.parse(self.target.expression).names
         if leaked := target & set(self.columns):
             raise ValueError(f"columns: {sorted(leaked)} would tell the target to the models")
