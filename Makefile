@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose repro serve test lint types format check verify accept plots readme lock clean hooks
+.PHONY: help install compose remote pull push repro serve test lint types format check verify accept plots readme lock clean hooks
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,17 @@ params.yaml: $(READY) $(DEFINITIONS)
 
 compose: $(READY) ## Write params.yaml and dvc.yaml from conf/ and stages/
 	@python -m stages.compose
+
+remote: $(READY) ## Share the cache through URL=s3://bucket/path, or URL=/a/folder
+	@test -n "$$URL" || { echo "where? make remote URL=s3://bucket/path, or a folder"; exit 2; }
+	@dvc remote add --quiet --local --force --default shared "$$URL"
+	@dvc remote modify --local shared verify true
+
+pull: params.yaml ## Restore from the remote what dvc.lock names, and from the run cache the rest
+	@python -m stages.pull
+
+push: $(READY) ## Send cache and run cache to the remote; goes on where it was stopped
+	@python -m stages.push
 
 repro: params.yaml ## Run what has changed: environment, compose, dvc repro
 	@dvc repro
