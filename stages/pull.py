@@ -13,8 +13,8 @@ from dvc.repo import Repo
 
 from stages.shared.declare import run_plainly
 from stages.shared.errors import PipelineError
-from stages.sharing.remote import connect, described, dvc, is_whole, missing, shortened
-from stages.verifying.tracked import cached, files, outputs, tracked
+from stages.sharing.remote import connect, content, described, dvc, is_whole, missing, shortened
+from stages.verifying.tracked import Tracked, cached, files, listed, outputs, tracked
 
 
 def main() -> None:
@@ -36,10 +36,20 @@ def fetch(repo: Any, remote: Any) -> list[str]:
     """Bring every object that is whole into the cache; return a line for each that is not."""
     if not dvc("fetch") and (sound := list(_sound(repo, remote))):
         dvc("fetch", *sound)
-    absent = [it for it in tracked(repo) if not cached(repo, it.digest).exists()]
+    absent = list(_absent(repo, remote))
     gone = missing(remote, absent)
-    damaged = [it for it in absent if it not in gone]
+    damaged = [it for it in absent if it not in gone and not is_whole(remote, it)]
     return [*described(remote, gone, "is not at"), *described(remote, damaged, "is damaged at")]
+
+
+def _absent(repo: Any, remote: Any) -> Iterator[Tracked]:
+    """Yield what is not in the cache. DVC leaves a folder's list out where one of its files is."""
+    for it in tracked(repo):
+        if not cached(repo, it.digest).exists():
+            yield it
+            for file in listed(it, content(remote, it)) if it.is_list else []:
+                if not cached(repo, file.digest).exists():
+                    yield file
 
 
 def _sound(repo: Any, remote: Any) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Two places to share a cache: a folder, and a bucket of an S3 that lives in this process."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,7 @@ def copy(folder: Folder, store: Store) -> None:
 @contextmanager
 def s3() -> Iterator[dict[str, str]]:
     """Start an S3 on 127.0.0.1; yield the environment that leads to it."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else it notes every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

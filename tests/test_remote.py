@@ -158,7 +158,7 @@ def test_what_the_remote_has_lost_is_named_and_made_anew(
 def test_a_push_sends_again_what_the_remote_has_lost(
     small: tuple[Clone, Folder], shared: Store, tmp_path: Path
 ) -> None:
-    """DVC's own push trusts its memory of the remote and would not."""
+    """DVC's own push would not: it takes a folder's list for all of the folder's files."""
     pushing = joined(small[0], shared, tmp_path)
     command(pushing, "pull", **shared.environment)
     command(pushing, "push", **shared.environment)

@@ -1,6 +1,5 @@
 """The remote that clones share their cache through, and what it lacks."""
 
-import os
 import subprocess
 from collections.abc import Iterable
 from typing import Any
@@ -35,11 +34,9 @@ def connect(repo: Any) -> Any:
     return remote
 
 
-def dvc(*words: str, **environment: str) -> bool:
+def dvc(*words: str) -> bool:
     """Run a command of DVC, which prints for itself; tell whether it succeeded."""
-    return not subprocess.run(
-        ["dvc", *words], env={**os.environ, **environment}, check=False
-    ).returncode
+    return not subprocess.run(["dvc", *words], check=False).returncode
 
 
 def missing(remote: Any, objects: Iterable[Tracked]) -> list[Tracked]:
@@ -47,6 +44,14 @@ def missing(remote: Any, objects: Iterable[Tracked]) -> list[Tracked]:
     wanted = list(objects)
     there = set(remote.oids_exist({it.digest for it in wanted}))
     return [it for it in wanted if it.digest not in there]
+
+
+def content(remote: Any, it: Tracked) -> bytes:
+    """Return what the remote has as this object; nothing where it has none."""
+    try:
+        return bytes(remote.fs.cat_file(remote.oid_to_path(it.digest)))
+    except FileNotFoundError:
+        return b""
 
 
 def is_whole(remote: Any, it: Tracked) -> bool:

@@ -40,9 +40,14 @@ def files(repo: Any, out: Any) -> Iterator[Tracked]:
     whole = Tracked(Path(out.fs_path).relative_to(repo.root_dir), str(out.hash_info.value))
     yield whole
     if whole.is_list and (listing := cached(repo, whole.digest)).exists():
-        content = listing.read_bytes()
-        for entry in json.loads(content) if is_intact(BytesIO(content), whole.digest) else []:
-            yield Tracked(whole.path / entry["relpath"], entry["md5"])
+        yield from listed(whole, listing.read_bytes())
+
+
+def listed(folder: Tracked, content: bytes) -> Iterator[Tracked]:
+    """Yield the files of a folder by the content of its list; none where that is damaged."""
+    if is_intact(BytesIO(content), folder.digest):
+        for entry in json.loads(content):
+            yield Tracked(folder.path / entry["relpath"], entry["md5"])
 
 
 def cached(repo: Any, digest: str) -> Path:
