@@ -104,7 +104,7 @@ def test_stages_that_keep_their_outputs_are_restored_as_well(
 ) -> None:
     """`fetch` and `export` have no run cache: their objects and dvc.lock must do."""
     fresh = joined(small[0], small[1], tmp_path)
-    assert ran(command(fresh, "pull")) == set()
+    assert ran(command(fresh, "restore")) == set()
     assert_restored(fresh, small[0])
 
 
@@ -112,14 +112,14 @@ def test_an_earlier_result_comes_from_the_run_cache_of_the_remote(
     small: tuple[Clone, Folder], shared: Folder, tmp_path: Path
 ) -> None:
     other = joined(small[0], shared, tmp_path / "other")
-    command(other, "pull")
+    command(other, "restore")
     other.write("speed", "fast\n")
     other.run("dvc", "repro", "-q")
     commit(other, "faster")
     command(other, "push")
     fresh = joined(other, shared, tmp_path / "fresh")
     fresh.write("speed", "slow\n")
-    assert ran(command(fresh, "pull")) == {"export"}
+    assert ran(command(fresh, "restore")) == {"export"}
     assert fresh.read("model-one") == small[0].read("model-one")
 
 
@@ -127,7 +127,7 @@ def test_a_push_that_is_killed_again_and_again_is_completed_by_the_next(
     small: tuple[Clone, Folder], empty: Store, tmp_path: Path
 ) -> None:
     pushing = joined(small[0], small[1], tmp_path / "pushing")
-    command(pushing, "pull")
+    command(pushing, "restore")
     connect(pushing, empty)
     whole = objects(small[1])
     for share in (0.1, 0.4, 0.8):
@@ -135,7 +135,7 @@ def test_a_push_that_is_killed_again_and_again_is_completed_by_the_next(
     command(pushing, "push", **empty.environment)
     assert objects(empty) == whole
     fresh = joined(small[0], empty, tmp_path / "fresh")
-    assert ran(command(fresh, "pull", **empty.environment)) == set()
+    assert ran(command(fresh, "restore", **empty.environment)) == set()
     assert_restored(fresh, small[0])
 
 
@@ -163,7 +163,7 @@ def test_what_the_remote_has_lost_is_named_and_made_anew(
     name = object_of(small[0], lost)
     store.delete(name) if fault == "not" else store.write(name, b"damaged")
     fresh = joined(small[0], store, tmp_path)
-    done = command(fresh, "pull", check=False, **store.environment)
+    done = command(fresh, "restore", check=False, **store.environment)
     assert done.returncode == 1
     assert ran(done) == set()
     assert f"{lost}: is {fault} at {store.url}/{name}\n" in done.stderr
@@ -198,7 +198,7 @@ def test_credentials_stay_in_the_environment(
 ) -> None:
     store = bucket(s3_environment, "secrets")
     pushing = joined(small[0], small[1], tmp_path)
-    command(pushing, "pull")
+    command(pushing, "restore")
     connect(pushing, store)
     said = [command(pushing, "push", **store.environment)]
     said.append(pushing.run("dvc", "push", "-v", "--run-cache", **store.environment))
@@ -215,7 +215,7 @@ def test_without_a_remote_it_says_how_to_name_one(
     small: tuple[Clone, Folder], tmp_path: Path
 ) -> None:
     fresh = cloned(small[0], tmp_path / "fresh")
-    done = command(fresh, "pull", check=False)
+    done = command(fresh, "restore", check=False)
     assert done.returncode == 1
     assert "no remote is configured: `make remote URL=s3://bucket/path`" in done.stderr
 
@@ -225,7 +225,7 @@ def test_a_remote_that_does_not_answer_is_said_and_nothing_runs(
 ) -> None:
     store = Bucket(None, "gone", {**s3_environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
     fresh = joined(small[0], store, tmp_path)
-    done = command(fresh, "pull", check=False, AWS_MAX_ATTEMPTS="1", **store.environment)
+    done = command(fresh, "restore", check=False, AWS_MAX_ATTEMPTS="1", **store.environment)
     assert done.returncode == 1
     assert "s3://gone/cache/files/md5 does not answer" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Restores from the remote what dvc.lock names: ``python -m stages.pull`` (or ``make pull``).
+"""Restores from the remote what dvc.lock names: ``python -m stages.restore`` (or ``make pull``).
 
 In a fresh clone no stage runs. All objects come at once and are checked out before ``dvc repro
 --pull`` looks at the stages: one that replaces its outputs itself has no entry in the run cache,
@@ -61,4 +61,4 @@ def _sound(repo: Any, remote: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    run_plainly("pull", main)
+    run_plainly("restore", main)
