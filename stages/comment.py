@@ -6,7 +6,6 @@ whose report was built in RUN. What it posts was written by that request's own c
 
 import urllib.parse
 from pathlib import Path
-from typing import Any
 
 from stages.shared.errors import PipelineError
 from stages.sharing.github import ask, pages, run_plainly, setting
@@ -25,11 +24,11 @@ def main() -> None:
         print("no open pull request has this commit at its head: nothing to post")
         return
     text = body(REPORT.read_text(encoding="utf-8") if REPORT.exists() else "", setting("RUN"))
-    if (comment := own_comment(number)) is None:
-        comment = ask("POST", f"issues/{number}/comments", {"body": text})
+    if (own := own_comment(number)) is None:
+        answer = ask("POST", f"issues/{number}/comments", {"body": text})
     else:
-        ask("PATCH", f"issues/comments/{comment['id']}", {"body": text})
-    print(comment["html_url"])
+        answer = ask("PATCH", f"issues/comments/{own}", {"body": text})
+    print(answer["html_url"])
 
 
 def pull_request(head: str, sha: str) -> int | None:
@@ -39,11 +38,11 @@ def pull_request(head: str, sha: str) -> int | None:
     return found[0] if found else None
 
 
-def own_comment(number: int) -> Any:
-    """Return the comment that an earlier run has left; a person's is never taken for it."""
+def own_comment(number: int) -> int | None:
+    """Return the id of the comment that an earlier run left; a person's is never taken for it."""
     for comment in pages(f"issues/{number}/comments"):
         if comment["user"]["login"] == AUTHOR and comment["body"].startswith(MARK):
-            return comment
+            return int(comment["id"])
     return None
 
 
