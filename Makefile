@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose repro serve test lint types format check verify accept plots readme lock clean hooks
+.PHONY: help install compose remote pull push repro serve test lint types format check verify accept plots report refetch summary comment propose readme lock clean hooks
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,17 @@ params.yaml: $(READY) $(DEFINITIONS)
 
 compose: $(READY) ## Write params.yaml and dvc.yaml from conf/ and stages/
 	@python -m stages.compose
+
+remote: $(READY) ## Share the cache through URL=s3://bucket/path, or URL=/a/folder
+	@test -n "$$URL" || { echo "where? make remote URL=s3://bucket/path, or a folder"; exit 2; }
+	@dvc remote add --quiet --local --force --default shared "$$URL"
+	@dvc remote modify --local shared verify true
+
+pull: params.yaml ## Restore from the remote what dvc.lock names, and from the run cache the rest
+	@python -m stages.restore
+
+push: $(READY) ## Send cache and run cache to the remote; goes on where it was stopped
+	@python -m stages.push
 
 repro: params.yaml ## Run what has changed: environment, compose, dvc repro
 	@dvc repro
@@ -65,6 +76,24 @@ accept: $(READY) ## Hold later tables of TASK=… against the one validated last
 
 plots: $(READY) ## Draw all plots into one page, dvc_plots/index.html, that works offline
 	@python -m stages.plots
+
+BASE ?= main
+
+report: $(READY) ## Report what changed against BASE=main in data/report; fails on a regression
+	@python -m stages.report --base "$(BASE)"
+
+refetch: params.yaml ## Ask every source again: downloads and databases, which DVC cannot see
+	@dvc repro --force $$(dvc stage list --name-only | grep '^fetch@')
+
+# The next three are for workflows; they need no environment but Python's own.
+summary: ## Show the report in the summary of a workflow's run
+	@cat data/report/report.md >> "$$GITHUB_STEP_SUMMARY"
+
+comment: ## Post the report on its pull request, or update the one it has there
+	@$(PYTHON) -m stages.comment
+
+propose: ## Open a pull request with a new dvc.lock and its report
+	@$(PYTHON) -m stages.propose
 
 readme: $(READY) ## Bring the generated tables of README.md up to date
 	@python -m tests.readme

@@ -4,8 +4,6 @@ DVC never checks its cache: a damaged object is handed out as it is. Here a dama
 aside, so that the next ``dvc repro`` makes it anew.
 """
 
-import hashlib
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,24 +12,33 @@ from typing import Any
 
 from dvc.repo import Repo
 
+from serve.manifest import MANIFEST, ManifestError, read_manifest
 from stages import compose
 from stages.shared.declare import run_plainly
 from stages.shared.errors import PipelineError
-from stages.shared.storage import CHUNK_BYTES, read_json, sha256
+from stages.shared.storage import read_json, sha256
+from stages.verifying.tracked import Tracked, cached, is_intact, tracked
 
 SET_ASIDE = Path(".dvc/tmp/damaged")
 
 
 def main() -> None:
     """Print what is damaged or out of date and how to mend it; exit code 1 if there is anything."""
-    problems = [*out_of_date(), *damaged_outputs(Repo()), *damaged_exports(Path("models"))]
+    repo = Repo()
+    problems = [
+        *out_of_date(),
+        *outdated_stages(repo),
+        *damaged_outputs(repo),
+        *damaged_exports(Path("models")),
+    ]
     if problems:
-        sys.exit("\n".join([*problems, "run `make repro` to make them anew"]))
+        remedy = "run `make repro` to make them anew, or `make pull` to restore what is only absent"
+        sys.exit("\n".join([*problems, remedy]))
     print("every file, cache object and exported model is what its hash says")
 
 
 def out_of_date() -> Iterator[str]:
-    """Yield what is composed from ``conf/`` and no longer agrees with it."""
+    """Yield what is composed from ``conf/`` and ``stages/`` and no longer agrees with them."""
     try:
         compose.check()
     except PipelineError as error:
@@ -40,50 +47,73 @@ def out_of_date() -> Iterator[str]:
 
 def damaged_outputs(repo: Any) -> Iterator[str]:
     """Yield each tracked file whose bytes, here or in the cache, do not have their hash."""
-    for out in repo.index.outs:
-        if out.hash_info and out.use_cache:
-            for path, digest in files(repo, out):
-                yield from _damaged(repo, path, digest)
+    for it in tracked(repo):
+        yield from _damaged_object(repo, it)
+        path = Path(repo.root_dir, it.path)
+        if path.is_file() and not _is_intact(path, it.digest):
+            yield f"{it.path}: differs from dvc.lock, which says {it.digest}"
 
 
-def files(repo: Any, out: Any) -> Iterator[tuple[Path, str]]:
-    """Yield each file of an output with its MD5; a folder's list is itself a cache object."""
-    path, digest = Path(out.fs_path), str(out.hash_info.value)
-    yield path, digest
-    listing = _object(repo, digest)
-    if digest.endswith(".dir") and listing.exists() and _is_intact(listing, digest):
-        for entry in json.loads(listing.read_bytes()):
-            yield path / entry["relpath"], entry["md5"]
+def outdated_stages(repo: Any) -> Iterator[str]:
+    """Yield where dvc.lock is of other files, parameters or commands than the workspace has."""
+    for stage, changes in repo.status(check_updates=False).items():
+        for change in changes:
+            for words in _in_words(change):
+                yield f"{stage}: {words}"
 
 
 def damaged_exports(folder: Path) -> Iterator[str]:
-    """Yield each exported model whose file is not the one that its manifest names."""
-    for manifest in sorted(folder.glob("*/manifest.json")):
-        model = read_json(manifest)["model"]
-        path = manifest.parent / model["file"]
-        if not path.exists() or sha256(path) != model["sha256"]:
-            yield f"{path} is not what {manifest} names"
+    """Yield each manifest that names a file which is not as it says, or was changed itself."""
+    for path in sorted(folder.glob(f"*/{MANIFEST}")):
+        try:
+            read_manifest(path.parent)
+        except ManifestError as error:
+            yield f"{path.parent}: {error}"
+        for entry in _named_files(read_json(path)):
+            file = path.parent / entry["file"]
+            if not file.exists() or sha256(file) != entry["sha256"]:
+                yield f"{file} is not what {path} names"
 
 
-def _damaged(repo: Any, path: Path, digest: str) -> Iterator[str]:
-    shown = path.relative_to(repo.root_dir)
-    cached = _object(repo, digest)
-    if cached.exists() and not _is_intact(cached, digest):
-        yield f"{shown}: its cache object {digest} is damaged; set aside in {_set_aside(cached)}"
-    if path.is_file() and not _is_intact(path, digest):
-        yield f"{shown}: differs from dvc.lock, which says {digest}"
+def _in_words(change: Any) -> Iterator[str]:
+    """Put an entry of DVC's status into words; outputs that differ are found by their bytes."""
+    if isinstance(change, str):  # such as "changed command"
+        yield f"{change} since dvc.lock was written"
+        return
+    for name, state in change.get("changed deps", {}).items():
+        yield f"{name} is {_state(state)} since dvc.lock was written"
+    for name, state in change.get("changed outs", {}).items():
+        if state != "modified" or Path(name).is_dir():
+            yield f"{name} is {_state(state)}"
 
 
-def _object(repo: Any, digest: str) -> Path:
-    return Path(repo.cache.local.oid_to_path(digest))
+def _state(state: Any) -> str:
+    """Return DVC's word, or for ``params.yaml`` the keys that changed."""
+    return (
+        state if isinstance(state, str) else ", ".join(f"{key} {it}" for key, it in state.items())
+    )
+
+
+def _named_files(content: Any) -> Iterator[dict[str, str]]:
+    """Yield each part of a manifest, at any depth, that names a file with its SHA-256."""
+    if isinstance(content, dict):
+        if {"file", "sha256"} <= set(content):
+            yield content
+        content = list(content.values())
+    if isinstance(content, list):
+        for part in content:
+            yield from _named_files(part)
+
+
+def _damaged_object(repo: Any, it: Tracked) -> Iterator[str]:
+    path = cached(repo, it.digest)
+    if path.exists() and not _is_intact(path, it.digest):
+        yield f"{it.path}: its cache object {it.digest} is damaged; set aside in {_set_aside(path)}"
 
 
 def _is_intact(path: Path, digest: str) -> bool:
-    md5 = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(CHUNK_BYTES):
-            md5.update(block)
-    return md5.hexdigest() == digest.removesuffix(".dir")
+        return is_intact(file, digest)
 
 
 def _set_aside(cached: Path) -> Path:
