@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose repro serve test lint types format check verify accept plots readme lock clean hooks
+.PHONY: help install compose repro serve test lint types format check verify accept plots report readme lock clean hooks
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ accept: $(READY) ## Hold later tables of TASK=… against the one validated last
 
 plots: $(READY) ## Draw all plots into one page, dvc_plots/index.html, that works offline
 	@python -m stages.plots
+
+BASE ?= main
+report: $(READY) ## Report what changed against BASE=main in data/report; fails on a regression
+	@python -m stages.report --base $(BASE)
 
 readme: $(READY) ## Bring the generated tables of README.md up to date
 	@python -m tests.readme
