@@ -8,6 +8,7 @@ from stages.reporting.ran import Ran
 from stages.shared.schema import TARGET
 
 CAUSES = 3  # of a stage that are listed
+MANY = 20  # parameters above which they are folded
 
 
 def data_section(findings: Findings, most: int) -> str:
@@ -49,7 +50,10 @@ def params_section(findings: Findings, most: int) -> str:
     if not findings.params:
         return "## Parameters\n\nNo parameter changed."
     rows = [(code(it.key), _value(it.before), _value(it.after)) for it in findings.params]
-    return f"## Parameters\n\n{table(('key', 'base', 'here'), rows, most)}"
+    listing = table(("key", "base", "here"), rows, most)
+    if len(rows) > MANY:
+        listing = details(f"<b>{len(rows):,} parameters</b> changed", listing)
+    return f"## Parameters\n\n{listing}"
 
 
 def _value(text: str | None) -> str:

@@ -7,13 +7,14 @@ from typing import Any, Literal
 import numpy as np
 
 from stages.evaluating.bootstrap import Bootstrap
-from stages.evaluating.metrics import Metric, Rows, metrics_for
+from stages.evaluating.metrics import Rows, find_metric, metrics_for
 from stages.evaluating.paired import Difference, Question, differences
 from stages.evaluating.slices import slices, unscorable
 from stages.reporting.flips import Flips, find_flips, kinds
 from stages.reporting.rows import equal_rows, shared_fields
 from stages.reporting.side import EVALUATED, Side
 from stages.reporting.store import MissingError
+from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.schema import ROW
 
@@ -53,7 +54,7 @@ class Compared:
     @property
     def own(self) -> Difference | None:
         """The task's own metric."""
-        name = self.here.evaluation["metric"] if self.here else ""
+        name = self.here.evaluation.metric if self.here else ""
         return next((it for it in self.metrics if it.name == name), None)
 
 
@@ -81,7 +82,7 @@ def compare(base: Side, here: Side, alpha: float) -> Compared:
             flips=find_flips(base_rows, here_rows, numbers, here.schema.labels),
             kinds=kinds(base_rows, here_rows),
         )
-    except MissingError as error:
+    except PipelineError as error:
         return Compared(here.task, "unknown", str(error), base, here)
 
 
@@ -110,24 +111,17 @@ def shared_rows(base: Side, here: Side) -> Shared:
     )
 
 
-def own_metric(here: Side) -> Metric:
-    return next(it for it in metrics_for(here.schema.problem) if it.name == _metric_name(here))
-
-
-def _metric_name(here: Side) -> str:
-    return str(here.evaluation["metric"])
-
-
 def _overall(shared: Shared, here: Side) -> list[Question]:
     """Ask for each metric that has a better and a worse, the task's own first."""
     known = [metric for metric in metrics_for(here.schema.problem) if metric.direction]
-    known.sort(key=lambda metric: metric.name != _metric_name(here))
+    known.sort(key=lambda metric: metric.name != here.evaluation.metric)
     everywhere = np.ones(len(shared.numbers), dtype=bool)
     return [Question.of(it.name, it, shared.base, shared.here, everywhere) for it in known]
 
 
 def _by_slice(shared: Shared, here: Side) -> list[Question]:
-    metric, groups = own_metric(here), here.snapshot.params["evaluation"]["slices"]
+    metric = find_metric(here.evaluation.metric, here.schema.problem, "evaluation.json: metric")
+    groups = here.snapshot.params["evaluation"]["slices"]
     return [
         Question.of(f"{part.column} = {part.label}", metric, shared.base, shared.here, part.mask)
         for part in slices(here.schema.fields, shared.X, groups)

@@ -1,9 +1,7 @@
 """Gathers all that a report tells, before a word of it is written."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -15,11 +13,11 @@ from stages.reporting.ran import Stages, compare_stages, outdated
 from stages.reporting.settings import ReportSettings
 from stages.reporting.side import FILES, PREPARED, Side
 from stages.reporting.snapshot import Snapshot
-from stages.reporting.store import MissingError
 from stages.reporting.values import Change, changes
+from stages.shared.errors import PipelineError
 from stages.shared.schema import SPLITS
 
-ORDER = ("worse", "unknown", "better", "within noise", "new", "removed", "same")
+ORDER = ("worse", "unknown", "better", "within noise", "compared", "new", "removed", "same")
 
 
 @dataclass(frozen=True)
@@ -103,11 +101,10 @@ def _same_data(base: Side, here: Side) -> bool:
 def _data(base: Side, here: Side) -> DataChange | str:
     try:
         return compare_data(base, here)
-    except MissingError as error:
+    except PipelineError as error:
         return str(error)
 
 
 def _rank(task: Compared) -> tuple[int, str]:
-    verdict: Any = task.own.verdict if task.own else task.state
-    words: Sequence[Any] = ORDER
-    return words.index(verdict) if verdict in words else len(words), task.task
+    word = (task.own and task.own.verdict) or task.state
+    return ORDER.index(word), task.task

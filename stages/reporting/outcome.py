@@ -1,7 +1,5 @@
 """The part of a report about one task whose predictions changed."""
 
-from typing import Any
-
 from stages.evaluating.figures import shown
 from stages.evaluating.paired import Difference
 from stages.reporting.compare import Compared
@@ -16,7 +14,7 @@ from stages.reporting.markdown import (
     interval,
     table,
 )
-from stages.reporting.side import Side
+from stages.reporting.side import Candidate, Side
 
 KINDS = {"mended": "🟢 mended", "broken": "🔴 broken", "other": "wrong in another way"}
 RIGHT = {
@@ -97,16 +95,16 @@ def _flips(flips: Flips, is_classification: bool, most: int) -> str:
 
 def _candidates(base: Side, here: Side, most: int) -> str:
     """Return the cross-validated score of each model on both sides."""
-    sides = [{it["model"]: it for it in side.evaluation["candidates"]} for side in (base, here)]
+    sides = [{it.model: it for it in side.evaluation.candidates} for side in (base, here)]
     names = dict.fromkeys([*sides[1], *sides[0]])
     rows = [(code(name), *(_score(side.get(name)) for side in sides)) for name in names]
-    metrics = dict.fromkeys(side.evaluation["metric"] for side in (base, here))
+    metrics = dict.fromkeys(side.evaluation.metric for side in (base, here))
     title = f"<b>Candidates</b>: cross-validated {' → '.join(metrics)} ± standard error"
     return details(title, table(("model", "base", "here"), rows, most))
 
 
-def _score(candidate: dict[str, Any] | None) -> str:
+def _score(candidate: Candidate | None) -> str:
     if candidate is None:
         return shown(None)
-    text = f"{shown(candidate['mean'])} ± {shown(candidate['standard_error'])}"
-    return f"**{text}**, chosen" if candidate["chosen"] else text
+    text = f"{shown(candidate.mean)} ± {shown(candidate.standard_error)}"
+    return f"**{text}**, chosen" if candidate.chosen else text

@@ -47,11 +47,10 @@ def draw(task: Compared) -> bytes:
 def _candidates(task: Compared) -> Spec:
     sides = [(side.snapshot.name, side) for side in (task.base, task.here) if side]
     points = [
-        {"model": it["model"], "side": name, "mean": it["mean"],
-         "low": it["mean"] - (it["standard_error"] or 0),
-         "high": it["mean"] + (it["standard_error"] or 0), "order": order}
-        for order, (name, side) in enumerate(sides)
-        for it in side.evaluation["candidates"][:MOST_CANDIDATES]
+        {"model": it.model, "side": name, "mean": it.mean,
+         "low": it.mean - (it.standard_error or 0), "high": it.mean + (it.standard_error or 0)}
+        for name, side in sides
+        for it in side.evaluation.candidates[:MOST_CANDIDATES]
     ]  # fmt: skip
     names = [name for name, _ in sides]
     return {

@@ -74,7 +74,8 @@ def _hashes(frame: pd.DataFrame, fields: Sequence[Field]) -> Array:
     cells = [_words(frame[it.name]) if it.type == "category" else encode_column(frame[it.name], it)
              for it in fields]  # fmt: skip
     target = frame[TARGET]
-    cells.append(target.to_numpy() if pd.api.types.is_float_dtype(target) else _words(target))
+    is_value = pd.api.types.is_numeric_dtype(target)
+    cells.append(target.to_numpy(np.float64, na_value=np.nan) if is_value else _words(target))
     names = [*(field.name for field in fields), TARGET]
     odd = pd.util.hash_array(np.array(names, dtype=object)) | np.uint64(1)
     return np.column_stack([_hashed(it) * factor for it, factor in zip(cells, odd, strict=True)])

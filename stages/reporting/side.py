@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from stages.evaluating.metrics import Terms
+from stages.exporting.evaluated import Interval, Known, Test
 from stages.reporting.snapshot import Snapshot
 from stages.reporting.store import MissingError
 from stages.shared.contract import Task
+from stages.shared.frozen import Items
 from stages.shared.schema import ROW, SPLITS, Schema
 from stages.validating.findings import PLACE
 
@@ -25,9 +27,34 @@ FILES = (
 )
 
 
+class Candidate(Known):
+    """A model's cross-validated score."""
+
+    model: str
+    mean: float
+    standard_error: float | None
+    chosen: bool
+
+
+class Evaluation(Known):
+    """What a report reads of ``evaluation.json``."""
+
+    metric: str
+    champion: str
+    threshold: float | None
+    interval: Interval | None
+    candidates: Items[Candidate]
+    test: Test
+
+    @property
+    def value(self) -> float | None:
+        """The task's metric on all test rows."""
+        return self.test.metrics[self.metric].value
+
+
 @dataclass(frozen=True)
 class Side:
-    """A task on one side; every property raises MissingError where its files cannot be had."""
+    """A task on one side; every property raises PipelineError where its files cannot be used."""
 
     task: str
     snapshot: Snapshot
@@ -42,16 +69,13 @@ class Side:
         return Schema.parse(self._json(f"{PREPARED}/schema.json"), f"schema.json of {self.task}")
 
     @cached_property
-    def evaluation(self) -> dict[str, Any]:
-        return dict(self._json(f"{EVALUATED}/evaluation.json"))
+    def evaluation(self) -> Evaluation:
+        where = f"evaluation.json of {self.task} in {self.snapshot.name}"
+        return Evaluation.parse(self._json(f"{EVALUATED}/evaluation.json"), where)
 
     @property
     def statistics(self) -> Any:
         return self._json(STATISTICS)
-
-    @property
-    def champion(self) -> str:
-        return str(self.evaluation["champion"])
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -77,10 +101,10 @@ class Side:
     @property
     def terms(self) -> Terms:
         """What turned the predictions into decisions, the way `evaluate` had it."""
-        found, interval = self.evaluation, self.evaluation["interval"] or {}
+        threshold, interval = self.evaluation.threshold, self.evaluation.interval
         return Terms(
-            threshold=0.5 if found["threshold"] is None else found["threshold"],
-            half_width=interval.get("half_width", np.nan),
+            threshold=0.5 if threshold is None else threshold,
+            half_width=interval.half_width if interval else np.nan,
             bins=self.snapshot.params["evaluation"]["bins"],
         )
 

@@ -17,8 +17,8 @@ from stages.reporting.markdown import (
     listed,
     table,
 )
-from stages.reporting.side import Side
-from stages.reporting.store import MissingError
+from stages.reporting.side import Evaluation, Side
+from stages.shared.errors import PipelineError
 
 Failure = tuple[str, Difference]  # a task, and what got worse in it
 STATES = {"same": "⚪ same predictions", "new": "🆕 new", "removed": "removed"}
@@ -42,7 +42,16 @@ def headline(findings: Findings, failed: Sequence[Failure]) -> str:
 def status(findings: Findings, failed: Sequence[Failure], most: int) -> str:
     """Return the head; it lists three times as many tasks as other tables have rows."""
     base = code(findings.base.name)
-    head = ("task", "result", "metric", f"{base}:", "here:", "difference:", "champion", "rows:")
+    head = (
+        "task",
+        "result",
+        "metric",
+        f"{base}:",
+        "here:",
+        "difference:",
+        "champion",
+        "test rows:",
+    )
     notes = [f"- {code(it.task)}: {it.why}" for it in findings.compared if it.why]
     parts = [
         f"# {headline(findings, failed)}",
@@ -98,28 +107,22 @@ def _row(it: Compared) -> tuple[str, ...]:
 
 def _alone(*sides: Side | None) -> tuple[str, str, str]:
     """Return the metric's name and its value on each side, as far as they are known."""
-    found = [_score(side) if side else ("", shown(None)) for side in sides]
-    return found[1][0] or found[0][0], found[0][1], found[1][1]
-
-
-def _score(side: Side) -> tuple[str, str]:
-    try:
-        name = str(side.evaluation["metric"])
-        return name, shown(side.evaluation["test"]["metrics"][name]["value"])
-    except MissingError:
-        return "", shown(None)
+    found = [_evaluation(side) for side in sides]
+    name = next((it.metric for it in reversed(found) if it), "")
+    base, here = (shown(it.value if it else None) for it in found)
+    return name, base, here
 
 
 def _champions(it: Compared) -> str:
-    names = [code(_champion(side)) for side in (it.base, it.here) if side]
-    return " → ".join(dict.fromkeys(names))
+    found = [_evaluation(side) for side in (it.base, it.here) if side]
+    return " → ".join(dict.fromkeys(code(one.champion) if one else "?" for one in found))
 
 
-def _champion(side: Side) -> str:
+def _evaluation(side: Side | None) -> Evaluation | None:
     try:
-        return side.champion
-    except MissingError:
-        return "?"
+        return side.evaluation if side else None
+    except PipelineError:
+        return None
 
 
 def _legend(findings: Findings) -> str:
