@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from stages.evaluating.bootstrap import Bootstrap, resamples
 from stages.evaluating.metrics import Metric, Rows
@@ -83,10 +83,11 @@ def differences(
     ends = [(q, q.metric.of(q.base), q.metric.of(q.here)) for q in questions]
     values = np.array([here - base for _, base, here in ends])
     errors = np.nanstd(drawn, axis=1, ddof=1)
-    reach = errors * _critical(drawn - values[:, None], errors, alpha)
+    critical = _critical(drawn - values[:, None], errors, alpha)
+    reach = errors * _widened(critical, np.array([len(question.base) for question in questions]))
     return [
         Difference(q.name, q.metric, len(q.base), base, here, value - own, value + own)
-        for (q, base, here), value, own in zip(ends, values, reach * _small(questions), strict=True)
+        for (q, base, here), value, own in zip(ends, values, reach, strict=True)
         if np.isfinite(value) and np.isfinite(own)
     ]
 
@@ -106,7 +107,10 @@ def _critical(deviations: Array, errors: Array, alpha: float) -> float:
     return float(np.quantile(np.nan_to_num(scaled).max(axis=0), 1 - alpha))
 
 
-def _small(questions: Sequence[Question], alpha: float = 0.05) -> Array:
-    n = np.array([len(question.base) for question in questions])
-    ratio = stdtrit(n - 1, 1 - alpha / 2) / -ndtri(alpha / 2)
-    return np.asarray(ratio * np.sqrt(n / (n - 1)))
+def _widened(critical: float, rows: Array) -> Array:
+    """Return the reach for each number of rows: Student's t with as much beyond it as the normal's.
+
+    The bootstrap's variance is that of n rows divided by n rather than n - 1: that is made up for.
+    """
+    reach = stdtrit(rows - 1, ndtr(critical)) * np.sqrt(rows / (rows - 1))
+    return np.asarray(reach)

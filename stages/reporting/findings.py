@@ -38,7 +38,6 @@ class Findings:
     stages: Stages
     outdated: tuple[str, ...]
     uncommitted: tuple[str, ...]
-    samples: int
 
     @property
     def has_base(self) -> bool:
@@ -67,7 +66,6 @@ def find(
         stages=compare_stages(before.stages, here.stages),
         outdated=tuple(outdated(declared, here.stages, here.params, here.store.root)),
         uncommitted=tuple(uncommitted()),
-        samples=here.params.get("evaluation", {}).get("resamples", 0),
     )
 
 
