@@ -13,7 +13,7 @@ from stages.evaluating.content import evaluation_content, metrics_content, plots
 from stages.evaluating.contest import Contest, hold_contest
 from stages.evaluating.examination import Findings, Table, examine
 from stages.evaluating.figures import rounded
-from stages.evaluating.metrics import find_metric
+from stages.evaluating.metrics import Rows, find_metric
 from stages.evaluating.plots import PICTURES
 from stages.evaluating.results import markdown
 from stages.evaluating.settings import Evaluation, Exam
@@ -23,7 +23,7 @@ from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, Schema, read_schema
-from stages.shared.storage import atomic, read_frame, write_json, write_text
+from stages.shared.storage import atomic, read_frame, write_frame, write_json, write_text
 
 
 class EvaluateParams(Params):
@@ -51,6 +51,7 @@ STAGE = Stage(
         "data/evaluated/{task}/champion.joblib",
         "data/evaluated/{task}/evaluation.json",
         "data/evaluated/{task}/results.md",
+        "data/evaluated/{task}/predictions.parquet",
         "data/evaluated/{task}/plots",
     ),
     metrics=("data/evaluated/{task}/metrics.json",),
@@ -75,6 +76,7 @@ def main(task: str, *models: str) -> None:
     model = Path("data/candidates", task, contest.choice.champion.name, "model.joblib")
     pipeline, others = load_pipeline(model), slices_by(held)
     findings = examine(exam, contest.decision.terms, pipeline, fitted, test, others)
+    write_frame(folder / "predictions.parquet", predictions(held[ROW], findings.rows))
     save(folder, model, exam, contest, findings)
 
 
@@ -99,6 +101,15 @@ def read_candidates(
         raise PipelineError(f"usage: python -m stages.evaluate {task} MODEL …")
     folder = Path("data/candidates", task)
     return {model: read_candidate(folder / model, rows.to_numpy()) for model in models}
+
+
+def predictions(rows: pd.Series, tested: Rows) -> pd.DataFrame:
+    """Return what the champion says of each test row, named as in ``out_of_fold.parquet``."""
+    found = tested.prediction.reshape(len(tested), -1)
+    names = [f"p_{i}" for i in range(found.shape[1])] if tested.prediction.ndim == 2 else ["value"]
+    table = pd.DataFrame(found, columns=names)
+    table.insert(0, ROW, rows.to_numpy())
+    return table
 
 
 def save(folder: Path, model: Path, exam: Exam, contest: Contest, findings: Findings) -> None:

@@ -69,7 +69,7 @@ def score_slices(
     scored = []
     for part in parts:
         inside = rows.part(part.mask)
-        reason = _reason(inside, metric)
+        reason = unscorable(inside, metric)
         found = None if reason else bootstrap.estimates([metric], inside)[metric.name]
         if found and np.isnan(found.value):
             found, reason = None, f"{metric.name} is undefined here"
@@ -83,7 +83,7 @@ def worst_first(scored: Sequence[Scored], metric: Metric) -> list[Scored]:
     return [it for _, it in sorted(known, key=lambda pair: pair[0])]
 
 
-def _reason(rows: Rows, metric: Metric) -> str | None:
+def unscorable(rows: Rows, metric: Metric) -> str | None:
     """Return why the slice is too small for the metric, or None."""
     if len(rows) < FEWEST_ROWS:
         return f"fewer than {FEWEST_ROWS} rows"

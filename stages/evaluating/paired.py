@@ -1,0 +1,116 @@
+"""Compares two models' predictions of the same rows, for many questions at once.
+
+Rows are drawn again with replacement, the same ones for both models, so that what makes a row hard
+for both cancels out. The intervals of one family of questions hold all together: of two equally
+good models, any of them misses zero with probability `alpha` at most.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtrit
+
+from stages.evaluating.bootstrap import Bootstrap, resamples
+from stages.evaluating.metrics import Metric, Rows
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Verdict = Literal["better", "worse", "within noise"]
+FEWEST_IN_TAIL = 10  # samples beyond an interval's end, below which the normal tail replaces them
+
+
+@dataclass(frozen=True)
+class Question:
+    """A metric of both models on the rows where ``mask`` (n) holds; ``name`` is for people."""
+
+    name: str
+    metric: Metric
+    base: Rows
+    here: Rows
+    mask: Array
+
+    @classmethod
+    def of(cls, name: str, metric: Metric, base: Rows, here: Rows, mask: Array) -> "Question":
+        return cls(name, metric, base.part(mask), here.part(mask), mask)
+
+    def gains(self, weights: Array) -> Array:
+        """Return how much the metric grows from base to here, in each sample (samples x n)."""
+        own = weights[:, self.mask]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a sample may hold none of the rows
+            return self.metric.score(self.here, own) - self.metric.score(self.base, own)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The metric of both models, and their difference (here - base) with its interval."""
+
+    name: str
+    metric: Metric
+    rows: int
+    base: float
+    here: float
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.here - self.base
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Better or worse where the interval misses zero; None for a metric without direction."""
+        if not self.metric.direction:
+            return None
+        if not (self.low > 0 or self.high < 0):
+            return "within noise"
+        return "better" if self.metric.direction * self.value > 0 else "worse"
+
+
+def differences(
+    questions: Sequence[Question], rows: int, bootstrap: Bootstrap, alpha: float
+) -> list[Difference]:
+    """Answer a family of questions over the same ``rows``; undefined ones are left out.
+
+    The interval is the difference ± c standard errors of the bootstrap. c is the 1 - alpha
+    quantile of the largest |deviation| / standard error over the family (the single-step maxT of
+    Westfall and Young 1993), which loses little where questions are alike; it grows with Student's
+    t for a question of few rows.
+    """
+    if not questions:
+        return []
+    drawn = np.concatenate(list(_gains(questions, rows, bootstrap)), axis=1)
+    ends = [(q, q.metric.of(q.base), q.metric.of(q.here)) for q in questions]
+    values = np.array([here - base for _, base, here in ends])
+    errors = np.nanstd(drawn, axis=1, ddof=1)
+    critical = _critical(drawn - values[:, None], errors, alpha)
+    reach = errors * _widened(critical, np.array([len(question.base) for question in questions]))
+    return [
+        Difference(q.name, q.metric, len(q.base), base, here, value - own, value + own)
+        for (q, base, here), value, own in zip(ends, values, reach, strict=True)
+        if np.isfinite(value) and np.isfinite(own)
+    ]
+
+
+def _gains(questions: Sequence[Question], rows: int, bootstrap: Bootstrap) -> Iterator[Array]:
+    for weights in resamples(rows, bootstrap.samples, bootstrap.seed):
+        yield np.stack([question.gains(weights) for question in questions])
+
+
+def _critical(deviations: Array, errors: Array, alpha: float) -> float:
+    """Return how many standard errors the intervals reach, before the correction for few rows."""
+    samples = deviations.shape[1]
+    varies = errors > 0
+    if not varies.any() or alpha * samples < FEWEST_IN_TAIL:
+        return float(-ndtri(alpha / 2 / max(varies.sum(), 1)))
+    scaled = np.abs(deviations[varies]) / errors[varies, None]
+    return float(np.quantile(np.nan_to_num(scaled).max(axis=0), 1 - alpha))
+
+
+def _widened(critical: float, rows: Array) -> Array:
+    """Return the reach for each number of rows: Student's t with as much beyond it as the normal's.
+
+    The bootstrap's variance is that of n rows divided by n rather than n - 1: that is made up for.
+    """
+    reach = stdtrit(rows - 1, ndtr(critical)) * np.sqrt(rows / (rows - 1))
+    return np.asarray(reach)

@@ -1,0 +1,123 @@
+"""Finds the same rows in two tables by what they hold: row numbers shift when a row is added."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.shared.features import encode_column
+from stages.shared.schema import ROW, TARGET, Field, Schema
+
+Array = np.ndarray[Any, np.dtype[Any]]
+ALIKE = 0.5  # share of cells in which a row that stayed in its place must agree to be the same
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The same rows of two tables: ``base[i]`` and ``here[i]`` are positions of one row.
+
+    ``edited`` of the pairs differ in some cells; ``cells`` counts those for each column.
+    """
+
+    base: Array
+    here: Array
+    edited: int
+    cells: dict[str, int]
+
+
+def shared_fields(base: Schema, here: Schema) -> list[Field]:
+    """Return the columns of both, and the target; numbers and integers are of one kind."""
+    kinds = {field.name: _kind(field) for field in base.fields}
+    return [field for field in here.fields if kinds.get(field.name) == _kind(field)]
+
+
+def equal_rows(base: pd.DataFrame, here: pd.DataFrame, fields: Sequence[Field]) -> Matched:
+    """Match the rows that agree in every field and the target, each row once."""
+    left, right = (_hashes(it, fields).sum(axis=1) for it in (base, here))
+    pairs = _joined(_numbered(left), _numbered(right))
+    return Matched(*pairs, 0, {})
+
+
+def same_rows(base: pd.DataFrame, here: pd.DataFrame, fields: Sequence[Field]) -> Matched:
+    """Match equal rows, then of the others those that were edited.
+
+    A row was edited where no other one agrees with it in all columns but one, or where it kept its
+    number and at least ALIKE of its cells.
+    """
+    names = [*(field.name for field in fields), TARGET]
+    hashes = _hashes(base, fields), _hashes(here, fields)
+    keys = [it.sum(axis=1) for it in hashes]
+    left, right = _joined(*map(_numbered, keys))
+    rest = [np.setdiff1d(np.arange(len(k)), m) for k, m in zip(keys, (left, right), strict=True)]
+    edits, cells = [], dict.fromkeys(names, 0)
+    for place, name in enumerate(names):
+        some = [(k - h[:, place])[r] for k, h, r in zip(keys, hashes, rest, strict=True)]
+        edits.append(_taken(rest, _joined(*map(_unique, some))))
+        cells[name] += len(edits[-1][0])
+    stayed = _stayed(base, here, hashes, rest)
+    for name, differs in zip(names, (hashes[0][stayed[0]] != hashes[1][stayed[1]]).T, strict=True):
+        cells[name] += int(differs.sum())
+    known = [(left, right), *edits, stayed]
+    olds, news = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    counts = {name: count for name, count in cells.items() if count}
+    return Matched(olds, news, len(olds) - len(left), counts)
+
+
+def _kind(field: Field) -> str:
+    return "number" if field.type == "integer" else field.type
+
+
+def _hashes(frame: pd.DataFrame, fields: Sequence[Field]) -> Array:
+    """Return a hash of each cell (rows x fields and target), such that a row's is their sum."""
+    cells = [_words(frame[it.name]) if it.type == "category" else encode_column(frame[it.name], it)
+             for it in fields]  # fmt: skip
+    target = frame[TARGET]
+    is_value = pd.api.types.is_numeric_dtype(target)
+    cells.append(target.to_numpy(np.float64, na_value=np.nan) if is_value else _words(target))
+    names = [*(field.name for field in fields), TARGET]
+    odd = pd.util.hash_array(np.array(names, dtype=object)) | np.uint64(1)
+    return np.column_stack([_hashed(it) * factor for it, factor in zip(cells, odd, strict=True)])
+
+
+def _words(cells: pd.Series) -> Array:
+    return cells.astype(object).where(cells.notna(), "").to_numpy()
+
+
+def _hashed(cells: Array) -> Array:
+    plain = cells if cells.dtype == object else cells.astype(np.float64) + 0.0  # -0.0 is 0.0
+    return np.asarray(pd.util.hash_array(plain))
+
+
+def _numbered(keys: Array) -> pd.DataFrame:
+    """Return each key with how many equal ones came before it."""
+    table = pd.DataFrame({"key": keys, "place": np.arange(len(keys))})
+    return table.assign(turn=table.groupby("key").cumcount())
+
+
+def _unique(keys: Array) -> pd.DataFrame:
+    table = _numbered(keys)
+    return table[~table["key"].duplicated(keep=False)]
+
+
+def _joined(left: pd.DataFrame, right: pd.DataFrame) -> tuple[Array, Array]:
+    pairs = left.merge(right, on=["key", "turn"], suffixes=("_left", "_right"))
+    return pairs["place_left"].to_numpy(), pairs["place_right"].to_numpy()
+
+
+def _taken(rest: list[Array], pairs: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Take the matched rows out of ``rest``, and return their positions in the tables."""
+    found = rest[0][pairs[0]], rest[1][pairs[1]]
+    rest[:] = [np.delete(side, own) for side, own in zip(rest, pairs, strict=True)]
+    return found
+
+
+def _stayed(
+    base: pd.DataFrame, here: pd.DataFrame, hashes: tuple[Array, Array], rest: list[Array]
+) -> tuple[Array, Array]:
+    old, new = (it[ROW].to_numpy()[r] for it, r in zip((base, here), rest, strict=True))
+    _, left, right = np.intersect1d(old, new, return_indices=True)
+    pairs = rest[0][left], rest[1][right]
+    alike = (hashes[0][pairs[0]] == hashes[1][pairs[1]]).mean(axis=1) >= ALIKE
+    return pairs[0][alike], pairs[1][alike]
