@@ -48,15 +48,18 @@ class Bootstrap:
 
         Samples in which a metric is undefined (ROC AUC where a class is absent) are left out.
         """
-        drawn = self._scores(metrics, rows)
+        drawn = self.scores(metrics, rows)
         tail = (1 - self.confidence) / 2
         return {
             metric.name: Estimate(metric.of(rows), *_quantiles(scores, tail))
             for metric, scores in zip(metrics, drawn, strict=True)
         }
 
-    def _scores(self, metrics: Sequence[Metric], rows: Rows) -> Array:
-        """Return every metric (first axis) of every sample."""
+    def scores(self, metrics: Sequence[Metric], rows: Rows) -> Array:
+        """Return every metric (first axis) of every sample (second axis).
+
+        Two models' scores of the same rows are paired: the seed draws the same samples.
+        """
         with _libraries().limit(limits=1, user_api="blas"):
             chunks = [
                 np.stack([metric.score(rows, weights) for metric in metrics])
