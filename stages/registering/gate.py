@@ -76,7 +76,7 @@ def judge(
     """
     if champion is None:
         return Judgement("first", (), f"{task} has no champion yet")
-    if reason := incomparable(challenger.manifest, champion.manifest, test):
+    if reason := incomparable(challenger.manifest, champion.manifest, params.columns):
         return Judgement("incomparable", (), reason)
     columns = params.columns
     pair = Pair(*(predicted(model, test, columns, params) for model in (challenger, champion)))
@@ -104,14 +104,17 @@ def reason_of(main: Comparison, worst: Comparison | None) -> str:
     return f"by {main.metric} on {main.rows} test rows"
 
 
-def incomparable(challenger: Manifest, champion: Manifest, test: Test) -> str | None:
+def incomparable(
+    challenger: Manifest, champion: Manifest, columns: Mapping[str, Column]
+) -> str | None:
     """Return why the two cannot be scored on the same rows, if so."""
     if challenger.target.labels != champion.target.labels:
         seen = champion.target.labels, challenger.target.labels
         return f"the champion answers with the labels {seen[0]}, the challenger with {seen[1]}"
-    missing = [it.name for it in champion.columns if it.name not in test.frame]
-    if missing:
-        return f"the champion needs columns that the data no longer has: {', '.join(missing)}"
+    types = {name: column.type for name, column in columns.items()}
+    lost = [it.name for it in champion.columns if types.get(it.name) != it.type]
+    if lost:
+        return f"the champion reads columns that are gone or of another type: {', '.join(lost)}"
     return None
 
 
