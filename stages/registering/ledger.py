@@ -103,8 +103,7 @@ class Ledger:
         except (ValueError, PipelineError) as error:
             raise PipelineError(f"{where} is no move ({error}); {remedy}") from error
         if move.digest() != move.hash:
-            raise PipelineError(f"{where} has the hash {move.digest()}, not {move.hash}; {remedy}")}, it says {move.hash}; {remedy}"
-            )
+            raise PipelineError(f"{where} has the hash {move.digest()}, not {move.hash}; {remedy}")
         if (move.number, move.previous, move.task) != (number, previous, self.task):
             raise PipelineError(f"{where} does not follow the line before it; {remedy}")
         return move
