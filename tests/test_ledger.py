@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def test_a_clock_that_was_set_back_does_not_change_the_order(
     class Clock(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> "Clock":
-            return cls(2000, 1, 1, tzinfo=UTC)
+            return cls(2000, 1, 1, tzinfo=tz)
 
     last = ledger.moves()[-1].time
     monkeypatch.setattr(ledgers, "datetime", Clock)

@@ -86,7 +86,7 @@ def test_a_verdict_follows_from_interval_and_margin(low: float, high: float, exp
 
 @pytest.mark.parametrize("rows", [5, 30, 10_000])
 def test_an_expanded_interval_is_as_wide_as_students(rows: int) -> None:
-    # What the percentiles of a normal bootstrap distribution reach, against t times the usual error.
+    # What percentiles of a normal bootstrap distribution reach, against t times the usual error.
     tail = expanded_tail(0.95, rows)
     normal_error = np.sqrt((rows - 1) / rows)  # the bootstrap's own, of a mean with error 1
     assert -stats.norm.ppf(tail) * normal_error == pytest.approx(stats.t.ppf(0.975, rows - 1))

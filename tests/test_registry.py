@@ -3,15 +3,18 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
+from dvc.repo import Repo
 from registry_world import (
     TASK,
+    WORKSPACE,
     Killed,
     copied,
     enter,
@@ -35,7 +38,7 @@ MODELS = Path("models")
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A world whose store has its tables and nothing in them: making them takes seconds."""
     root = tmp_path_factory.mktemp("registry") / "world"
     make_world(root)
@@ -43,7 +46,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         enter(root, patch)
         with registry() as store:
             store.client.search_experiments()
-    yield root
+    return root
 
 
 @pytest.fixture
@@ -92,10 +95,24 @@ def two_champions(world: Path) -> None:
     promote(TASK, "bob", "it is better")
 
 
+def kept_by_dvc(world: Path, remote: Path) -> str:
+    """Make the world a DVC repository whose cache and remote have the model; return its hash."""
+    Repo.init(str(world), no_scm=True).close()
+    config = (
+        f"[core]\n    remote = there\n    no_scm = true\n['remote \"there\"']\n    url = {remote}\n"
+    )
+    (world / ".dvc/config").write_text(config)
+    with Repo(str(world)) as repo:
+        (stage,) = repo.add(str(world / "models" / TASK))
+        repo.push()
+        return str(stage.outs[0].hash_info.value)
+
+
 # Register
 
 
-def test_a_run_holds_params_metrics_curves_files_and_where_all_came_from(world: Path) -> None:
+@pytest.mark.usefixtures("world")
+def test_a_run_holds_params_metrics_curves_files_and_where_all_came_from() -> None:
     register.register(TASK)
     (run,) = all_runs()
     assert run.info.status == "FINISHED"
@@ -148,7 +165,8 @@ def test_a_server_that_is_down_costs_nothing(world: Path, monkeypatch: pytest.Mo
     assert alias(CHALLENGER) == "1"
 
 
-def test_a_registered_model_answers_in_mlflow_exactly_as_the_service(world: Path) -> None:
+@pytest.mark.usefixtures("world")
+def test_a_registered_model_answers_in_mlflow_exactly_as_the_service() -> None:
     register.register(TASK)
     model = load_model(MODELS / TASK)
     rows = [(["row", i], dict(it.input)) for i, it in enumerate(model.manifest.golden)]
@@ -166,7 +184,8 @@ def test_a_registered_model_answers_in_mlflow_exactly_as_the_service(world: Path
 # Promote
 
 
-def test_the_first_model_becomes_champion_and_the_log_says_why(world: Path) -> None:
+@pytest.mark.usefixtures("world")
+def test_the_first_model_becomes_champion_and_the_log_says_why() -> None:
     first_champion()
     assert alias(CHAMPION) == "1"
     (move,) = Ledger(TASK).moves()
@@ -253,7 +272,31 @@ def test_a_model_whose_files_were_changed_never_becomes_champion(world: Path) ->
     assert (MODELS / TASK / "manifest.json").read_bytes() == served
 
 
-def test_a_pulled_model_replaces_what_was_there(world: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_pushed", [False, True], ids=["cache", "remote"])
+def test_files_that_mlflow_lost_come_from_dvc(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_pushed: bool
+) -> None:
+    out = kept_by_dvc(world, tmp_path / "remote")
+    if is_pushed:
+        shutil.rmtree(world / ".dvc/cache")
+    monkeypatch.setattr(register, "read_workspace", lambda _: replace(WORKSPACE, out=out))
+    first_champion()
+    expected = {path.name: path.read_bytes() for path in (MODELS / TASK).iterdir()}
+    shutil.rmtree(world / "data/registry/artifacts")
+    shutil.rmtree(MODELS / TASK)
+    pull(TASK, CHAMPION, MODELS)
+    found = {path.name: path.read_bytes() for path in (MODELS / TASK).iterdir()}
+    assert found.pop("registered.json")
+    assert found == expected
+    shutil.rmtree(tmp_path / "remote")
+    shutil.rmtree(world / ".dvc/cache")
+    with pytest.raises(PipelineError, match=rf"(?s)MLflow: .*DVC: .*{out}"):
+        pull(TASK, CHAMPION, MODELS)
+    assert load_model(MODELS / TASK)
+
+
+@pytest.mark.usefixtures("world")
+def test_a_pulled_model_replaces_what_was_there(tmp_path: Path) -> None:
     first_champion()
     stale = tmp_path / "served" / TASK / "model-0.onnx"
     stale.parent.mkdir(parents=True)
@@ -268,7 +311,8 @@ def test_a_pulled_model_replaces_what_was_there(world: Path, tmp_path: Path) -> 
     assert registered.alias is None
 
 
-def test_an_unknown_version_is_told(world: Path) -> None:
+@pytest.mark.usefixtures("world")
+def test_an_unknown_version_is_told() -> None:
     for name in ("7", "champion"):
         with pytest.raises(PipelineError, match=f"has no demo@{name}"):
             pull(TASK, name, MODELS)
@@ -281,7 +325,7 @@ def until_done(work: Callable[[], None]) -> list[str]:
     """Kill at the first moment, run again and kill at the second, and so on; return them all."""
     moments = []
     for moment in range(1, 200):
-        with killed_at(moment) as killer:
+        with killed_at(moment):
             try:
                 work()
             except Killed as kill:
@@ -301,7 +345,8 @@ def assert_whole() -> None:
     assert alias(CHAMPION) == (last.version if last else None)
 
 
-def test_registering_survives_a_kill_at_any_moment(world: Path) -> None:
+@pytest.mark.usefixtures("world")
+def test_registering_survives_a_kill_at_any_moment() -> None:
     moments = until_done(lambda: register.register(TASK))
     assert len(moments) > 15
     assert_whole()
@@ -314,8 +359,9 @@ def test_registering_survives_a_kill_at_any_moment(world: Path) -> None:
     assert alias(CHALLENGER) == "1"
 
 
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("moment", range(1, 5))
-def test_a_promotion_survives_a_kill_at_any_moment(world: Path, moment: int) -> None:
+def test_a_promotion_survives_a_kill_at_any_moment(moment: int) -> None:
     register.register(TASK)
     with killed_at(moment), pytest.raises(Killed):
         promote(TASK, "ada", "the first one")

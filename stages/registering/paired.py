@@ -32,8 +32,8 @@ class Pair:
     def gains(self, metrics: Sequence[Metric], bootstrap: Bootstrap) -> Array:
         """Return the gain by every metric (first axis) in every sample; NaN where undefined."""
         directions = np.array([[metric.direction] for metric in metrics])
-        challenger = bootstrap.scores(metrics, self.challenger)
-        return np.asarray(directions * (challenger - bootstrap.scores(metrics, self.champion)))
+        challenger, champion = bootstrap.scores(metrics, self.challenger, self.champion)
+        return np.asarray(directions * (challenger - champion))
 
 
 @dataclass(frozen=True)

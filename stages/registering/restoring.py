@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serve.load import load_model
 from serve.manifest import MANIFEST, ManifestError
@@ -71,15 +71,14 @@ def from_dvc(version: "ModelVersion", target: Path) -> Path:
     """Copy the files out of DVC's cache, which is filled from the remote where it lacks them."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from dvc_data.hashfile.hash_info import HashInfo
 
     digest = version.tags.get("dvc.out.md5", "")
     try:
         repo = Repo()
         cache = repo.cache.local
-        if not _is_cached(cache.oid_to_path, digest):
-            repo.cloud.pull([HashInfo("md5", digest)])
+        _bring(repo, [digest])
         entries = json.loads(Path(cache.oid_to_path(digest)).read_bytes())
+        _bring(repo, [entry["md5"] for entry in entries])
     except (DvcException, OSError, ValueError) as error:
         raise PipelineError(f"neither cache nor remote has {digest or 'it'}: {error}") from error
     folder = target / str(version.name)
@@ -114,12 +113,13 @@ def registered(version: "ModelVersion", alias: str | None) -> dict[str, str | No
     }
 
 
-def _is_cached(path_of: Callable[[str], str], digest: str) -> bool:
-    listing = Path(path_of(digest))
-    if not digest or not listing.exists():
-        return False
-    entries = json.loads(listing.read_bytes())
-    return all(Path(path_of(entry["md5"])).exists() for entry in entries)
+def _bring(repo: Any, digests: list[str]) -> None:
+    """Ask the remote for the objects that the cache lacks."""
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    lacking = [it for it in digests if not Path(repo.cache.local.oid_to_path(it)).exists()]
+    if lacking:
+        repo.cloud.pull([HashInfo("md5", it) for it in lacking])
 
 
 def _only(folder: Path, name: str) -> Path:
