@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose remote pull push repro serve test lint types format check verify accept plots report refetch summary comment propose readme lock clean hooks
+.PHONY: help install compose remote pull push repro serve test lint types format check verify accept register promote rollback champions plots report refetch summary comment propose readme lock clean hooks
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,20 @@ verify: $(READY) ## Hold every tracked file and cache object against its hash
 
 accept: $(READY) ## Hold later tables of TASK=… against the one validated last
 	@python -m stages.accept $(TASK)
+
+register: $(READY) ## Log TASK=… with MLflow and register its model as challenger
+	@python -m stages.register $(TASK)
+
+# Who decides is whom git knows here, unless BY=… says otherwise.
+promote rollback: export BY ?= $(shell git config user.name)
+promote: $(READY) ## Make the challenger of TASK=… champion if it is better; WHY=… goes into the log
+	@python -m stages.promote $(TASK) --by "$$BY" --why "$$WHY"
+
+rollback: $(READY) ## Make the previous champion of TASK=… champion again; WHY=…
+	@python -m stages.rollback $(TASK) --by "$$BY" --why "$$WHY"
+
+champions: $(READY) ## Show who was champion of TASK=… and when, every hash verified
+	@python -m stages.champions $(TASK) --verify
 
 plots: $(READY) ## Draw all plots into one page, dvc_plots/index.html, that works offline
 	@python -m stages.plots

@@ -66,7 +66,7 @@ async def inventory(models: Models) -> Inventory:
     """Describe every model that serves, and say why others do not."""
     return Inventory(
         default=models.default,
-        models=[Info.of(model.manifest) for model in models.loaded.values()],
+        models=[Info.of(it.manifest, it.registered) for it in models.loaded.values()],
         refused=dict(models.refused),
         problem=models.problem,
     )
@@ -79,4 +79,5 @@ async def inventory(models: Models) -> Inventory:
 )
 async def model_info(task: str, models: Models) -> Info:
     """Describe a model: version, hashes, metrics with intervals, columns, libraries."""
-    return Info.of(models.find(task).manifest)
+    model = models.find(task)
+    return Info.of(model.manifest, model.registered)

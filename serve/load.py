@@ -18,6 +18,7 @@ from serve.manifest import (
     read_manifest,
 )
 from serve.model import Model
+from serve.registered import read_registered
 from serve.text import Layout, Vectoriser
 
 RUNTIME_ERRORS = (
@@ -46,7 +47,8 @@ def load_model(folder: Path) -> Model:
     try:
         engine = GraphEngine(content, manifest, layout)
         check_graph(engine, manifest)
-        model = Model(manifest, Encoder(manifest.columns), engine, explainer)
+        encoder, place = Encoder(manifest.columns), read_registered(folder)
+        model = Model(manifest, encoder, engine, explainer, place)
         for number, golden in enumerate(manifest.golden):
             check_golden(model, number, golden)
     except RUNTIME_ERRORS as error:

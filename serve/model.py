@@ -13,7 +13,7 @@ from serve.engine import Engine
 from serve.explainer import Explainer
 from serve.manifest import Manifest
 from serve.quick import QuickDecoder
-from serve.wire import Answer, Finding, Place, RequestError
+from serve.wire import Answer, Finding, Place, Registered, RequestError
 
 
 class Checked(NamedTuple):
@@ -36,6 +36,7 @@ class Model:
     encoder: Encoder
     engine: Engine
     explainer: Explainer | None = None
+    registered: Registered | None = None
 
     @cached_property
     def answers(self) -> Answers:

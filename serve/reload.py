@@ -92,7 +92,7 @@ class Reloader:
         shared, catalog = self.shared, self.shared.catalog
         old = catalog.loaded.get(task)
         kept = _without(catalog.kept, task)
-        if old and old.manifest == model.manifest:
+        if old and (old.manifest, old.registered) == (model.manifest, model.registered):
             shared.catalog = replace(catalog, kept=kept)
             return "unchanged"
         loaded = dict(sorted({**catalog.loaded, task: model}.items()))

@@ -106,9 +106,9 @@ class Info(Card):
     registered: Registered | None
 
     @classmethod
-    def of(cls, card: Card) -> "Info":
+    def of(cls, card: Card, registered: Registered | None) -> "Info":
         known = {name: getattr(card, name) for name in Card.model_fields}
-        return cls.model_construct(**known, registered=None)
+        return cls.model_construct(**known, registered=registered)
 
 
 class Inventory(BaseModel):

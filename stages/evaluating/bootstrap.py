@@ -48,21 +48,25 @@ class Bootstrap:
 
         Samples in which a metric is undefined (ROC AUC where a class is absent) are left out.
         """
-        drawn = self._scores(metrics, rows)
+        (drawn,) = self.scores(metrics, rows)
         tail = (1 - self.confidence) / 2
         return {
             metric.name: Estimate(metric.of(rows), *_quantiles(scores, tail))
             for metric, scores in zip(metrics, drawn, strict=True)
         }
 
-    def _scores(self, metrics: Sequence[Metric], rows: Rows) -> Array:
-        """Return every metric (first axis) of every sample."""
+    def scores(self, metrics: Sequence[Metric], *models: Rows) -> Array:
+        """Return every metric of every sample (models x metrics x samples).
+
+        ``models`` are the same rows as one or several models predict them: their samples are the
+        same, so that differences between them are paired.
+        """
         with _libraries().limit(limits=1, user_api="blas"):
             chunks = [
-                np.stack([metric.score(rows, weights) for metric in metrics])
-                for weights in resamples(len(rows), self.samples, self.seed)
+                [[metric.score(rows, weights) for metric in metrics] for rows in models]
+                for weights in resamples(len(models[0]), self.samples, self.seed)
             ]
-        return np.concatenate(chunks, axis=1)
+        return np.concatenate([np.asarray(chunk) for chunk in chunks], axis=2)
 
 
 def resamples(rows: int, samples: int, seed: int) -> Iterator[Array]:

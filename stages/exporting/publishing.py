@@ -21,10 +21,11 @@ def publish(folder: Path, files: Mapping[str, bytes], manifest: Manifest, page: 
             file.write(content)
     write_text(folder / CARD, page)
     write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
-    _delete_all_but(folder, {*files, CARD, MANIFEST})
+    delete_all_but(folder, {*files, CARD, MANIFEST})
 
 
-def _delete_all_but(folder: Path, kept: set[str]) -> None:
+def delete_all_but(folder: Path, kept: set[str]) -> None:
+    """Delete what an earlier model left in the folder."""
     for path in sorted(folder.iterdir()):
         if path.name in kept:
             continue
