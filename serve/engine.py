@@ -15,7 +15,12 @@ ERRORS_ONLY = 3  # of ONNX Runtime's log levels
 
 
 class Engine(Protocol):
-    """What answers for one row: the vector of an `Encoder` in, the model's outputs out."""
+    """What answers for one row: the vector of an `Encoder` in, the model's outputs out.
+
+    A slow one takes more than a moment: others should not wait for it.
+    """
+
+    is_slow: bool
 
     def run(self, vector: Sequence[float | str]) -> list[float]:
         """Return the probability of each label, or the one value, for one encoded row."""
@@ -28,6 +33,8 @@ class GraphEngine:
     in a batch some kernels add in another order, and the last bits of an answer would depend on
     the row's neighbours.
     """
+
+    is_slow = False
 
     def __init__(self, content: bytes, manifest: Manifest, layout: Layout) -> None:
         self.session = start(content)
