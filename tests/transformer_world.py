@@ -1,5 +1,8 @@
 """A tiny fine-tuned transformer on the simulated reviews of ``text_world``, ready to export."""
 
+import stages.shared.threads
+
+# isort: split
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -23,7 +26,7 @@ import stages
 from stages import evaluate, export
 from stages.shared import declare
 from stages.shared.features import encode, encode_target
-from stages.shared.finetuned import FineTuned, Pooling, network
+from stages.shared.finetuned import FineTuned, Pooling, computing_with, network
 from stages.shared.schema import ROW, TARGET, Schema
 from stages.shared.storage import atomic, write_frame, write_json
 
@@ -106,7 +109,7 @@ def _plain(config: str) -> dict[str, Any]:
 def _load(module: Any, weights: dict[str, torch.Tensor], pooling: Pooling) -> None:
     torch.manual_seed(1)
     body = "encoder." if pooling == "mean" else "encoder.bert."
-    fresh = {n: torch.randn(it.shape) / 5 for n, it in module.state_dict().items()}
+    fresh = {n: torch.randn(it.shape) for n, it in module.state_dict().items()}
     known = {f"{body}{name}": it for name, it in weights.items() if f"{body}{name}" in fresh}
     module.load_state_dict({**fresh, **known})
 
@@ -120,7 +123,7 @@ def _with_head(made: FineTuned, module: Any) -> FineTuned:
     frame = table(400, 99)
     X, y = encode(frame, SCHEMA), encode_target(frame, SCHEMA)
     vectors = np.empty((len(X), WIDTH))
-    with torch.inference_mode():
+    with torch.inference_mode(), computing_with(1):
         for row, ids in enumerate(made.tokenize(made.texts(X))):
             tokens = torch.tensor([ids])
             vectors[row] = module.eval().encoder(input_ids=tokens).last_hidden_state.mean(1)[0]
