@@ -32,8 +32,8 @@ RUNTIME_ERRORS = (
 )
 # Processors differ in the last bits of a float32 sum; a wrong model differs by far more.
 TOLERANCE = 1e-5
-# In int8 a last bit may move a value to the next of 256 steps, and with it an answer.
-INT8_TOLERANCE = 0.05
+# In int8 a last bit moves a value to the next of 256 steps: answers were seen to differ by 0.04.
+INT8_TOLERANCE = 0.1
 DOUBLE, INT64 = "tensor(double)", "tensor(int64)"
 Shape = tuple[str, Sequence[int | str]]  # a tensor's type, and its size but for the rows
 
