@@ -9,7 +9,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from serve.encode import Encoder, MisfitError
-from serve.engine import Engine, GraphEngine
+from serve.engine import Engine, GraphEngine, TransformerEngine
 from serve.explainer import Explainer
 from serve.manifest import (
     MANIFEST,
@@ -68,15 +68,18 @@ def graph_of(folder: Path, manifest: Manifest) -> Engine:
 
 def transformer_of(folder: Path, manifest: Manifest) -> Engine:
     """Return what runs a transformer; raises ManifestError for files that do not fit."""
-    from serve.transformer import TransformerEngine  # a server of tables does without its library
+    from serve.transformer import Transformer  # a server of tables does without its library
 
     content, about = read_file(folder, manifest.model), manifest.tokenizer
     if about is None:
         raise ManifestError(f"{MANIFEST} names no tokenizer")
+    try:
+        transformer = Transformer(content, read_file(folder, about))
+    except ValueError as error:
+        raise ManifestError(f"{about.file} cannot be used: {error}") from error
+    check_graph(transformer.session, manifest, (INT64, ["tokens"]), (DOUBLE, [manifest.outputs]))
     texts = [i for i, column in enumerate(manifest.columns) if column.type == "text"]
-    engine = TransformerEngine(content, read_file(folder, about), about, texts)
-    check_graph(engine.session, manifest, (INT64, ["tokens"]), (DOUBLE, [manifest.outputs]))
-    return engine
+    return TransformerEngine(transformer, about.separator, texts)
 
 
 def read_vectorisers(folder: Path, manifest: Manifest) -> dict[str, Vectoriser]:

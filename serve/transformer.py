@@ -1,13 +1,10 @@
 """Runs a transformer on one text after another, with neither torch nor transformers."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from serve.engine import start
-from serve.manifest import ManifestError, Tokens
+from serve.session import start
 
 
 class Transformer:
@@ -16,14 +13,14 @@ class Transformer:
     A text is always run alone. In a batch, padding would change the last bits of its answer, and a
     graph in int8 scales its activations by whatever texts stand beside it: more than bits.
 
-    Safe to use from several threads. Raises ManifestError for content that is no tokenizer.
+    Safe to use from several threads. Raises ValueError for content that is no tokenizer.
     """
 
     def __init__(self, model: bytes, tokenizer: bytes) -> None:
         try:
             self.tokenizer = Tokenizer.from_buffer(tokenizer)
         except Exception as error:  # the library's errors have no base of their own
-            raise ManifestError(f"the tokenizer cannot be used: {error}") from error
+            raise ValueError(f"it is no tokenizer: {error}") from error
         self.session: onnxruntime.InferenceSession = start(model)
         self.input: str = self.session.get_inputs()[0].name
 
@@ -32,18 +29,3 @@ class Transformer:
         tokens = np.array([self.tokenizer.encode(text).ids], np.int64)
         answer: list[float] = self.session.run(None, {self.input: tokens})[0][0].tolist()
         return answer
-
-
-class TransformerEngine:
-    """A transformer that reads a row's texts as one; its other columns play no part."""
-
-    is_slow = True
-
-    def __init__(self, model: bytes, tokenizer: bytes, about: Tokens, texts: Sequence[int]) -> None:
-        self.transformer = Transformer(model, tokenizer)
-        self.session = self.transformer.session
-        self.separator, self.texts = about.separator, texts
-
-    def run(self, vector: Sequence[float | str]) -> list[float]:
-        """Return the probability of each label for one encoded row."""
-        return self.transformer.run(self.separator.join(str(vector[i]) for i in self.texts))

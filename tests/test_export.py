@@ -17,9 +17,9 @@ import pytest
 from export_world import COLUMNS, KINDS, build_world, evaluate_world, make_frame, make_schema
 
 from serve.encode import Encoder
-from serve.engine import start
 from serve.load import load_model
 from serve.manifest import read_manifest
+from serve.session import start
 from stages import export
 from stages.exporting import parity
 from stages.exporting.card import escaped, worst

@@ -31,9 +31,9 @@ import transformers
 
 from benchmarks.serve.load import press, running
 from benchmarks.text_quality import SCHEMA, sentences, split
+from serve.engine import TransformerEngine
 from serve.load import load_model
 from serve.model import Model
-from serve.transformer import TransformerEngine
 from stages import compose
 from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import manifest as manifests
