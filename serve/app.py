@@ -99,6 +99,7 @@ async def lifespan(service: "Service") -> AsyncIterator[None]:
     watching = asyncio.create_task(reloader.watch())
     yield
     watching.cancel()
+    shared.queue.close()
     shared.telemetry.memory.close()
 
 

@@ -3,19 +3,25 @@
 import struct
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import onnxruntime
 
 from serve.manifest import Manifest
+from serve.session import start
 from serve.text import Layout
 
-ERRORS_ONLY = 3  # of ONNX Runtime's log levels
+if TYPE_CHECKING:
+    from serve.transformer import Transformer
 
 
 class Engine(Protocol):
-    """What answers for one row: the vector of an `Encoder` in, the model's outputs out."""
+    """What answers for one row: the vector of an `Encoder` in, the model's outputs out.
+
+    A slow one takes more than a moment: others should not wait for it.
+    """
+
+    is_slow: bool
 
     def run(self, vector: Sequence[float | str]) -> list[float]:
         """Return the probability of each label, or the one value, for one encoded row."""
@@ -28,6 +34,8 @@ class GraphEngine:
     in a batch some kernels add in another order, and the last bits of an answer would depend on
     the row's neighbours.
     """
+
+    is_slow = False
 
     def __init__(self, content: bytes, manifest: Manifest, layout: Layout) -> None:
         self.session = start(content)
@@ -66,14 +74,17 @@ class _Place:
         self.pack = struct.Struct(f"{row.size}d").pack_into
 
 
-def start(content: bytes) -> onnxruntime.InferenceSession:
-    """Start a session for one row at a time.
+class TransformerEngine:
+    """A transformer that reads a row's texts as one; its other columns play no part.
 
-    There a second thread costs more than it saves, and memory of its own gains no time.
+    ``texts`` are the places of the text columns.
     """
-    options: Any = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = ERRORS_ONLY
-    return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+
+    is_slow = True
+
+    def __init__(self, transformer: "Transformer", separator: str, texts: Sequence[int]) -> None:
+        self.transformer, self.separator, self.texts = transformer, separator, texts
+
+    def run(self, vector: Sequence[float | str]) -> list[float]:
+        """Return the probability of each label for one encoded row."""
+        return self.transformer.run(self.separator.join(str(vector[i]) for i in self.texts))

@@ -12,8 +12,8 @@ from typing_extensions import TypedDict
 
 from serve.attribution import Array, Attribution, answer
 from serve.encode import Vector
-from serve.engine import start
 from serve.manifest import Explanation, Manifest
+from serve.session import start
 from serve.text import Layout
 
 

@@ -31,7 +31,8 @@ async def infer(model: Model, request: Request) -> Response:
     body = await read_body(request.receive, headers, shared.settings.max_body_bytes)
     length = _json_length(request, body)
     request_id = request.scope["state"]["request_id"]
-    return await to_thread(answer, model, body, length, request_id, shared)
+    run = shared.queue.run if model.engine.is_slow else to_thread
+    return await run(answer, model, body, length, request_id, shared)
 
 
 def _check_content_type(request: Request) -> None:

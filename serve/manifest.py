@@ -45,6 +45,42 @@ class Vectoriser(Part):
     features: int
 
 
+class Tokens(Part):
+    """A transformer's ``tokenizer.json``, which takes the vectorisers' place.
+
+    It reads a row's texts as one, with ``separator`` between them.
+    """
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.json$")
+    sha256: Sha256
+    separator: str
+
+
+class Variant(Part):
+    """A model's size, and the task's metric on the validation rows; null where it has no value."""
+
+    bytes: int
+    value: float | None
+
+
+class Precision(Part):
+    """What a transformer loses in int8, which is shipped where that is at most ``most_loss``.
+
+    The metric on ``rows`` of validation decides. ``same_label`` is the share of all rows to which
+    both give the same label; ``largest_difference`` is between two probabilities there.
+    """
+
+    shipped: Literal["fp32", "int8"]
+    metric: str
+    rows: int
+    fp32: Variant
+    int8: Variant
+    loss: float | None
+    most_loss: float
+    same_label: float
+    largest_difference: float
+
+
 class Column(Part):
     """One input: what it means, what it may be, and what the model was trained on (``seen``)."""
 
@@ -98,7 +134,10 @@ class Target(Part):
 
 
 class Graph(Part):
-    """The names of the graph's one input (float64, rows by columns) and one output."""
+    """The names of the graph's one input and one output.
+
+    The input is float64, rows by columns; a transformer's is int64, rows by tokens.
+    """
 
     input: str
     output: Literal["probabilities", "value"]
@@ -133,6 +172,8 @@ class Card(Part):
     version: str
     model: ModelFile
     vectorisers: tuple[Vectoriser, ...]
+    tokenizer: Tokens | None = None  # a transformer's
+    precision: Precision | None = None  # of a transformer that was measured in both
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     target: Target
     onnx: Graph
@@ -151,7 +192,10 @@ class Card(Part):
         if len({column.name for column in self.columns}) < len(self.columns):
             raise ValueError("two columns have the same name")
         texts = [column.name for column in self.columns if column.type == "text"]
-        if [vectoriser.column for vectoriser in self.vectorisers] != texts:
+        vectorised = [vectoriser.column for vectoriser in self.vectorisers]
+        if self.tokenizer and (vectorised or not texts):
+            raise ValueError("a tokenizer is for text columns without vectorisers")
+        if not self.tokenizer and vectorised != texts:
             raise ValueError(f"the text columns are {texts}: each has a vectoriser, in this order")
         return self
 
@@ -196,13 +240,14 @@ def version(card: Card) -> str:
     """Return the version as ``stages/exporting/manifest.py`` makes it: a hash of what decides."""
     columns = [column.model_dump(mode="json") for column in card.columns]
     beside = [vectoriser.model_dump(mode="json") for vectoriser in card.vectorisers]
+    beside += [card.tokenizer.model_dump(mode="json")] if card.tokenizer else []
     decisive = [card.model.sha256, *beside, columns, card.target.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[
         :VERSION_DIGITS
     ]
 
 
-def read_file(folder: Path, entry: ModelFile | Vectoriser | Explanation) -> bytes:
+def read_file(folder: Path, entry: ModelFile | Vectoriser | Tokens | Explanation) -> bytes:
     """Read a file that the manifest names; raises ManifestError unless its SHA-256 is there."""
     content = _read(folder, entry.file)
     found = hashlib.sha256(content).hexdigest()

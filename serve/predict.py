@@ -60,7 +60,9 @@ class Predict:
             check_headers(headers)
             body = await read_body(receive, headers, settings.max_body_bytes)
             work = model, body, scope["state"]["request_id"], settings.max_rows
-            if len(body) > LARGE_BODY:  # in a thread, so that others need not wait for it
+            if model.engine.is_slow:
+                result = await shared.queue.run(answer, *work)
+            elif len(body) > LARGE_BODY:  # in a thread, so that others need not wait for it
                 result = await run_in_threadpool(answer, *work)
             else:
                 result = answer(*work)

@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     # How much
     max_body_bytes: int = Field(16 << 20, ge=1, description="of a JSON request")
     max_rows: int = Field(10_000, ge=1, description="of a JSON request")
+    threads: int | None = Field(
+        None, ge=1, description="that run transformers; none: one for each processor"
+    )
+    max_waiting: int = Field(
+        256, ge=1, description="requests held for transformers; more are told to come back"
+    )
     rate_limit: float | None = Field(
         None, gt=0, description="requests a second, for each key or else each address and worker"
     )

@@ -1,5 +1,6 @@
 """What all routes of one server process share."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from serve.model import Model
 from serve.security import Gate
 from serve.settings import Settings
 from serve.telemetry.meters import Telemetry
+from serve.waiting import Queue
 
 
 class PredictionLog(Protocol):
@@ -29,3 +31,8 @@ class Shared:
     telemetry: Telemetry
     catalog: Catalog = field(default_factory=Catalog)
     prediction_log: PredictionLog | None = None
+    queue: Queue = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the queue before the first request; its threads start as they are needed."""
+        self.queue = Queue(self.settings.threads or os.cpu_count() or 1, self.settings.max_waiting)

@@ -117,7 +117,7 @@ GUARDED: dict[int | str, dict[str, Any]] = {
 }
 FOUND: dict[int | str, dict[str, Any]] = {
     404: problem("no such model, or not in this version"),
-    503: problem("the model could not be loaded"),
+    503: problem("the model could not be loaded, or is too busy"),
 }
 INFER: dict[int | str, dict[str, Any]] = {
     **FOUND,

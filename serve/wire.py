@@ -152,7 +152,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     415: {"model": Problem, "description": "the Content-Type is not application/json"},
     422: {"model": Findings, "description": "all values that do not fit the task's columns"},
     429: {"model": Problem, "description": "too many requests; Retry-After says how long to wait"},
-    503: {"model": Problem, "description": "the model could not be loaded"},
+    503: {"model": Problem, "description": "the model could not be loaded, or is too busy"},
 }
 # Of every route that wants a key.
 GUARDED: dict[int | str, dict[str, Any]] = {code: ERRORS[code] for code in (401, 403, 429)}

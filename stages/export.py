@@ -6,37 +6,43 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
-from sklearn.pipeline import Pipeline
 
+from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import manifest as manifests
+from stages.exporting.artefact import Artefact, Champion, cases, in_best_precision
 from stages.exporting.card import card
 from stages.exporting.evaluated import Evaluated, read_evaluated
 from stages.exporting.explaining import Explained, check, explain
 from stages.exporting.golden import golden_rows
-from stages.exporting.graph import INPUT, output_name, to_onnx
+from stages.exporting.graph import output_name
 from stages.exporting.manifest import Manifest
-from stages.exporting.parity import Exported, Parity, compare
+from stages.exporting.parity import Answering, Exported, Parity, compare
 from stages.exporting.publishing import publish
-from stages.exporting.vectorisers import vectoriser_files
+from stages.exporting.quantising import Judge
 from stages.shared import imports
 from stages.shared.contract import Column, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
-from stages.shared.features import encode
+from stages.shared.features import encode, encode_target
+from stages.shared.finetuned import FineTuned
 from stages.shared.frozen import Frozen
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, SPLITS, Schema, read_schema
 from stages.shared.storage import read_frame, sha256
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
 
 class Export(Frozen):
-    """How far the exported model may be from the trained one; ``conf/config.yaml`` explains it."""
+    """How far what is exported may be from what was trained; ``conf/config.yaml`` explains it."""
 
     tolerance: float = Field(gt=0)
+    int8_loss: float | None = Field(default=None, ge=0)
 
 
 class ExportParams(Params):
@@ -73,13 +79,20 @@ class Inputs:
     task: str
     schema: Schema
     frames: Mapping[str, pd.DataFrame]
-    pipeline: Pipeline
+    champion: Champion
     evaluated: Evaluated
 
     @property
     def trained_on(self) -> pd.DataFrame:
-        """The rows that the champion was fitted on."""
+        """The rows that the champion was fitted on; validation's stop and calibrate a fine-tune."""
+        if isinstance(self.champion, FineTuned):
+            return self.frames["train"]
         return pd.concat([self.frames["train"], self.frames["validation"]])
+
+    @property
+    def all_rows(self) -> Array:
+        """The encoded matrix of every split's rows."""
+        return encode(pd.concat(self.frames.values()), self.schema)
 
     @classmethod
     def read(cls, task: str) -> "Inputs":
@@ -88,39 +101,17 @@ class Inputs:
             task=task,
             schema=read_schema(prepared),
             frames={split: read_frame(prepared / f"{split}.parquet") for split in SPLITS},
-            pipeline=load_pipeline(evaluated / "champion.joblib"),
+            champion=load_pipeline(evaluated / "champion.joblib"),
             evaluated=read_evaluated(evaluated),
         )
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """The champion as it is served: what answers, its model, and the files it needs besides."""
-
-    exported: Exported
-    model: bytes
-    vectorisers: tuple[tuple[manifests.Vectoriser, bytes], ...]
-
-    @classmethod
-    def of(cls, pipeline: Pipeline) -> "Artefact":
-        model, featurizer = to_onnx(pipeline), pipeline["features"]
-        vectorisers = (
-            (manifests.vectoriser(content, column, width), content)
-            for column, width, content in vectoriser_files(featurizer)
-        )
-        return cls(Exported(model, featurizer), model, tuple(vectorisers))
-
-    def files(self, manifest: Manifest) -> dict[str, bytes]:
-        """Return the content of every file that the manifest names."""
-        beside = {entry.file: content for entry, content in self.vectorisers}
-        return {manifest.model.file: self.model, **beside}
 
 
 def main(task: str) -> None:
     """Replace the exported model, its card and its manifest; keep all of it on any failure."""
     params, inputs = STAGE.load(task=task), Inputs.read(task)
-    artefact = Artefact.of(inputs.pipeline)
+    artefact = Artefact.of(inputs.champion)
     parity = proven(artefact.exported, inputs, params.export.tolerance)
+    artefact = shrunk(artefact, inputs, params.export.int8_loss)
     explained = explained_by(artefact.exported, inputs)
     manifest = described(artefact, explained, parity, inputs, params)
     files = artefact.files(manifest)
@@ -130,13 +121,13 @@ def main(task: str) -> None:
     publish(Path("models", task), files, manifest, card(manifest, inputs.evaluated, rows))
 
 
-def proven(exported: Exported, inputs: Inputs, tolerance: float) -> Parity:
-    """Compare the model with the trained pipeline on every row of every split.
+def proven(exported: Answering, inputs: Inputs, tolerance: float) -> Parity:
+    """Compare the model with the trained one on every row of every split, and on hard cases.
 
     Raises PipelineError that names the row, both answers and the tolerance.
     """
-    X = encode(pd.concat(inputs.frames.values()), inputs.schema)
-    parity = compare(exported, inputs.pipeline, inputs.schema, X)
+    X, schema = inputs.all_rows, inputs.schema
+    parity = compare(exported, inputs.champion, schema, X, cases(inputs.champion, X, schema))
     worst = parity.worst
     if worst.size > tolerance:
         raise PipelineError(
@@ -148,15 +139,31 @@ def proven(exported: Exported, inputs: Inputs, tolerance: float) -> Parity:
     return parity
 
 
-def explained_by(exported: Exported, inputs: Inputs) -> Explained | None:
+def shrunk(artefact: Artefact, inputs: Inputs, most_loss: float | None) -> Artefact:
+    """Return a transformer in int8 if the task's metric loses no more than ``most_loss`` by it.
+
+    Any other artefact comes back as it is, and so does each without ``most_loss``.
+    """
+    if most_loss is None or not isinstance(inputs.champion, FineTuned):
+        return artefact
+    schema, evaluated, frame = inputs.schema, inputs.evaluated, inputs.frames["validation"]
+    metric = find_metric(evaluated.metric, schema.problem, "metric in evaluation.json")
+    terms = Terms() if evaluated.threshold is None else Terms(evaluated.threshold)
+    judge = Judge(metric, terms, encode_target(frame, schema), most_loss)
+    X = encode(frame, schema)
+    return in_best_precision(artefact, inputs.champion, judge, X, inputs.all_rows)
+
+
+def explained_by(exported: Answering, inputs: Inputs) -> Explained | None:
     """Return what explains the model's answers, proven on rows of every split, if anything does.
 
     Raises PipelineError where its sums are not the model's answers.
     """
-    explained = explain(inputs.pipeline, encode(inputs.trained_on, inputs.schema))
+    if isinstance(inputs.champion, FineTuned) or not isinstance(exported, Exported):
+        return None
+    explained = explain(inputs.champion, encode(inputs.trained_on, inputs.schema))
     if explained:
-        X = encode(pd.concat(inputs.frames.values()), inputs.schema)
-        check(explained, exported, inputs.schema, X)
+        check(explained, exported, inputs.schema, inputs.all_rows)
     return explained
 
 
@@ -180,18 +187,21 @@ def described(
     family, estimator = evaluated.champion, evaluated.trained.target
     file = manifests.model_file(artefact.model, family, estimator, len(inputs.trained_on))
     vectorisers = tuple(entry for entry, _ in artefact.vectorisers)
+    tokenizer = artefact.tokenizer[0] if artefact.tokenizer else None
     columns = manifests.columns(params.columns, inputs.trained_on)
     target = manifests.target(params.target, evaluated.threshold, evaluated.interval)
     return Manifest(
         task=inputs.task,
         title=params.title,
         problem=schema.problem,
-        version=manifests.version(file, vectorisers, columns, target),
+        version=manifests.version(file, vectorisers, columns, target, tokenizer),
         model=file,
         vectorisers=vectorisers,
+        tokenizer=tokenizer,
+        precision=artefact.precision,
         columns=columns,
         target=target,
-        onnx=manifests.Graph(input=INPUT, output=output_name(schema)),
+        onnx=manifests.Graph(input=artefact.input, output=output_name(schema)),
         explanation=explanation(explained, schema),
         metrics=evaluated.metrics,
         parity=manifests.Parity(

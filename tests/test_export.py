@@ -17,9 +17,9 @@ import pytest
 from export_world import COLUMNS, KINDS, build_world, evaluate_world, make_frame, make_schema
 
 from serve.encode import Encoder
-from serve.engine import start
 from serve.load import load_model
 from serve.manifest import read_manifest
+from serve.session import start
 from stages import export
 from stages.exporting import parity
 from stages.exporting.card import escaped, worst
@@ -289,7 +289,8 @@ def test_the_row_that_differs_is_found_in_any_batch(monkeypatch: Any) -> None:
     monkeypatch.setattr(Exported, "predict", wrong)
     monkeypatch.setattr(parity, "BATCH", 16)
     exported = Exported(to_onnx(pipeline), pipeline["features"])
-    found = compare(exported, pipeline, make_schema("binary"), X)
+    schema = make_schema("binary")
+    found = compare(exported, pipeline, schema, X, alterations(X, schema.fields))
     assert (found.worst.row, found.worst.alteration) == (33, "")
     assert found.worst.size == pytest.approx(0.25, abs=1e-9)
 

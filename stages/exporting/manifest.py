@@ -36,6 +36,42 @@ class Vectoriser(Frozen):
     features: int
 
 
+class Tokens(Frozen):
+    """A transformer's ``tokenizer.json``, beside the manifest; it cuts long texts by itself.
+
+    It reads a row's texts as one, with ``separator`` between them.
+    """
+
+    file: str
+    sha256: str
+    separator: str
+
+
+class Variant(Frozen):
+    """A model's size, and the task's metric on the validation rows; None where it has no value."""
+
+    bytes: int
+    value: float | None
+
+
+class Precision(Frozen):
+    """What a transformer loses in int8, and so which variant is shipped: int8 up to ``most_loss``.
+
+    The metric on ``rows`` of validation decides. ``same_label`` is the share of all rows to which
+    both give the same label; ``largest_difference`` is between two probabilities there.
+    """
+
+    shipped: Literal["fp32", "int8"]
+    metric: str
+    rows: int
+    fp32: Variant
+    int8: Variant
+    loss: float | None
+    most_loss: float
+    same_label: float
+    largest_difference: float
+
+
 class Column(Frozen):
     """One input as the contract has it; ``seen`` are the lowest and highest value trained on.
 
@@ -70,6 +106,7 @@ class Graph(Frozen):
     """The names of the graph's one input (float64, rows by width) and its one output.
 
     The input has the columns that are not text, in their order, then what each vectoriser gives.
+    A transformer's has the numbers of a row's tokens instead (int64, rows by tokens).
     """
 
     input: str
@@ -91,7 +128,7 @@ class Explanation(Frozen):
 
 
 class Parity(Frozen):
-    """How far the exported model was from the trained one, over how many rows."""
+    """How far the exported model, in full precision, was from the trained one over the rows."""
 
     rows: int
     largest_difference: float
@@ -123,6 +160,8 @@ class Manifest(Frozen):
     version: str
     model: ModelFile
     vectorisers: Items[Vectoriser]
+    tokenizer: Tokens | None
+    precision: Precision | None
     columns: Items[Column]
     target: Target
     onnx: Graph
@@ -147,6 +186,12 @@ def vectoriser(content: bytes, column: str, features: int) -> Vectoriser:
     """Name a vectoriser's file after its content."""
     file, digest = _named("vectoriser", content, "json")
     return Vectoriser(column=column, file=file, sha256=digest, features=features)
+
+
+def tokens(content: bytes, separator: str) -> Tokens:
+    """Name a tokenizer's file after its content."""
+    file, digest = _named("tokenizer", content, "json")
+    return Tokens(file=file, sha256=digest, separator=separator)
 
 
 def explanation(content: bytes, method: Method, link: Link, derived: Items[str]) -> Explanation:
@@ -176,11 +221,13 @@ def version(
     vectorisers: Items[Vectoriser],
     columns: Items[Column],
     target: Target,
+    tokenizer: Tokens | None = None,
 ) -> str:
     """Return a short hash of all that can change an answer."""
     parts = [
         model.sha256,
         *(vectoriser.model_dump(mode="json") for vectoriser in vectorisers),
+        *([tokenizer.model_dump(mode="json")] if tokenizer else []),
         [column.model_dump(mode="json") for column in columns],
         target.model_dump(mode="json"),
     ]

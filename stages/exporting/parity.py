@@ -1,6 +1,6 @@
 """Holds an exported model against the trained pipeline, row by row, hard cases included."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -96,14 +96,16 @@ class Exported:
         return np.concatenate(parts)
 
 
-def compare(exported: Answering, champion: Any, schema: Schema, X: Array) -> Parity:
-    """Compare every row of the encoded matrix ``X``, and rows altered in each column.
+def compare(
+    exported: Answering, champion: Any, schema: Schema, X: Array, cases: Iterable[Alteration]
+) -> Parity:
+    """Compare rows of the encoded matrix ``X``, altered as ``cases`` say.
 
     A difference is absolute between probabilities, and relative to the larger of 1 and the value in
     regression. No answer (NaN) on one side alone is infinitely far from any.
     """
     rows, worst = 0, []
-    for alteration in alterations(X, schema.fields):
+    for alteration in cases:
         for start in range(0, len(alteration.rows), BATCH):
             chosen = alteration.rows[start : start + BATCH]
             batch = alteration.apply(X, chosen)

@@ -1,0 +1,245 @@
+"""What a served transformer costs: ``python -m benchmarks.serve.transformer FOLDER``.
+
+FOLDER holds UCI's Sentiment Labelled Sentences. The shipped encoder, frozen, gets a logistic head
+on the sentences fitted on by `benchmarks.text_quality`; every fifth of those decides on int8. On
+the 600 others it prints the accuracy and CPU milliseconds of a text: in the process, for a dict in
+and a checked answer out, one thread, interleaved with Hugging Face's pipeline; then over HTTP under
+wrk, which is in Debian's package of that name. What batches would gain is printed as well: they are
+not used, because answers would depend on the company (in int8 by more than a bit).
+"""
+
+import stages.shared.threads  # noqa: F401 - before the libraries that start threads
+
+# isort: split
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+import transformers
+
+from benchmarks.serve.load import press, running
+from benchmarks.text_quality import SCHEMA, sentences, split
+from serve.engine import TransformerEngine
+from serve.load import load_model
+from serve.model import Model
+from stages import compose
+from stages.evaluating.metrics import Terms, find_metric
+from stages.exporting import manifest as manifests
+from stages.exporting.artefact import Artefact, in_best_precision
+from stages.exporting.golden import golden_rows
+from stages.exporting.publishing import publish
+from stages.exporting.quantising import Judge
+from stages.exporting.transformer import INPUT
+from stages.fine_tuning.examples import Examples
+from stages.fine_tuning.frozen_head import fitted, vectors
+from stages.fine_tuning.pretrained import Pretrained, load_pretrained
+from stages.fine_tuning.trainee import make_trainee, merged_weights
+from stages.shared.contract import Column
+from stages.shared.encoder import Encoder
+from stages.shared.finetuned import FineTuned, computing_with, pad_token
+from stages.shared.tokens import padded, tokenised
+
+Array = np.ndarray[Any, np.dtype[Any]]
+TASK, COLUMNS = "sentiment", {"text": Column(type="text")}
+REFERENCE = "Hugging Face pipeline"
+ROUNDS, TIMED = 5, 200  # texts a round
+BATCH = 8
+SCRIPT = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+local bodies, at = {{}}, 0
+for line in io.lines("{bodies}") do bodies[#bodies + 1] = line end
+function request()
+  at = at % #bodies + 1
+  return wrk.format(nil, nil, nil, bodies[at])
+end
+"""
+
+
+def main() -> None:
+    """Make the model, then measure it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--port", type=int, default=9200)
+    given = parser.parse_args()
+    table = sentences(given.folder)
+    known, held = (table.iloc[rows] for rows in split(table))
+    pretrained, model = make_model(known.iloc[np.arange(len(known)) % 5 > 0])
+    with tempfile.TemporaryDirectory() as name:
+        folders = {}
+        for precision, most_loss in (("fp32", -1.0), ("int8", 1.0)):
+            folders[precision] = Path(name, precision)
+            write(folders[precision], model, known.iloc[::5], held, most_loss)
+        measure_accuracy(model, folders, held)
+        measure_in_process(pretrained, model, folders, held["text"].tolist())
+        for precision, folder in folders.items():
+            measure_over_http(folder, precision, held["text"], given.seconds, given.port)
+
+
+def make_model(known: pd.DataFrame) -> tuple[Pretrained, FineTuned]:
+    """Return the shipped encoder as published, and with a head fitted on the sentences."""
+    params = compose.read_yaml(compose.composed_params())
+    content = {**params["encoder"]["minilm"], "method": "frozen", "pooling": "mean"}
+    encoder = Encoder.parse(content, "conf/encoder/minilm.yaml")
+    pretrained = load_pretrained(encoder, "conf/encoder/minilm.yaml")
+    module: Any = make_trainee(encoder, pretrained, len(SCHEMA.labels), "sdpa").eval()
+    y = known["label"].to_numpy()
+    examples = Examples(
+        tokenised(pretrained.tokenizer, known["text"].tolist()), y, np.ones(len(y), np.float32)
+    )
+    with computing_with(1):
+        X = vectors(module, examples.ids, pad_token(pretrained.config))
+    weight, bias = fitted(X, examples, len(SCHEMA.labels), encoder.head_c)
+    weights = merged_weights(module)
+    weights |= {"head.weight": torch.tensor(weight), "head.bias": torch.tensor(bias)}
+    made = FineTuned(
+        schema=SCHEMA,
+        config=pretrained.config,
+        weights=safetensors.torch.save(weights),
+        tokenizer=pretrained.tokenizer,
+        separator=pretrained.separator,
+        pooling="mean",
+    )
+    return pretrained, made
+
+
+def matrix(table: pd.DataFrame) -> Array:
+    return table[["text"]].to_numpy(dtype=object)
+
+
+def write(
+    folder: Path, model: FineTuned, judged: pd.DataFrame, held: pd.DataFrame, most_loss: float
+) -> None:
+    """Write a folder of models as the export does, from what a benchmark knows."""
+    metric = find_metric("accuracy", "classification", "benchmark")
+    judge = Judge(metric, Terms(), judged["label"].to_numpy(), most_loss)
+    artefact = in_best_precision(Artefact.of(model), model, judge, matrix(judged), matrix(judged))
+    assert artefact.tokenizer is not None
+    tokenizer, columns = artefact.tokenizer[0], manifests.columns(COLUMNS, held)
+    file = manifests.model_file(artefact.model, "minilm", "bert, frozen", len(judged))
+    target = manifests.Target(
+        labels=SCHEMA.labels, positive="positive", threshold=None, unit=None, interval=None
+    )
+    manifest = manifests.Manifest(
+        task=TASK,
+        title="Sentences",
+        problem="classification",
+        version=manifests.version(file, (), columns, target, tokenizer),
+        model=file,
+        vectorisers=(),
+        tokenizer=tokenizer,
+        precision=artefact.precision,
+        columns=columns,
+        target=target,
+        onnx=manifests.Graph(input=artefact.input, output="probabilities"),
+        explanation=None,
+        metrics={},
+        parity=manifests.Parity(rows=0, largest_difference=0.0, tolerance=1e-5),
+        golden=golden_rows(artefact.exported, held, COLUMNS, SCHEMA),
+        hashes=manifests.Hashes(data={}, params={}, code={}),
+        libraries={},
+    )
+    publish(folder / TASK, artefact.files(manifest), manifest, "")
+    if artefact.precision and artefact.precision.shipped == "int8":
+        print(artefact.precision.model_dump_json(indent=2))
+
+
+def measure_accuracy(model: FineTuned, folders: dict[str, Path], held: pd.DataFrame) -> None:
+    """Print the accuracy of the network in torch, and of what is served."""
+    truth = held["label"].to_numpy() == 1
+    with computing_with(1):
+        network = model.predict_proba(matrix(held))[:, 1]
+    found = {"torch": network}
+    for name, folder in folders.items():
+        served = load_model(folder / TASK)
+        rows = [(["body"], {"text": text}) for text in held["text"]]
+        found[name] = np.array([it.output[1] for it in served.run(served.check(rows))])
+    for name, positive in found.items():
+        same = (positive >= 0.5) == (network >= 0.5)
+        print(
+            f"{name:6} accuracy {((positive >= 0.5) == truth).mean():.4f} of {len(truth)}, labels "
+            f"as in torch {same.mean():.4f}, largest difference {abs(positive - network).max():.2g}"
+        )
+
+
+def measure_in_process(
+    pretrained: Pretrained, model: FineTuned, folders: dict[str, Path], texts: Sequence[str]
+) -> None:
+    """Print CPU milliseconds a text: the pipeline, ours, and what batches of ours would take."""
+    ways: dict[str, Callable[[list[str]], object]] = {REFERENCE: huggingface(pretrained)}
+    for name, folder in folders.items():
+        served = load_model(folder / TASK)
+        ways[f"served, {name}"] = partial(singly, served)
+        ways[f"batches of {BATCH}, {name}"] = partial(batched, served, model)
+    costs: dict[str, list[float]] = {name: [] for name in ways}
+    with computing_with(1):
+        for number in range(ROUNDS):
+            first = number * TIMED % len(texts)
+            part = [*texts[first : first + TIMED]]
+            for name, way in ways.items():
+                start = time.process_time()
+                way(part)
+                costs[name].append((time.process_time() - start) / len(part) * 1e3)
+    for name, found in costs.items():
+        ratio = statistics.median(a / b for a, b in zip(costs[REFERENCE], found, strict=True))
+        cost = statistics.median(found)
+        print(f"{name:24} {cost:7.2f} ms CPU a text, {ratio:5.1f} times as fast")
+
+
+def huggingface(pretrained: Pretrained) -> Callable[[list[str]], object]:
+    """Return the tutorials' way: the same encoder with its own head, one text a call."""
+    network = transformers.AutoModelForSequenceClassification.from_pretrained(pretrained.folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(pretrained.folder)
+    pipeline: Any = transformers.pipeline(
+        "text-classification", model=network, tokenizer=tokenizer, device="cpu"
+    )
+    return lambda part: [pipeline(text) for text in part]
+
+
+def singly(served: Model, part: list[str]) -> None:
+    for text in part:
+        served.predict_one({"text": text})
+
+
+def batched(served: Model, model: FineTuned, part: list[str]) -> None:
+    """Run texts of similar length together; the graph has no mask, so that padding counts."""
+    ids, engine = sorted(model.tokenize(part), key=len), served.engine
+    assert isinstance(engine, TransformerEngine)
+    for start in range(0, len(ids), BATCH):
+        tokens, _ = padded(ids[start : start + BATCH], 0)
+        engine.transformer.session.run(None, {INPUT: tokens})
+
+
+def measure_over_http(models: Path, name: str, texts: pd.Series, seconds: float, port: int) -> None:
+    """Print requests a second, and the server's CPU milliseconds a request, each of one text."""
+    os.environ["MODELS_DIR"] = str(models)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        bodies, script = Path(folder, "bodies"), Path(folder, "post.lua")
+        bodies.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+        script.write_text(SCRIPT.format(bodies=bodies))
+        path = f"/predict/{TASK}"
+        server = stack.enter_context(running(name, "serve.app:app", port, path))
+        for _ in range(ROUNDS):
+            press(server, script, seconds)
+        print(
+            f"over HTTP, {name}: {statistics.median(server.rates):,.0f} requests/s, "
+            f"{statistics.median(server.costs) / 1e3:.2f} ms CPU a request, "
+            f"{server.seconds_to_ready:.2f} s to ready, {server.megabytes:.0f} MB"
+        )
+
+
+if __name__ == "__main__":
+    main()

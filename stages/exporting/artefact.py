@@ -1,0 +1,86 @@
+"""A champion in the form in which it is served, whatever kind of model it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from sklearn.pipeline import Pipeline
+
+from stages.exporting import manifest as manifests
+from stages.exporting import transformer
+from stages.exporting.graph import INPUT, to_onnx
+from stages.exporting.hard_texts import text_alterations
+from stages.exporting.manifest import Manifest
+from stages.exporting.parity import Alteration, Answering, Array, Exported, alterations
+from stages.exporting.quantising import Answered, Judge, quantised
+from stages.exporting.transformer import ExportedTransformer
+from stages.exporting.vectorisers import vectoriser_files
+from stages.shared.finetuned import FineTuned
+
+Champion: TypeAlias = Pipeline | FineTuned
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """The champion as it is served: what answers, its model, and the files it needs besides.
+
+    ``input`` is the name of the graph's input. A transformer has a tokenizer and a precision.
+    """
+
+    exported: Answering
+    model: bytes
+    input: str
+    vectorisers: tuple[tuple[manifests.Vectoriser, bytes], ...] = ()
+    tokenizer: tuple[manifests.Tokens, bytes] | None = None
+    precision: manifests.Precision | None = None
+
+    @classmethod
+    def of(cls, champion: Champion) -> "Artefact":
+        """Return a champion as ONNX, in full precision."""
+        return _transformer(champion) if isinstance(champion, FineTuned) else _pipeline(champion)
+
+    def files(self, manifest: Manifest) -> dict[str, bytes]:
+        """Return the content of every file that the manifest names."""
+        files = {manifest.model.file: self.model}
+        files |= {entry.file: content for entry, content in self.vectorisers}
+        return files | ({self.tokenizer[0].file: self.tokenizer[1]} if self.tokenizer else {})
+
+
+def cases(champion: Champion, X: Array, schema: Any) -> Iterator[Alteration]:
+    """Yield the rows on which a champion and its artefact are compared, hard cases included."""
+    if isinstance(champion, FineTuned):
+        return text_alterations(X, schema)
+    return alterations(X, schema.fields)
+
+
+def in_best_precision(
+    full: Artefact, champion: FineTuned, judge: Judge, validation: Array, all_rows: Array
+) -> Artefact:
+    """Return a transformer in int8 if that loses little, else as it is; either way with figures.
+
+    ``validation`` and ``all_rows`` are encoded matrices.
+    """
+    content = quantised(full.model)
+    small = replace(full, exported=ExportedTransformer(content, champion), model=content)
+    answered = [Answered.by(it.exported, it.model, validation, all_rows) for it in (full, small)]
+    precision = judge.judge(*answered)
+    return replace(small if precision.shipped == "int8" else full, precision=precision)
+
+
+def _pipeline(pipeline: Pipeline) -> Artefact:
+    model, featurizer = to_onnx(pipeline), pipeline["features"]
+    vectorisers = (
+        (manifests.vectoriser(content, column, width), content)
+        for column, width, content in vectoriser_files(featurizer)
+    )
+    return Artefact(Exported(model, featurizer), model, INPUT, tuple(vectorisers))
+
+
+def _transformer(model: FineTuned) -> Artefact:
+    content, tokenizer = transformer.to_onnx(model), model.tokenizer.encode()
+    return Artefact(
+        ExportedTransformer(content, model),
+        content,
+        transformer.INPUT,
+        tokenizer=(manifests.tokens(tokenizer, model.separator), tokenizer),
+    )
