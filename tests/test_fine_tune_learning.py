@@ -147,6 +147,23 @@ def test_without_patience_it_goes_to_the_end(pretrained: Pretrained) -> None:
     assert len(made.points) == 3 * 2
 
 
+def test_it_learns_through_the_compiled_network_if_told_to(
+    pretrained: Pretrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for the compiler, which needs minutes: lengths differ, so it must know."""
+    calls = []
+
+    def compiled(module: torch.nn.Module, dynamic: bool) -> Any:
+        assert dynamic
+        return lambda *batch: calls.append(len(batch[0])) or module(*batch)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    to_the_end(learner(pretrained, compile=True))
+    assert sum(calls) == 60
+    to_the_end(learner(pretrained))
+    assert sum(calls) == 60
+
+
 def test_a_loss_that_is_no_number_ends_it(pretrained: Pretrained) -> None:
     made = learner(pretrained, learning_rate=0.9, weight_decay=1e35, epochs=4)
     with pytest.raises(PipelineError, match=r"after \d+ steps .*lower learning_rate \(0\.9\)"):
