@@ -107,7 +107,12 @@ def trainer(
 
     Each text is padded to ``longest`` tokens, or as far as its batch needs it.
     """
-    from transformers import AutoModelForSequenceClassification, Trainer, TrainingArguments
+    from transformers import (
+        AutoModelForSequenceClassification,
+        PrinterCallback,
+        Trainer,
+        TrainingArguments,
+    )
 
     def collate(rows: list[int]) -> dict[str, torch.Tensor]:
         # A text of `longest` tokens is laid beside them, so that they are padded as far as it is.
@@ -125,6 +130,7 @@ def trainer(
         )  # fmt: skip
         model = AutoModelForSequenceClassification.from_pretrained(pretrained.folder)
         made = Trainer(model, settings, collate, train_dataset=[int(row) for row in fitted])
+        made.remove_callback(PrinterCallback)
         start = time.process_time()
         made.train()
         spent = time.process_time() - start

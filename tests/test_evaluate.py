@@ -261,7 +261,7 @@ def test_a_model_the_command_does_not_name_cannot_win(binary: Path, monkeypatch:
 
 
 def test_a_model_without_files_is_named_with_the_remedy(binary: Path, monkeypatch: Any) -> None:
-    with pytest.raises(PipelineError, match=r"demo/ghost has no model.joblib.*train@demo-ghost"):
+    with pytest.raises(PipelineError, match=r"demo/ghost has no model.*repro evaluate-demo"):
         run(binary, monkeypatch, "linear", "ghost")
 
 

@@ -29,7 +29,7 @@ def make_trainee(
     module.load_state_dict(weights, assign=True)
     _freeze(module, encoder, fresh, layers_of(config))
     if encoder.gradient_checkpointing:
-        _body(module).gradient_checkpointing_enable({"use_reentrant": False})
+        _body(module).activation_checkpointing_enable({"use_reentrant": False})
     return module
 
 
