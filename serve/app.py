@@ -13,13 +13,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve import administration, explain, info, logs, page, predict, v2
+from serve import administration, doors, explain, info, logs, page, predict, v2
 from serve.body import Headers
 from serve.front import Front
+from serve.prediction_log import PredictionLog
 from serve.reload import Reloader
 from serve.security import Gate
 from serve.settings import Settings, SettingsError, read_settings
@@ -30,6 +32,7 @@ from serve.wire import RequestError, as_response
 log = logging.getLogger("serve")
 ROUTERS = (
     predict.router,
+    doors.router,
     explain.router,
     info.router,
     administration.router,
@@ -83,7 +86,7 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
         allow_headers=headers,
-        expose_headers=["X-Request-ID"],
+        expose_headers=["X-Request-ID", "X-Rows", "X-Bad-Rows", "X-Warned-Rows", "X-Model-Version"],
     )
 
 
@@ -97,8 +100,12 @@ async def lifespan(service: "Service") -> AsyncIterator[None]:
     reloader.start()
     release_memory()
     watching = asyncio.create_task(reloader.watch())
+    if shared.settings.prediction_log:
+        shared.prediction_log = PredictionLog(shared.settings, shared.telemetry)
     yield
     watching.cancel()
+    if shared.prediction_log:
+        await run_in_threadpool(shared.prediction_log.close)
     shared.telemetry.memory.close()
 
 

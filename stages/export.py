@@ -23,7 +23,7 @@ from stages.exporting.parity import Exported, Parity, compare
 from stages.exporting.publishing import publish
 from stages.exporting.vectorisers import vectoriser_files
 from stages.shared import imports
-from stages.shared.contract import Column, Target
+from stages.shared.contract import Column, Origin, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode
@@ -45,6 +45,7 @@ class ExportParams(Params):
     title: Annotated[str, At("task.{task}.title")]
     columns: Annotated[dict[str, Column], At("task.{task}.columns")]
     target: Annotated[Target, At("task.{task}.target")]
+    origin: Annotated[Origin, At("task.{task}.origin")]
     export: Annotated[Export, At("export")]
 
 
@@ -191,6 +192,7 @@ def described(
         vectorisers=vectorisers,
         columns=columns,
         target=target,
+        spelling=manifests.spelling(params.origin, columns),
         onnx=manifests.Graph(input=INPUT, output=output_name(schema)),
         explanation=explanation(explained, schema),
         metrics=evaluated.metrics,
