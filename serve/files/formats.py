@@ -37,10 +37,16 @@ def open_source(kind: Format, file: BinaryIO, spelling: Spelling, most: int) -> 
     return ParquetSource(file, most)
 
 
-def open_sink(kind: Format, file: BinaryIO, layout: Layout, ids_are_integers: bool) -> Sink:
-    """Return a table of answers to be written into a file."""
+def open_sink(
+    kind: Format,
+    file: BinaryIO,
+    layout: Layout,
+    ids_are_integers: bool,
+    has_header: bool = True,
+) -> Sink:
+    """Return a table of answers to be written into a file; CSV may be without its header."""
     if kind == "csv":
-        return CsvSink(file, layout)
+        return CsvSink(file, layout, has_header)
     from serve.files.parquet_sink import ParquetSink
 
     return ParquetSink(file, layout, ids_are_integers)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from serve.files.sinks import Layout
 from serve.files.table import Result
 
-GROUP = 50_000  # rows of a row group
+GROUP = 16_384  # rows of a row group
 
 
 class ParquetSink:

@@ -73,11 +73,12 @@ def place_of(finding: Finding) -> str:
 class CsvSink:
     """CSV as RFC 4180 has it, with points in numbers, whatever came in."""
 
-    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+    def __init__(self, file: BinaryIO, layout: Layout, has_header: bool = True) -> None:
         self._values = layout.values
         self._text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
         self._writer = csv.writer(self._text, lineterminator="\n")
-        self._writer.writerow(layout.names)
+        if has_header:
+            self._writer.writerow(layout.names)
 
     def write(self, results: Iterable[Result]) -> None:
         self._writer.writerows(map(self._values, results))
@@ -89,3 +90,24 @@ class CsvSink:
 def as_json_rows(predictor: Predictor, results: Iterable[Result]) -> bytes:
     """Return the rows that were answered as a client would send them in JSON."""
     return as_json([predictor.row(result.cells) for result in results if result.outcome])
+
+
+class BadRows:
+    """CSV with a line for each thing that is wrong with a row, by the name of its check."""
+
+    def __init__(self, file: BinaryIO, layout: Layout, has_header: bool) -> None:
+        self._has_id = layout.has_id
+        self._text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
+        self._writer = csv.writer(self._text, lineterminator="\n")
+        if has_header:
+            head = layout.names[: 2 if layout.has_id else 1]
+            self._writer.writerow([*head, "column", "check", "message", "value"])
+
+    def write(self, results: Iterable[Result]) -> None:
+        for result in results:
+            head = [result.number, result.id] if self._has_id else [result.number]
+            for it in result.errors:
+                self._writer.writerow([*head, place_of(it), it["type"], it["msg"], it["input"]])
+
+    def close(self) -> None:
+        self._text.detach()
