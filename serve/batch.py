@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import islice
@@ -171,13 +171,12 @@ def _predict(job: Job, parts: Parts, file: BinaryIO) -> None:
                 sink = open_sink(job.out.format, part.file, layout, is_integer, part.is_first)
                 bad = BadRows(part.bad_file, layout, part.is_first)
                 waiting = islice(rows, job.part_rows)
-                while results := predictor.predict(islice(waiting, BLOCK)):
-                    sink.write(results)
-                    bad.write(results)
-                    part.summary.add(results)
-                    advance(len(results))
-                sink.close()
-                bad.close()
+                with closing(sink), closing(bad):
+                    while results := predictor.predict(islice(waiting, BLOCK)):
+                        sink.write(results)
+                        bad.write(results)
+                        part.summary.add(results)
+                        advance(len(results))
                 part.is_last = part.summary.rows < job.part_rows
     source.close()
 

@@ -159,13 +159,15 @@ async def _predict(
     sink: Sink = await to_thread(open_sink, *outgoing, layout, is_integer)
     rows = source.rows(predictor.wanted)
     with _room():
-        while results := await to_thread(_answer_block, rows, predictor, sink):
-            summary.add(results)
-            if summary.rows > most:
-                raise RequestError(413, f"a file may have at most {most:,} rows")
-            await _note(shared, request, predictor, results)
-        await to_thread(sink.close)
-    source.close()
+        try:
+            while results := await to_thread(_answer_block, rows, predictor, sink):
+                summary.add(results)
+                if summary.rows > most:
+                    raise RequestError(413, f"a file may have at most {most:,} rows")
+                await _note(shared, request, predictor, results)
+        finally:
+            await to_thread(sink.close)
+            source.close()
     for check, count in summary.checks.items():
         shared.telemetry.cell("serve_bad_rows", model.manifest.task, check).add(count)
     return summary
