@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve import administration, doors, explain, info, logs, page, predict, v2
 from serve.body import Headers
-from serve.front import Front
+from serve.front import FAILED, Front
 from serve.prediction_log import PredictionLog
 from serve.reload import Reloader
 from serve.security import Gate
@@ -123,6 +123,11 @@ async def refuse(_: Request, refusal: RequestError) -> Response:
     return as_response({"detail": refusal.detail}, refusal.status, refusal.headers)
 
 
+async def fail(_: Request, _error: Exception) -> Response:
+    """Answer where something went wrong inside, in JSON as everywhere; `serve.front` logs it."""
+    return Response(FAILED.content, FAILED.status, media_type="application/json")
+
+
 def operation_id(route: APIRoute) -> str:
     """Name an operation in generated clients after its function."""
     return route.name
@@ -146,6 +151,7 @@ def create_app(settings: Settings | None = None) -> Service:
     for router in ROUTERS:
         service.include_router(router)
     service.exception_handler(RequestError)(refuse)
+    service.exception_handler(Exception)(fail)
     return service
 
 

@@ -106,6 +106,8 @@ def _params(families: tuple[str, ...]) -> dict[str, Any]:
     task = {
         "title": "Reviews",
         "origin": {"path": "reviews.csv"},
+        "on_bad_rows": "fail",
+        "most_bad_rows": 0.05,
         "columns": COLUMNS,
         "derived": {"twice": "2 * price"},
         "target": {
