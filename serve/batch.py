@@ -6,6 +6,7 @@ when it is complete, with OUT.manifest.json: which model answered, what it read,
 """
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -118,6 +119,7 @@ def read_arguments(arguments: list[str] | None) -> Job:
         raise BatchError(f"--part-rows is {given.part_rows}: it must be at least 1")
     folder = Path(given.models, given.task)
     model = load_model(folder)
+    gc.freeze()  # the collector need not look again at what stays to the end
     return Job(
         model=model,
         manifest_sha256=sha256_of(folder / MANIFEST),

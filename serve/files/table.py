@@ -84,9 +84,9 @@ class Predictor:
         outcomes = iter(self.model.run_each(good))
         self.seconds += time.perf_counter() - start
         return [
-            self._result(number, cells, next(outcomes), [no_answer(found.place)])
+            self._result(number, cells, found, next(outcomes))
             if isinstance(found, Checked)
-            else self._result(number, cells, None, found)
+            else self._result(number, cells, found)
             for number, cells, found in read
         ]
 
@@ -104,12 +104,15 @@ class Predictor:
         self,
         number: int,
         cells: Sequence[object] | str,
-        outcome: Outcome | None,
-        errors: list[Finding],
+        found: Checked | list[Finding],
+        outcome: Outcome | None = None,
     ) -> Result:
         readable = () if isinstance(cells, str) else cells
         name = readable[-1] if self.id_column is not None and readable else None
-        return Result(number, name, readable, outcome, [] if outcome else errors)
+        if outcome:
+            return Result(number, name, readable, outcome, [])
+        errors = [no_answer(found.place)] if isinstance(found, Checked) else found
+        return Result(number, name, readable, None, errors)
 
     def _read(self, number: int, cells: Sequence[object] | str) -> Checked | list[Finding]:
         place: Place = ["row", number]
@@ -139,9 +142,16 @@ class _Memory(dict[object, float | str]):
         value = item.check(self.cast(cell))
         if isinstance(value, float) and (value < item.lowest or value > item.highest):
             raise MisfitError("outside_training")
-        if type(cell) is str and len(cell) <= LONGEST_REMEMBERED and len(self) < REMEMBERED:
+        if len(self) < REMEMBERED and _can_be_known_again(cell):
             self[cell] = value
         return value
+
+
+def _can_be_known_again(cell: object) -> bool:
+    """Say whether an equal cell of the same column is always the same; 0.0 equals -0.0."""
+    if isinstance(cell, str):
+        return len(cell) <= LONGEST_REMEMBERED
+    return cell is None or isinstance(cell, int) or (isinstance(cell, float) and abs(cell) > 0)
 
 
 def _absent(name: str, names: Sequence[str]) -> Finding:
