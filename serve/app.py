@@ -13,13 +13,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve import administration, explain, info, logs, page, predict, v2
+from serve import administration, doors, explain, info, logs, page, predict, v2
 from serve.body import Headers
-from serve.front import Front
+from serve.front import FAILED, Front
+from serve.prediction_log import PredictionLog
 from serve.reload import Reloader
 from serve.security import Gate
 from serve.settings import Settings, SettingsError, read_settings
@@ -30,6 +32,7 @@ from serve.wire import RequestError, as_response
 log = logging.getLogger("serve")
 ROUTERS = (
     predict.router,
+    doors.router,
     explain.router,
     info.router,
     administration.router,
@@ -83,7 +86,7 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
         allow_headers=headers,
-        expose_headers=["X-Request-ID"],
+        expose_headers=["X-Request-ID", "X-Rows", "X-Bad-Rows", "X-Warned-Rows", "X-Model-Version"],
     )
 
 
@@ -97,9 +100,13 @@ async def lifespan(service: "Service") -> AsyncIterator[None]:
     reloader.start()
     release_memory()
     watching = asyncio.create_task(reloader.watch())
+    if shared.settings.prediction_log:
+        shared.prediction_log = PredictionLog(shared.settings, shared.telemetry)
     yield
     watching.cancel()
     shared.queue.close()
+    if shared.prediction_log:
+        await run_in_threadpool(shared.prediction_log.close)
     shared.telemetry.memory.close()
 
 
@@ -115,6 +122,11 @@ def release_memory() -> None:
 
 async def refuse(_: Request, refusal: RequestError) -> Response:
     return as_response({"detail": refusal.detail}, refusal.status, refusal.headers)
+
+
+async def fail(_: Request, _error: Exception) -> Response:
+    """Answer where something went wrong inside, in JSON as everywhere; `serve.front` logs it."""
+    return Response(FAILED.content, FAILED.status, media_type="application/json")
 
 
 def operation_id(route: APIRoute) -> str:
@@ -140,6 +152,7 @@ def create_app(settings: Settings | None = None) -> Service:
     for router in ROUTERS:
         service.include_router(router)
     service.exception_handler(RequestError)(refuse)
+    service.exception_handler(Exception)(fail)
     return service
 
 

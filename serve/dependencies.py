@@ -1,18 +1,9 @@
 """What a route may ask for, as typed parameters: the models, the settings, who is asking.
 
-A new door is a module with a ``router`` of its own and a line in ``serve.app.ROUTERS``:
-
-    router = APIRouter(dependencies=[MAY_PREDICT])
-
-    @router.post("/predict/{task}/csv")
-    async def predict_csv(task: str, models: Models, config: Config) -> Response:
-        model = models.find(task)  # RequestError 404 or 503, with the reason
-        answers = await to_thread(model.predict_each, rows)  # off the event loop
-        ...
-
-It raises `RequestError` for every 4xx; counting, timing, request ids and security headers come from
-`serve.front` by themselves. A door takes ``models`` once and keeps it: a reload swaps in another
-`Catalog`, and never changes one.
+A new door is a module with a ``router`` of its own and a line in ``serve.app.ROUTERS``, such as
+`serve.doors`. It raises `RequestError` for every 4xx; counting, timing, request ids and security
+headers come from `serve.front` by themselves. A door takes ``models`` once and keeps it: a reload
+swaps in another `Catalog`, and never changes one.
 """
 
 from typing import Annotated

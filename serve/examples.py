@@ -1,10 +1,12 @@
 """Requests that a model answers, for the OpenAPI document and the page."""
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serve.encode import RowError
-from serve.manifest import Column
+from serve.manifest import Column, Spelling
 from serve.model import Model
 from serve.tensors import datatype_of
 
@@ -27,6 +29,28 @@ def rows_of(model: Model, may_be_real: bool) -> list[Row]:
 def made_up(model: Model) -> Row:
     """Return a row of plain values, each of which the contract lets in."""
     return {column.name: _plain(column) for column in model.manifest.columns}
+
+
+def as_csv(model: Model, rows: Sequence[Row]) -> str:
+    """Return rows as a CSV file, spelled as the task's own table is."""
+    spelling, names = model.manifest.spelling, [it.name for it in model.manifest.columns]
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=spelling.delimiter, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name), spelling) for name in names] for row in rows)
+    return file.getvalue()
+
+
+def _cell(value: object, spelling: Spelling) -> str:
+    match value:
+        case None:
+            return "" if "" in spelling.missing else next(iter(spelling.missing), "")
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return repr(value).replace(".", spelling.decimal)
+    # Where quotes are plain characters, a cell cannot hold a delimiter.
+    return str(value) if spelling.quoting else str(value).replace(spelling.delimiter, " ")
 
 
 def tensors_of(model: Model, row: Row) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ import onnxruntime
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from serve.attribution import Array, Attribution, answer
+from serve.attribution import Array, Attribution, AttributionError, answer
 from serve.encode import Vector
 from serve.manifest import Explanation, Manifest
 from serve.session import start
@@ -57,6 +57,8 @@ class Explainer:
     def explain(self, vector: Vector, row: Mapping[str, object]) -> list[Score]:
         """Return each score of a row, given as its vector and as it was sent."""
         base, added = self.attribution.explain(self._features(vector))
+        if not np.isfinite(added).all():
+            raise AttributionError("the row has no finite explanation")
         scores = np.array([math.fsum([base[at], *parts]) for at, parts in enumerate(added)])
         answers = answer(scores, self.about.link, bool(self.labels))
         return [

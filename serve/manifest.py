@@ -156,6 +156,24 @@ class Explanation(Part):
     derived: tuple[str, ...]
 
 
+class Spelling(Part):
+    """How the table that was trained on writes its cells, and so how a client's table may.
+
+    ``missing`` are the texts that stand for a missing value, ``missing_in`` further ones of single
+    columns. The rest is about CSV alone.
+    """
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quoting: bool = True
+    decimal: Literal[".", ","] = "."
+    missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None")
+    missing_in: dict[str, tuple[str, ...]] = Field(default={})
+
+    def marks(self, column: str) -> frozenset[str]:
+        """Return the texts that stand for a missing value in a column."""
+        return frozenset((*self.missing, *self.missing_in.get(column, ())))
+
+
 class Golden(Part):
     """A row with the output that the exported model gave for it, to be given again at load."""
 
@@ -176,6 +194,7 @@ class Card(Part):
     precision: Precision | None = None  # of a transformer that was measured in both
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     target: Target
+    spelling: Spelling = Spelling()
     onnx: Graph
     explanation: Explanation | None = None  # where the model has no exact one
     metrics: dict[str, JsonValue]

@@ -58,13 +58,6 @@ class Model:
         """Return the answer for one row; raises RequestError (422) like `predict`."""
         return self.predict([(["body"], dict(row))])[0]
 
-    def predict_each(self, rows: Iterable[Row]) -> list[Answer | list[Finding]]:
-        """Return an answer for each row, or in its place all that does not fit; never raises.
-
-        For files and batches, where a bad row must not cost the good ones their answers.
-        """
-        return [self._answer_or_findings(place, row) for place, row in rows]
-
     def check(self, rows: Iterable[Row]) -> list[Checked]:
         """Return the rows ready to run; raises RequestError (422) like `predict`."""
         checked: list[Checked] = []
@@ -82,11 +75,18 @@ class Model:
 
     def run(self, rows: Sequence[Checked]) -> list[Outcome]:
         """Run each row; raises RequestError (422) naming those too large for the model."""
-        outcomes = [self._run(row.vector, row.warnings) for row in rows]
-        failed = [_no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o]
+        outcomes = self.run_each(rows)
+        failed = [no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o]
         if failed:
             raise RequestError(422, shortened(failed))
         return [outcome for outcome in outcomes if outcome]
+
+    def run_each(self, rows: Iterable[Checked]) -> list[Outcome | None]:
+        """Run each row; None where its numbers are too large for the model.
+
+        For files and batches, where a bad row must not cost the good ones their answers.
+        """
+        return [self._run(row.vector, row.warnings) for row in rows]
 
     def run_vectors(self, vectors: Iterable[Vector]) -> list[Outcome] | None:
         """Run rows that need no warning; None if one of them is too large for the model."""
@@ -105,13 +105,6 @@ class Model:
             return None
         return Outcome(output, self.answers.decide(output), warnings)
 
-    def _answer_or_findings(self, place: Place, row: object) -> Answer | list[Finding]:
-        try:
-            outcome = self._run(*self.encoder.encode(place, row))
-        except RowError as error:
-            return error.findings
-        return self.answers.answer(outcome) if outcome else [_no_answer(place)]
-
 
 def shortened(errors: list[Finding]) -> list[Finding]:
     """Return at most MAX_FINDINGS of them; one more says that there are more."""
@@ -122,6 +115,7 @@ def shortened(errors: list[Finding]) -> list[Finding]:
     return [*errors[:MAX_FINDINGS], more]
 
 
-def _no_answer(place: Place) -> Finding:
+def no_answer(place: Place) -> Finding:
+    """Say that the model was run, and that nothing finite came of it."""
     message = "the model has no finite answer for this row: its numbers are too large"
     return Finding(loc=place, msg=message, type="no_answer", input=None)

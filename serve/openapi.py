@@ -1,7 +1,7 @@
 """The OpenAPI document as it is true now: the loaded tasks with their columns, keys if needed."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from serve import examples, words
@@ -11,6 +11,7 @@ from serve.manifest import Column
 from serve.model import Model
 from serve.settings import Settings
 from serve.tensors import InferenceRequest
+from serve.wire import ERRORS
 
 Json = dict[str, Any]
 TYPES: Mapping[str, Json] = {
@@ -23,6 +24,8 @@ ANY_ROW: Json = {"type": "object", "description": "a key for each column of the 
 MOST_ROWS: int = Settings.model_fields["max_rows"].default
 REF = "#/components/schemas/"
 JSON = "application/json"
+CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
+FILES = {"csv": CSV, "parquet": PARQUET}
 NO_KEYS = ("401", "403")
 LIMITED = "429"
 SECURITY: Json = {
@@ -33,6 +36,14 @@ REQUEST_ID: Json = {
     "description": "the request's own, or a new one: the server's log has it",
     "schema": {"type": "string"},
 }
+COUNTS: Json = {
+    name: {"description": meaning, "schema": {"type": "integer"}}
+    for name, meaning in {
+        "X-Rows": "rows of the file",
+        "X-Bad-Rows": "rows without a prediction: their column error says why",
+        "X-Warned-Rows": "rows with a prediction and a warning",
+    }.items()
+} | {"X-Model-Version": {"description": "which model answered", "schema": {"type": "string"}}}
 RETRY_AFTER: Json = {"description": "seconds to wait", "schema": {"type": "integer"}}
 DESCRIPTION = """\
 Rows in, predictions out. A row is checked against its task's columns: what does not fit is refused
@@ -87,6 +98,37 @@ def request_body(
     return {"required": True, "content": {JSON: content}}
 
 
+def file_body(kind: str, model: Model | None = None, rows: list[Json] | None = None) -> Json:
+    """Describe a file as a request's body; a CSV one has an example that works when pasted."""
+    if kind == "parquet":
+        described = "a table with a column for each of the task's"
+        file = {"type": "string", "format": "binary", "description": described}
+        return {"required": True, "content": {PARQUET: {"schema": file}}}
+    content: Json = {"schema": {"type": "string", "description": "UTF-8, with a header"}}
+    if model and rows:
+        value = examples.as_csv(model, rows)
+        content["examples"] = {"table": {"summary": "a table", "value": value}}
+    return {"required": True, "content": {CSV: content}}
+
+
+def file_responses(kinds: Sequence[str]) -> dict[int | str, Json]:
+    """Describe the answers to a file: predictions in files of these kinds, and refusals."""
+    content = {FILES[kind]: {"schema": {"type": "string"}} for kind in kinds}
+    if PARQUET in content:
+        content[PARQUET]["schema"]["format"] = "binary"
+    described = (
+        "a row for each row of the file, in their order: its number, its id, the prediction, "
+        "warnings, and in the column error why there is none"
+    )
+    changed: dict[int | str, Json] = {
+        400: {**ERRORS[400], "description": "the body is no such file"},
+        415: {**ERRORS[415], "description": "the Content-Type is another"},
+        422: {**ERRORS[422], "description": "the file's columns are not the task's"},
+        503: {**ERRORS[503], "description": "the model is not loaded, or no room for the file"},
+    }
+    return {**ERRORS, **changed, 200: {"description": described, "content": content}}
+
+
 def row_schema(model: Model) -> Json:
     """Return the JSON Schema of a row: it takes what the encoder takes, and nothing else."""
     columns = model.manifest.columns
@@ -130,6 +172,14 @@ def _predict_body(model: Model, settings: Settings) -> Json:
     return request_body(model, _rows(model, settings), settings.max_rows)
 
 
+def _csv_body(model: Model, settings: Settings) -> Json:
+    return file_body("csv", model, _rows(model, settings))
+
+
+def _parquet_body(model: Model, _settings: Settings) -> Json:
+    return file_body("parquet", model)
+
+
 def _explain_body(model: Model, settings: Settings) -> Json | None:
     from serve.explain import MOST_ROWS
 
@@ -153,6 +203,8 @@ def _rows(model: Model, settings: Settings) -> list[Json]:
 Body = Callable[[Model, Settings], Json | None]
 FOR_EACH_TASK: Mapping[str, tuple[str, Body]] = {
     "/predict/{task}": ("Predict", _predict_body),
+    "/predict/{task}/csv": ("Predict a CSV file", _csv_body),
+    "/predict/{task}/parquet": ("Predict a Parquet file", _parquet_body),
     "/explain/{task}": ("Explain", _explain_body),
     "/v2/models/{model_name}/infer": ("Infer", _infer_body),
 }
@@ -177,13 +229,19 @@ def _write_tasks(made: Json, catalog: Catalog, settings: Settings) -> None:
                     "operationId": f"{general['operationId']}_{task}",
                     "requestBody": described,
                 }
-                kept = {key: part for key, part in general.items() if key != "parameters"}
-                paths[path] = {"post": copy.deepcopy(kept) | own}
+                paths[path] = {"post": _without_names(general) | own}
     if default := catalog.loaded.get(catalog.default or ""):
         paths["/predict"]["post"]["requestBody"] = _predict_body(default, settings)
     for parameter in _parameters(made):
         if parameter["name"] in NAMES:
             parameter["schema"]["enum"] = [model.manifest.task for model in models]
+
+
+def _without_names(operation: Json) -> Json:
+    """Return a copy of an operation for one task, whose name is in the path."""
+    made = copy.deepcopy(operation)
+    kept = [it for it in made.pop("parameters", ()) if it["name"] not in NAMES]
+    return made | ({"parameters": kept} if kept else {})
 
 
 def _parameters(made: Json) -> Iterator[Json]:
@@ -222,7 +280,9 @@ def _is_fastapis(response: Json | None) -> bool:
 
 def _add_headers(operation: Json) -> None:
     """Describe the headers that a client may read; every answer has an X-Request-ID."""
-    operation["responses"]["200"]["headers"] = {"X-Request-ID": REQUEST_ID}
+    answered = operation["responses"]["200"]
+    is_file = CSV in answered.get("content", {})
+    answered["headers"] = {"X-Request-ID": REQUEST_ID, **(COUNTS if is_file else {})}
     if LIMITED in operation["responses"]:
         operation["responses"][LIMITED]["headers"] = {"Retry-After": RETRY_AFTER}
 

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         256, ge=1, description="requests held for transformers; more are told to come back"
     )
+    max_file_bytes: int = Field(256 << 20, ge=1, description="of a CSV or Parquet file")
+    max_file_rows: int = Field(1_000_000, ge=1, description="of a CSV or Parquet file")
     rate_limit: float | None = Field(
         None, gt=0, description="requests a second, for each key or else each address and worker"
     )
@@ -80,9 +82,18 @@ class Settings(BaseSettings):
     log_requests: bool = Field(
         False, description="log a line for each request, which costs half of the throughput"
     )
+    prediction_log: Path | None = Field(
+        None, description="a folder for what is asked and answered, for drift monitoring; none: off"
+    )
+    prediction_log_redact: Names = Field(
+        (), description="columns whose values it leaves out, with commas between"
+    )
+    prediction_log_share: float = Field(1.0, gt=0, le=1, description="of the requests it keeps")
+    prediction_log_bytes: int = Field(64 << 20, ge=1, description="of one of its files")
+    prediction_log_files: int = Field(16, ge=1, description="of it, before the oldest go")
     log_values: bool = Field(False, description="let the log hold error texts that quote values")
 
-    @field_validator("tasks", "api_keys", "cors_origins", mode="before")
+    @field_validator("tasks", "api_keys", "cors_origins", "prediction_log_redact", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -2,21 +2,13 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from serve.catalog import Catalog
-from serve.model import Model
+from serve.prediction_log import PredictionLog
 from serve.security import Gate
 from serve.settings import Settings
 from serve.telemetry.meters import Telemetry
 from serve.waiting import Queue
-
-
-class PredictionLog(Protocol):
-    """Keeps what was predicted. Writing must not make the answer wait: only note it, and return."""
-
-    def put(self, model: Model, request_id: str, body: bytes, content: bytes) -> None:
-        """Note a request's rows and its answer, both as the JSON that was sent."""
 
 
 @dataclass

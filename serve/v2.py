@@ -15,7 +15,7 @@ from pydantic import BaseModel, JsonValue
 
 from serve import tensors
 from serve.dependencies import MAY_PREDICT, Models
-from serve.inference import MOST_TOLD, infer
+from serve.inference import BINARY, MOST_TOLD, infer
 from serve.manifest import Manifest
 from serve.model import Model
 from serve.tensors import MetadataTensor
@@ -121,6 +121,7 @@ FOUND: dict[int | str, dict[str, Any]] = {
 }
 INFER: dict[int | str, dict[str, Any]] = {
     **FOUND,
+    200: {"content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}},
     400: problem("not the protocol's JSON, or values that do not fit the model's columns"),
     413: problem("too many rows or bytes"),
     415: problem("the body is neither JSON nor bytes"),

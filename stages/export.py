@@ -25,7 +25,7 @@ from stages.exporting.parity import Answering, Exported, Parity, compare
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
 from stages.shared import imports
-from stages.shared.contract import Column, Target
+from stages.shared.contract import Column, Origin, Target
 from stages.shared.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
@@ -51,6 +51,7 @@ class ExportParams(Params):
     title: Annotated[str, At("task.{task}.title")]
     columns: Annotated[dict[str, Column], At("task.{task}.columns")]
     target: Annotated[Target, At("task.{task}.target")]
+    origin: Annotated[Origin, At("task.{task}.origin")]
     export: Annotated[Export, At("export")]
 
 
@@ -201,6 +202,7 @@ def described(
         precision=artefact.precision,
         columns=columns,
         target=target,
+        spelling=manifests.spelling(params.origin, columns),
         onnx=manifests.Graph(input=artefact.input, output=output_name(schema)),
         explanation=explanation(explained, schema),
         metrics=evaluated.metrics,

@@ -23,7 +23,8 @@ def linear_file(weights: Array, mean: Array) -> bytes:
     """Return explanations of scores [scores, columns] that are linear in the encoded row."""
     columns = len(mean)
     builder = Builder("X", columns)
-    made = builder.finished(builder.add("Identity", "X"), "features", columns)
+    filled = builder.add("Where", builder.add("IsNaN", "X"), builder.constant(0.0), "X")
+    made = builder.finished(filled, "features", columns)
     arrays = {
         "weights": weights,
         "mean": mean,

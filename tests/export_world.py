@@ -179,6 +179,7 @@ def _write_params(root: Path, kind: str) -> None:
         "title": "A *demo* | of <all>",
         "metric": "roc_auc" if labels else "rmse",
         "class_weight": None,
+        "origin": {"path": "data/demo.csv", "missing_in": {"dose": ["-9"]}},
         "columns": COLUMNS,
         "target": {
             "expression": "outcome",

@@ -98,6 +98,13 @@ def write_model(models: Path, task: str, content: bytes, changes: Json) -> Path:
         "vectorisers": [],
         "tokenizer": None,
         "precision": None,
+        "spelling": {
+            "delimiter": ",",
+            "quoting": True,
+            "decimal": ".",
+            "missing": ["", "?", "NA"],
+            "missing_in": {},
+        },
         "onnx": {"input": "X", "output": "probabilities"},
         "explanation": None,
         "metrics": {"roc_auc": {"value": 0.9, "low": 0.85, "high": 0.95, "n": 60}},

@@ -84,12 +84,12 @@ def test_each_task_has_the_paths_that_work_for_it(document: Json) -> None:
     assert not {path for path in paths if re.search(r"^/(predict|explain)/\{", path)}
 
 
-def examples_of(document: Json) -> list[tuple[str, str, Json]]:
+def examples_of(document: Json) -> list[tuple[str, str, Json | str]]:
     return [
-        (path, name, example["value"])
+        (path, kind, example["value"])
         for path, _, operation in operations(document)
-        for content in operation.get("requestBody", {}).get("content", {}).values()
-        for name, example in content.get("examples", {}).items()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        for example in content.get("examples", {}).values()
     ]
 
 
@@ -98,12 +98,16 @@ def test_every_example_is_answered_as_it_stands(models: Path, keys: str) -> None
     headers = {"Authorization": f"Bearer {KEY}"} if keys else {}
     with serving(models, default="heart", api_keys=keys) as client:
         found = examples_of(client.get("/openapi.json").json())
-        for path, name, example in found:
-            answer = client.post(path, json=example, headers=headers)
-            assert answer.status_code == 200, (path, name, answer.text)
+        for path, kind, example in found:
+            content = example if isinstance(example, str) else json.dumps(example)
+            sent = {**headers, "Content-Type": kind}
+            answer = client.post(path, content=content, headers=sent)
+            assert answer.status_code == 200, (path, kind, answer.text)
+            assert answer.headers.get("X-Bad-Rows", "0") == "0"
     paths = {path for path, _, _ in found}
     tasks = ("heart", "housing", "wide")
     assert {f"/{verb}/heart" for verb in ("predict", "explain")} <= paths
+    assert {f"/predict/{task}/csv" for task in tasks} <= paths
     assert {f"/v2/models/{task}/infer" for task in tasks} | {"/predict"} <= paths
 
 
@@ -125,6 +129,7 @@ def test_only_statuses_that_a_request_can_get_are_listed(document: Json) -> None
     }
     posted = {"200", "400", "404", "413", "415", "422", "503"}
     assert found["/predict/heart", "post"] == posted
+    assert found["/predict/heart/csv", "post"] == found["/predict/heart/parquet", "post"] == posted
     assert found["/explain/heart", "post"] == posted
     assert found["/model/info/{task}", "get"] == {"200", "404", "503"}
     assert found["/v2/models/heart/infer", "post"] == posted - {"422"}

@@ -108,6 +108,8 @@ def params_of(families: tuple[str, ...]) -> dict[str, Any]:
         **contract_defaults(),
         "title": "Reviews",
         "origin": {"path": "reviews.csv"},
+        "on_bad_rows": "fail",
+        "most_bad_rows": 0.05,
         "columns": COLUMNS,
         "derived": {"twice": "2 * price"},
         "target": {

@@ -46,6 +46,14 @@ FAMILIES: Mapping[str, Family] = {
     "serve_warnings": Family(
         "counter", "Warnings beside answers, such as outside_training.", ("task", "type")
     ),
+    "serve_bad_rows": Family(
+        "counter", "Rows of files without an answer, by what was wrong.", ("task", "type")
+    ),
+    "serve_prediction_log_rows": Family(
+        "counter",
+        "Rows of the prediction log: written, lost to an error; requests dropped.",
+        ("outcome",),
+    ),
     "serve_model": Family("info", "Models that serve.", ("task", "version", "model", "sha256")),
     "serve_reloads": Family("counter", "New models taken over, or refused.", ("task", "outcome")),
 }

@@ -92,6 +92,19 @@ class Column(Frozen):
     seen: Items[float] | None
 
 
+class Spelling(Frozen):
+    """How the table trained on writes its cells, by which a server reads a client's tables.
+
+    ``missing_in`` has only columns of the model. The encoding is left out: a client sends UTF-8.
+    """
+
+    delimiter: str
+    quoting: bool
+    decimal: Literal[".", ","]
+    missing: Items[str]
+    missing_in: dict[str, Items[str]]
+
+
 class Target(Frozen):
     """What is predicted: with a ``threshold``, ``positive`` is answered from it on."""
 
@@ -164,6 +177,7 @@ class Manifest(Frozen):
     precision: Precision | None
     columns: Items[Column]
     target: Target
+    spelling: Spelling
     onnx: Graph
     explanation: Explanation | None
     metrics: dict[str, Any]
@@ -203,6 +217,18 @@ def explanation(content: bytes, method: Method, link: Link, derived: Items[str])
 def _named(kind: str, content: bytes, ending: str) -> tuple[str, str]:
     digest = hashlib.sha256(content).hexdigest()
     return f"{kind}-{digest[:DIGITS]}.{ending}", digest
+
+
+def spelling(origin: contract.Origin, columns: Items[Column]) -> Spelling:
+    """Describe how cells are written, as the contract's source has it."""
+    names = {column.name for column in columns}
+    return Spelling(
+        delimiter=origin.delimiter,
+        quoting=origin.quoting,
+        decimal=origin.decimal,
+        missing=origin.missing,
+        missing_in={name: marks for name, marks in origin.missing_in.items() if name in names},
+    )
 
 
 def target(declared: contract.Target, threshold: float | None, interval: Interval | None) -> Target:

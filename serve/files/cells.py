@@ -1,0 +1,138 @@
+"""From a table's cell to the value that JSON would have for it.
+
+A cell is the text of a CSV file, or what a Parquet file holds. ``stages/preparing`` reads the table
+that a model is trained on; this reads a client's, in plain Python, and makes the same of every
+cell. What a cell cannot be stays what it is, so that `serve.encode` refuses it in its own words.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+
+from serve.files.dates import in_utc
+from serve.manifest import Column, Spelling
+
+EXACT = 2**53  # from here on float64 skips integers
+WORDS = {
+    **dict.fromkeys(("true", "yes", "y", "t", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "n", "f", "0", "0.0"), False),
+}
+Cast = Callable[[object], object]
+
+
+class Unfit(str):
+    """A cell that its column cannot hold: no reader of `serve.encode` takes it for a text."""
+
+    __slots__ = ()
+
+
+def caster(column: Column, spelling: Spelling) -> Cast:
+    """Return a function from a column's cell to its value: None where it is missing."""
+    blank = _Blank(spelling.marks(column.name))
+    cast = _cast(column, spelling.decimal)
+
+    def read(cell: object) -> object:
+        if isinstance(cell, str):
+            cell = cell.strip()
+        return None if blank(cell) else cast(cell)
+
+    return read
+
+
+def _cast(column: Column, decimal: str) -> Cast:
+    match column.type:
+        case "number":
+            return lambda cell: _number(cell, decimal)
+        case "integer":
+            return lambda cell: _integer(cell, decimal)
+        case "boolean":
+            return _boolean
+        case "datetime":
+            return _date
+        case "text":
+            return _text
+        case "category":
+            values = {str(value): value for value in column.values or ()}
+            return lambda cell: _category(_text(cell), values)
+
+
+class _Blank:
+    """Says whether a cell stands for a missing value."""
+
+    def __init__(self, marks: frozenset[str]) -> None:
+        self.marks = marks
+        numbers = (_parsed(mark.strip()) for mark in marks)
+        self.numbers = {number for number in numbers if number is not None}
+
+    def __call__(self, cell: object) -> bool:
+        if isinstance(cell, str):
+            return cell in self.marks
+        if isinstance(cell, float):
+            return math.isnan(cell) or cell in self.numbers
+        return cell is None or (type(cell) is int and cell in self.numbers)
+
+
+def _parsed(text: str) -> float | None:
+    """Return the number that a text is; Python's own float takes more than a table may hold."""
+    if "_" in text or not text.isascii():
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _number(cell: object, decimal: str) -> object:
+    """Return a number, an int where its digits say so: messages show it as it was written.
+
+    With a decimal comma a point is none: it may stand between thousands.
+    """
+    if not isinstance(cell, str):
+        return float(cell) if isinstance(cell, int | float | Decimal) else Unfit(cell)
+    text = cell
+    if decimal != ".":
+        text = text.replace(".", "_").replace(decimal, ".")
+    number = _parsed(text)
+    if number is None:
+        return Unfit(cell)
+    is_whole = text.removeprefix("-").isdigit() and abs(number) < EXACT
+    return int(number) if is_whole and (number or text[0] != "-") else number
+
+
+def _integer(cell: object, decimal: str) -> object:
+    number = _number(cell, decimal)
+    if isinstance(number, int | float) and abs(number) < EXACT:
+        return int(number) if float(number).is_integer() else number
+    return number if isinstance(number, float) and not math.isfinite(number) else Unfit(cell)
+
+
+def _boolean(cell: object) -> object:
+    return WORDS.get(_text(cell).lower(), Unfit(cell))
+
+
+def _date(cell: object) -> object:
+    text = cell.isoformat() if isinstance(cell, datetime) else _text(cell)
+    return in_utc(text) or Unfit(cell)
+
+
+def _category(text: str, values: dict[str, str | int]) -> object:
+    """Return the contract's value; ``3.0`` counts as ``3`` where the contract lists ``3``."""
+    return values[text] if text in values else values.get(_token(text), text)
+
+
+def _text(cell: object) -> str:
+    return cell if isinstance(cell, str) else _token(cell)
+
+
+def _token(cell: object) -> str:
+    """Return a cell as the contract would write it: 3 for 3.0, true for True."""
+    text = str(cell)
+    if text in ("True", "False", "TRUE", "FALSE"):
+        return text.lower()
+    try:
+        number = float(cell)  # type: ignore[arg-type] # whatever it is: it may be no number
+    except (TypeError, ValueError):
+        return text
+    return str(int(number)) if number.is_integer() and abs(number) < EXACT else text

@@ -1,0 +1,172 @@
+"""From a table's rows to results: an answer for each row, or all that is the matter with it."""
+
+import difflib
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from serve import words
+from serve.answers import Outcome
+from serve.encode import Input, MisfitError, RowError
+from serve.files.cells import caster
+from serve.manifest import Column, Spelling
+from serve.model import Checked, Model, no_answer
+from serve.wire import Finding, Place, RequestError
+
+REMEMBERED = 4_096  # cells of a column ...
+LONGEST_REMEMBERED = 32  # ... of so many characters
+
+# A row's number, and its cells of the columns asked for, or in their place why it cannot be read.
+Row = tuple[int, Sequence[object] | str]
+
+
+class Result(NamedTuple):
+    """What became of a row: ``number`` is its place in the file, ``id`` what the client calls it.
+
+    Without an outcome there are ``errors``.
+    """
+
+    number: int
+    id: object
+    cells: Sequence[object]
+    outcome: Outcome | None
+    errors: list[Finding]
+
+
+@dataclass
+class Summary:
+    """What became of a table's rows; ``checks`` counts the bad ones by what is wrong with them."""
+
+    rows: int = 0
+    bad: int = 0
+    warned: int = 0
+    checks: Counter[str] = field(default_factory=Counter)
+
+    def add(self, results: Iterable[Result]) -> None:
+        for result in results:
+            self.rows += 1
+            if result.outcome:
+                self.warned += bool(result.outcome.warnings)
+            else:
+                self.bad += 1
+                self.checks.update({finding["type"] for finding in result.errors})
+
+
+class Predictor:
+    """Answers the rows of one table with one model, each row as `/predict` would.
+
+    What a cell is to the model is remembered, since columns repeat themselves. A row with a cell
+    that needs an error or a warning is read again by `serve.encode`, which alone writes those.
+    """
+
+    def __init__(self, model: Model, id_column: str | None = None) -> None:
+        self.model, self.id_column = model, id_column
+        columns, spelling = model.manifest.columns, model.manifest.spelling
+        self._memories = [_Memory(column, spelling) for column in columns]
+        self._names = [column.name for column in columns]
+        self.wanted = [*self._names, *([id_column] if id_column is not None else [])]
+        self.seconds = 0.0  # in the model
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raise RequestError (422) unless a table with columns of these names can be answered."""
+        errors = [_absent(name, names) for name in self.wanted if name not in names]
+        errors += [_repeated(name) for name in self.wanted if names.count(name) > 1]
+        if errors:
+            raise RequestError(422, errors)
+
+    def predict(self, rows: Iterable[Row]) -> list[Result]:
+        """Return what becomes of each row, in their order."""
+        read = [(number, cells, self._read(number, cells)) for number, cells in rows]
+        start = time.perf_counter()
+        good = [found for _, _, found in read if isinstance(found, Checked)]
+        outcomes = iter(self.model.run_each(good))
+        self.seconds += time.perf_counter() - start
+        return [
+            self._result(number, cells, found, next(outcomes))
+            if isinstance(found, Checked)
+            else self._result(number, cells, found)
+            for number, cells, found in read
+        ]
+
+    def take_seconds(self) -> float:
+        """Return the time spent in the model since this was last asked."""
+        taken, self.seconds = self.seconds, 0.0
+        return taken
+
+    def row(self, cells: Sequence[object]) -> dict[str, object]:
+        """Return a row as JSON would have it; what does not fit stays as it is."""
+        pairs = zip(self._names, self._memories, cells, strict=False)
+        return {name: memory.cast(cell) for name, memory, cell in pairs}
+
+    def _result(
+        self,
+        number: int,
+        cells: Sequence[object] | str,
+        found: Checked | list[Finding],
+        outcome: Outcome | None = None,
+    ) -> Result:
+        readable = () if isinstance(cells, str) else cells
+        name = readable[-1] if self.id_column is not None and readable else None
+        if outcome:
+            return Result(number, name, readable, outcome, [])
+        errors = [no_answer(found.place)] if isinstance(found, Checked) else found
+        return Result(number, name, readable, None, errors)
+
+    def _read(self, number: int, cells: Sequence[object] | str) -> Checked | list[Finding]:
+        place: Place = ["row", number]
+        if isinstance(cells, str):
+            return [Finding(loc=place, msg=cells, type="unreadable", input=None)]
+        try:
+            pairs = zip(self._memories, cells, strict=False)
+            return Checked(place, [memory[cell] for memory, cell in pairs], [])
+        except MisfitError:
+            pass
+        try:
+            return Checked(place, *self.model.encoder.encode(place, self.row(cells)))
+        except RowError as error:
+            return error.findings
+
+
+class _Memory(dict[object, float | str]):
+    """What the cells of one column are to the model; raises MisfitError where that needs words."""
+
+    def __init__(self, column: Column, spelling: Spelling) -> None:
+        super().__init__()
+        self.cast = caster(column, spelling)
+        self._input = Input.of(column)
+
+    def __missing__(self, cell: object) -> float | str:
+        item = self._input
+        value = item.check(self.cast(cell))
+        if isinstance(value, float) and (value < item.lowest or value > item.highest):
+            raise MisfitError("outside_training")
+        if len(self) < REMEMBERED and _can_be_known_again(cell):
+            self[cell] = value
+        return value
+
+
+def _can_be_known_again(cell: object) -> bool:
+    """Say whether an equal cell of the same column is always the same; 0.0 equals -0.0."""
+    if isinstance(cell, str):
+        return len(cell) <= LONGEST_REMEMBERED
+    return cell is None or isinstance(cell, int) or (isinstance(cell, float) and abs(cell) > 0)
+
+
+def _absent(name: str, names: Sequence[str]) -> Finding:
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {words.cut(near[0])!r}?" if near else f"it has {_listed(names)}"
+    message = f"the file lacks this column: {hint}"
+    return Finding(loc=["header", words.cut(name)], msg=message, type="missing", input=None)
+
+
+def _repeated(name: str) -> Finding:
+    message = "more than one column of the file has this name"
+    return Finding(loc=["header", words.cut(name)], msg=message, type="repeated_key", input=None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(words.cut(name) for name in names[: words.MOST_VALUES])
+    rest = len(names) - words.MOST_VALUES
+    return shown + (f" and {rest:,} more" if rest > 0 else "")
