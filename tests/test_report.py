@@ -345,7 +345,7 @@ def test_what_the_cache_lacks_comes_from_the_remote(
     )
     status, text = written("--base", "HEAD~1")
     assert status == 1
-    assert "🔴 worse" in text
+    assert "🔴\u00a0worse" in text
 
 
 def test_a_damaged_object_is_named_and_not_believed(world: World, written: Any) -> None:
@@ -447,7 +447,7 @@ def test_the_gate_is_what_is_declared(
     ended, text = written("--base", "HEAD~1")
     assert ended == status
     assert text.startswith("# ❌ Worse than `HEAD~1`: `demo`" if status else "# ✅")
-    assert "🔴 worse" in text  # said in any case
+    assert "🔴\u00a0worse" in text  # said in any case
 
 
 def test_the_gate_may_look_at_slices_and_other_metrics() -> None:

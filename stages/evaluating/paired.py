@@ -17,7 +17,7 @@ from stages.evaluating.metrics import Metric, Rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Verdict = Literal["better", "worse", "within noise"]
-FEWEST_IN_TAIL = 10  # samples beyond an interval's end, below which the normal tail replaces them
+FEWEST_IN_TAIL = 5  # samples beyond the quantile, below which it is not trusted
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,18 @@ def _gains(questions: Sequence[Question], rows: int, bootstrap: Bootstrap) -> It
 
 
 def _critical(deviations: Array, errors: Array, alpha: float) -> float:
-    """Return how many standard errors the intervals reach, before the correction for few rows."""
-    samples = deviations.shape[1]
+    """Return how many standard errors the intervals reach, before they are widened for few rows.
+
+    Never further than Bonferroni's bound, which the largest deviation passes where questions have
+    so few rows that their samples are coarse, or where too few samples lie beyond the quantile.
+    """
     varies = errors > 0
-    if not varies.any() or alpha * samples < FEWEST_IN_TAIL:
-        return float(-ndtri(alpha / 2 / max(varies.sum(), 1)))
+    bonferroni = float(-ndtri(alpha / 2 / max(varies.sum(), 1)))
+    if not varies.any() or alpha * deviations.shape[1] < FEWEST_IN_TAIL:
+        return bonferroni
     scaled = np.abs(deviations[varies]) / errors[varies, None]
-    return float(np.quantile(np.nan_to_num(scaled).max(axis=0), 1 - alpha))
+    joint = float(np.quantile(np.nan_to_num(scaled).max(axis=0), 1 - alpha))
+    return min(joint, bonferroni)
 
 
 def _widened(critical: float, rows: Array) -> Array:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from stages.evaluating.figures import shown
 from stages.evaluating.metrics import Rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -66,9 +67,8 @@ def find_flips(base: Rows, here: Rows, numbers: Array, labels: Sequence[str]) ->
 
 def _flip(base: Rows, here: Rows, i: int, number: int, kind: Kind, labels: Sequence[str]) -> Flip:
     if not labels:
-        truth, before, after = (
-            f"{x:,.6g}" for x in (base.truth[i], base.prediction[i], here.prediction[i])
-        )
+        values = (base.truth[i], base.prediction[i], here.prediction[i])
+        truth, before, after = (shown(value) for value in values)
         return Flip(number, truth, before, after, kind)
     before, after = (f"{labels[it.decision[i]]} ({_sure(it, i)})" for it in (base, here))
     return Flip(number, labels[base.truth[i]], before, after, kind)

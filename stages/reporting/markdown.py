@@ -10,7 +10,13 @@ from stages.evaluating.paired import Difference
 
 LONGEST = 80  # characters of a value that are shown
 MINUS = "\u2212"
-MARKS = {"better": "🟢 better", "worse": "🔴 worse", "within noise": "⚪ within noise", None: ""}
+SPACE = "\u00a0"  # at which no line is broken
+MARKS = {
+    "better": f"🟢{SPACE}better",
+    "worse": f"🔴{SPACE}worse",
+    "within noise": f"⚪{SPACE}within{SPACE}noise",
+    None: "",
+}
 
 
 def code(value: object) -> str:
@@ -64,7 +70,7 @@ def signed(value: float, scale: float) -> str:
 def interval(it: Difference) -> str:
     """Return a difference and its interval."""
     value, low, high = (signed(x, it.base) for x in (it.value, it.low, it.high))
-    return f"{value} [{low}, {high}]"
+    return f"{value} [{low}, {high}]".replace(" ", SPACE)
 
 
 def change(it: Difference) -> str:
@@ -74,4 +80,4 @@ def change(it: Difference) -> str:
 
 def directed(it: Difference) -> str:
     """Return a metric's name with an arrow to where it is better."""
-    return f"{it.metric.name} {'↑' if it.metric.direction > 0 else '↓'}"
+    return f"{it.metric.name}{SPACE}{'↑' if it.metric.direction > 0 else '↓'}"

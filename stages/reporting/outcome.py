@@ -37,7 +37,7 @@ def task_section(task: Compared, picture: str, most: int) -> str:
         _summary(task.own),
         f"![{_described(task)}]({picture})" if picture else "",
         _metrics(task, most),
-        _slices(task.slices, most) if task.slices else "",
+        _slices(task, most) if task.slices else "",
         _flips(task.flips, bool(task.here.schema.labels), most) if task.flips else "",
         _candidates(task.base, task.here, most),
     ]
@@ -66,16 +66,21 @@ def _measured(name: str, it: Difference) -> tuple[str, ...]:
     return name, MARKS[it.verdict], shown(it.base), shown(it.here), interval(it)
 
 
-def _slices(slices: tuple[Difference, ...], most: int) -> str:
-    """List the slices that got worse, open; where none did, the largest losses, folded."""
+def _slices(task: Compared, most: int) -> str:
+    """List the slices that got worse, or else the largest losses; open where something did."""
+    slices, own = task.slices, task.own
     counts = {word: sum(it.verdict == word for it in slices) for word in ("worse", "better")}
-    said = ", ".join(f"{n} got {word}" for word, n in counts.items() if n) or "none differs"
+    said = (
+        ", ".join(f"{n} got {word}" for word, n in counts.items() if n)
+        or "none differs by more than noise"
+    )
     order = sorted(slices, key=lambda it: it.metric.direction * it.value)
     head = ("slice", "result", "base:", "here:", "difference:", "rows:")
     listed = order[: max(counts["worse"], CLOSE)]
     rows = [(*_measured(code(it.name), it), f"{it.rows:,}") for it in listed]
+    is_worse = counts["worse"] > 0 or (own is not None and own.verdict == "worse")
     summary = f"<b>Slices</b>: of {len(slices)}, {said}"
-    return details(summary, table(head, rows, most), is_open=counts["worse"] > 0)
+    return details(summary, table(head, rows, most), is_open=is_worse)
 
 
 def _flips(flips: Flips, is_classification: bool, most: int) -> str:
