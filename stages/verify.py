@@ -27,8 +27,8 @@ def main() -> None:
     repo = Repo()
     problems = [
         *out_of_date(),
-        *outdated_stages(repo),
         *damaged_outputs(repo),
+        *outdated_stages(repo),  # after it, for DVC deletes a damaged object that it comes across
         *damaged_exports(Path("models")),
     ]
     if problems:
