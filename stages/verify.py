@@ -27,8 +27,8 @@ def main() -> None:
     repo = Repo()
     problems = [
         *out_of_date(),
-        *outdated_stages(repo),
         *damaged_outputs(repo),
+        *outdated_stages(repo),  # after it, for DVC deletes a damaged object that it comes across
         *damaged_exports(Path("models")),
     ]
     if problems:
@@ -81,17 +81,12 @@ def _in_words(change: Any) -> Iterator[str]:
         yield f"{change} since dvc.lock was written"
         return
     for name, state in change.get("changed deps", {}).items():
-        yield f"{name} is {_state(state)} since dvc.lock was written"
+        # Of params.yaml it is told which keys.
+        for changed, how in state.items() if isinstance(state, dict) else [(name, state)]:
+            yield f"{changed} is {how} since dvc.lock was written"
     for name, state in change.get("changed outs", {}).items():
         if state != "modified" or Path(name).is_dir():
-            yield f"{name} is {_state(state)}"
-
-
-def _state(state: Any) -> str:
-    """Return DVC's word, or for ``params.yaml`` the keys that changed."""
-    return (
-        state if isinstance(state, str) else ", ".join(f"{key} {it}" for key, it in state.items())
-    )
+            yield f"{name} is {state}"
 
 
 def _named_files(content: Any) -> Iterator[dict[str, str]]:
