@@ -35,8 +35,8 @@ params.yaml: $(READY) $(DEFINITIONS)
 compose: $(READY) ## Write params.yaml and dvc.yaml from conf/ and stages/
 	@python -m stages.compose
 
-repro: params.yaml ## Run what has changed: environment, compose, dvc repro
-	@dvc repro
+repro: params.yaml ## Run what has changed; with JOBS=2 independent stages side by side
+	@$(if $(JOBS),python -m stages.repro --jobs $(JOBS),dvc repro)
 
 serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve
