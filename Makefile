@@ -10,10 +10,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose repro serve test lint types format check verify accept plots readme lock clean hooks
+.PHONY: help install compose repro sweep leaderboard serve test lint types format check verify accept plots readme lock clean hooks
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## Build the environment in .venv, exactly as the lock files say
 
@@ -37,6 +37,12 @@ compose: $(READY) ## Write params.yaml and dvc.yaml from conf/ and stages/
 
 repro: params.yaml ## Run what has changed; with JOBS=2 independent stages side by side
 	@$(if $(JOBS),python -m stages.repro --jobs $(JOBS),dvc repro)
+
+sweep: params.yaml ## Queue and run the search conf/search/SEARCH.yaml, then rank what came out
+	@python -m stages.sweep $(SEARCH) $(if $(JOBS),--jobs $(JOBS))
+
+leaderboard: $(READY) ## Rank the candidates of this commit and of its experiments
+	@python -m stages.leaderboard $(TASK)
 
 serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve
