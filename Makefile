@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose repro sweep leaderboard serve test lint types format check verify accept plots readme lock clean hooks
+.PHONY: help install compose repro sweep leaderboard adopt serve test lint types format check verify accept plots readme lock clean hooks
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ sweep: params.yaml ## Queue and run the search conf/search/SEARCH.yaml, then ran
 
 leaderboard: $(READY) ## Rank the candidates of this commit and of its experiments
 	@python -m stages.leaderboard $(TASK)
+
+adopt: $(READY) ## Write what `tune` found for TASK=… and MODEL=… into conf/
+	@python -m stages.adopt $(TASK) $(MODEL)
 
 serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve
