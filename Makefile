@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose repro sweep leaderboard adopt serve test lint types format check verify accept plots readme lock clean hooks
+.PHONY: help install compose repro sweep leaderboard experiments adopt serve test lint types format check verify accept plots readme lock clean hooks
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ sweep: params.yaml ## Queue and run the search conf/search/SEARCH.yaml, then ran
 
 leaderboard: $(READY) ## Rank the candidates of this commit and of its experiments
 	@python -m stages.leaderboard $(TASK)
+
+# Hashes of files and the ends of intervals are left out: `make leaderboard` has the intervals.
+experiments: $(READY) ## Compare experiments: `dvc exp show`, with what differs between them
+	@dvc exp show --only-changed --drop \
+	  '.*\.(low|high|baseline|py|lock|parquet|joblib|json|yaml|jinja)$$|.*/|conf$$|.*target\.classes|Executor|State'
 
 adopt: $(READY) ## Write what `tune` found for TASK=… and MODEL=… into conf/
 	@python -m stages.adopt $(TASK) $(MODEL)
