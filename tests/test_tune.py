@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ from stages.tuning.results import importances, written
 from stages.tuning.space import Range
 from stages.tuning.study import Values, counted, open_study, search, values_of
 from tests.clone import Clone
+from tests.servers import PASSWORD, postgres_binaries, postgres_server
 
 SPACE = {
     "x": Range(low=-10.0, high=10.0),
@@ -90,6 +93,45 @@ def test_killed_it_goes_on_and_finds_the_same(tmp_path: Path) -> None:
     search(open_study(tmp_path / "killed", "bowl", -1), SPACE, TUNING, bowl)
     search(open_study(tmp_path / "whole", "bowl", -1), SPACE, TUNING, bowl)
     assert tried(tmp_path / "killed") == tried(tmp_path / "whole")
+
+
+def share(folder: Path) -> None:
+    search(open_study(folder, "shared", -1), SPACE, Tuning(trials=16), slow_bowl)
+
+
+def slow_bowl(values: Values) -> Iterator[float]:
+    time.sleep(0.1)
+    yield from bowl(values)
+
+
+def test_workers_share_a_study_in_postgresql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if postgres_binaries() is None:
+        pytest.skip("no PostgreSQL server here: apt-get install postgresql")
+    with postgres_server() as server:
+        monkeypatch.setenv("TUNE_STORAGE", server.url(quote(PASSWORD, safe="")))
+        open_study(tmp_path, "shared", -1)
+        context = multiprocessing.get_context("spawn")
+        workers = [context.Process(target=share, args=(tmp_path,)) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        done = counted(open_study(tmp_path, "shared", -1))
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert len(done) in (16, 17)  # the other's last trial may still have been running
+    assert len({str(values_of(trial)) for trial in done}) == len(done)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_storage_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNE_STORAGE", f"postgresql://me:hush@/study?host={tmp_path}")
+    with pytest.raises(PipelineError, match="TUNE_STORAGE") as caught:
+        open_study(tmp_path, "shared", -1)
+    assert "hush" not in str(caught.value)
 
 
 def test_a_failing_trial_costs_one_trial(tmp_path: Path) -> None:

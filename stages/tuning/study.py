@@ -19,6 +19,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage, fail_stale_
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from stages.shared.contract import Tuning
 from stages.shared.errors import PipelineError
@@ -86,7 +87,11 @@ def values_of(trial: FrozenTrial) -> Values:
 
 def _storage(folder: Path) -> BaseStorage:
     if url := os.environ.get(SHARED):
-        return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=SILENCE)
+        try:
+            return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=SILENCE)
+        except (SQLAlchemyError, ImportError) as error:
+            reason = getattr(error, "orig", error)  # says nothing of the URL, which has a password
+            raise PipelineError(f"{SHARED} cannot be opened: {reason}") from None
     folder.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
 
