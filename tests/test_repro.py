@@ -133,6 +133,14 @@ def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+def test_a_lock_that_was_cut_off_is_named_with_the_remedy(tmp_path: Path) -> None:
+    clone = pipeline(tmp_path, stage("s1", ""))
+    clone.write("dvc.lock", "schema: '2.0'\nstages:\n  s1:\n    cmd: ca")
+    done = scheduler(clone)
+    assert "git checkout dvc.lock" in done.communicate(timeout=60)[1]
+    assert done.returncode == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_it_leaves_no_process_and_a_sound_state(tmp_path: Path, number: int) -> None:
     clone = pipeline(tmp_path, stage("s1", "") + SLOW + stage("s3", "s2.txt"))

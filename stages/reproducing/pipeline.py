@@ -12,6 +12,12 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from stages.composing.lockfile import blocks, read_lock, write_blocks
 from stages.shared.errors import PipelineError
 
+# DVC writes the file in place.
+CUT_OFF = (
+    "dvc.lock ends in the middle of a line, because a run was killed while it wrote: "
+    "`git checkout dvc.lock` (what has run since is restored from DVC's run cache)"
+)
+
 
 class Pipeline:
     """The stages that ``dvc repro TARGET…`` would look at, by name and in its order.
@@ -21,6 +27,9 @@ class Pipeline:
 
     def __init__(self, targets: Sequence[str]) -> None:
         """Load the graph; raises PipelineError where DVC finds no pipeline or no such target."""
+        locked = read_lock()
+        if locked and not locked.endswith("\n"):
+            raise PipelineError(CUT_OFF)
         try:
             self._repo = Repo()
             stages = collect_stages(self._repo, targets or ["dvc.yaml"])
@@ -32,7 +41,7 @@ class Pipeline:
         self.needs = {
             stage.addressing: {it.addressing for it in graph.successors(stage)} for stage in plan
         }
-        self._locked = [name for name, _ in blocks(read_lock())]
+        self._locked = [name for name, _ in blocks(locked)]
 
     @property
     def names(self) -> list[str]:
