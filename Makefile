@@ -10,10 +10,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose remote pull push repro serve test lint types format check verify accept register promote rollback champions plots report refetch summary comment propose readme lock clean hooks
+.PHONY: help install compose remote pull push repro sweep leaderboard experiments adopt serve test lint types format check verify accept register promote rollback champions plots report refetch summary comment propose readme lock clean hooks
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## Build the environment in .venv, exactly as the lock files say
 
@@ -46,8 +46,22 @@ pull: params.yaml ## Restore from the remote what dvc.lock names, and from the r
 push: $(READY) ## Send cache and run cache to the remote; goes on where it was stopped
 	@python -m stages.push
 
-repro: params.yaml ## Run what has changed: environment, compose, dvc repro
-	@dvc repro
+repro: params.yaml ## Run what has changed; with JOBS=2 independent stages side by side
+	@$(if $(JOBS),python -m stages.repro --jobs $(JOBS),dvc repro)
+
+sweep: params.yaml ## Queue and run the search conf/search/SEARCH.yaml, then rank what came out
+	@python -m stages.sweep $(SEARCH) $(if $(JOBS),--jobs $(JOBS))
+
+leaderboard: $(READY) ## Rank the candidates of this commit and of its experiments
+	@python -m stages.leaderboard $(TASK)
+
+# Hashes of files and the ends of intervals are left out: `make leaderboard` has the intervals.
+experiments: $(READY) ## Compare experiments: `dvc exp show`, with what differs between them
+	@dvc exp show --only-changed --drop \
+	  '.*\.(low|high|baseline|py|lock|parquet|joblib|json|yaml|jinja)$$|.*/|conf$$|.*target\.classes|Executor|State'
+
+adopt: $(READY) ## Write what `tune` found for TASK=… and MODEL=… into conf/
+	@python -m stages.adopt $(TASK) $(MODEL)
 
 serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve

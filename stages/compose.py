@@ -28,11 +28,12 @@ from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
 from stages.shared.model import Model
 from stages.shared.storage import write_text
+from stages.tuning.space import Range
 
 CONF = Path("conf")
 DVC_FILE = Path("dvc.yaml")
 # In the data's order.
-VERBS = ("fetch", "prepare", "validate", "train", "fine_tune", "evaluate", "export")
+VERBS = ("fetch", "prepare", "validate", "tune", "train", "fine_tune", "evaluate", "export")
 REMEDY = "run `make compose` (or `python -m stages.compose`), then repeat"
 
 
@@ -104,10 +105,13 @@ def written_pipeline(params: Any) -> str:
         for name, content in params.get("encoder", {}).items()
     }
     tasks = {name: checked_task(name, it, models) for name, it in params["task"].items()}
+    for name, task in tasks.items():
+        check_tuning(name, task, params.get("tune", {}))
     declared = dvcfile.Declared(
         problems={name: task.target.problem for name, task in tasks.items()},
         models={name: list(task.models) for name, task in tasks.items()},
         encoders={name: checked_encoders(name, task, encoders) for name, task in tasks.items()},
+        tuned={name: list(task.tune) for name, task in tasks.items()},
         libraries={name: imports.distribution(model.package) for name, model in models.items()},
     )
     return dvcfile.render(stages(), declared)
@@ -135,6 +139,19 @@ def checked_task(name: str, content: Any, models: dict[str, Model]) -> Task:
     return task
 
 
+def check_tuning(name: str, task: Task, spaces: Any) -> None:
+    """Raise PipelineError for a model to tune that is none of the task's, or has no space."""
+    where = f"conf/task/{name}.yaml: tune"
+    for model in task.tune:
+        if model not in task.models:
+            raise PipelineError(f"{where}.{model} is none of its models ({', '.join(task.models)})")
+        if model not in spaces:
+            known = ", ".join(sorted(spaces))
+            raise PipelineError(f"{where}.{model} has no conf/tune/{model}.yaml ({known})")
+        for argument, content in spaces[model].items():
+            Range.parse(content, f"conf/tune/{model}.yaml: {argument}")
+
+
 def checked_encoders(name: str, task: Task, encoders: dict[str, Encoder]) -> dict[str, Encoder]:
     """Return a task's encoders; raises PipelineError for one that is not there or of no use."""
     where = f"conf/task/{name}.yaml: encoders"
@@ -158,10 +175,11 @@ def _menu() -> str:
         for name in encoders
         for file, it in (("fine_tuning", ""), ("encoder", f": {name}"))
     ]
+    lines += [f"  - tune@tune.{name}: {name}" for name in _names("tune")]
     lines += ["  - _self_", "task:"]
     for name in tasks:
         lines += [f"  {name}:", f"    origin: ${{task.{name}.sources.${{task.{name}.source}}}}"]
-    head = "# Written by `make compose`: the files in conf/task, conf/model and conf/encoder."
+    head = "# Written by `make compose`: the files in conf/task, model, encoder and tune."
     return f"{head}\ndefaults:\n" + "\n".join(lines) + "\n"
 
 

@@ -23,17 +23,20 @@ GUARD = "data/composed"  # what every first stage waits for
 class Declared:
     """What ``conf/`` declares: of each task its problem, its models and its encoders.
 
-    ``libraries`` maps each model to the library that it comes from.
+    ``libraries`` maps each model to the library that it comes from; ``tuned`` has the models of
+    each task that are to be tuned.
     """
 
     problems: dict[str, str]
     models: dict[str, list[str]]
     encoders: dict[str, dict[str, Encoder]]
     libraries: dict[str, str]
+    tuned: dict[str, list[str]]
 
     def families(self, task: str, axis: str) -> list[str]:
-        """Return the task's models, its encoders, or both as ``candidate``."""
+        """Return the task's models, those tuned, its encoders, or both kinds as ``candidate``."""
         found = {"model": self.models[task], "encoder": list(self.encoders[task])}
+        found["tuned"] = self.tuned[task]
         return found[axis] if axis in found else [*found["model"], *found["encoder"]]
 
 
@@ -152,8 +155,8 @@ def _origin(item: dict[str, str], declared: Declared) -> dict[str, str]:
     Weights that are no files of this repository are pinned otherwise: by a library's version or a
     revision. A template cannot leave a dependency out, so the guard stands in for them.
     """
-    if "model" in item:
-        return {"library": declared.libraries[item["model"]]}
+    if model := item.get("model", item.get("tuned")):
+        return {"library": declared.libraries[model]}
     encoder = declared.encoders[item["task"]][item["encoder"]]
     library = imports.distribution(encoder.package or "transformers")
     return {"library": library, "weights": encoder.folder or GUARD}

@@ -10,9 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.shared.storage import write_text
-
-LOCK = Path("dvc.lock")
+from stages.composing.lockfile import blocks, read_lock, write_blocks
 
 
 def remove(pipeline: Any) -> None:
@@ -20,7 +18,7 @@ def remove(pipeline: Any) -> None:
 
     ``pipeline`` is the content of ``dvc.yaml``.
     """
-    text = LOCK.read_text(encoding="utf-8") if LOCK.exists() else ""
+    text = read_lock()
     declared, locked = stage_names(pipeline), _locked(text)
     gone = [name for name in locked if name not in declared]
     if gone:
@@ -28,7 +26,7 @@ def remove(pipeline: Any) -> None:
         for path in sorted({out for name in gone for out in locked[name]} - kept):
             _delete(Path(path))
             print(f"removed {path}: conf/ no longer asks for it (DVC's cache still has it)")
-        write_text(LOCK, "".join(block for name, block in _blocks(text) if name not in gone))
+        write_blocks((name, block) for name, block in blocks(text) if name not in gone)
 
 
 def stage_names(pipeline: Any) -> set[str]:
@@ -42,16 +40,6 @@ def stage_names(pipeline: Any) -> set[str]:
 def _locked(text: str) -> dict[str, list[str]]:
     stages = (YAML(typ="safe").load(text) or {}).get("stages", {})
     return {name: [out["path"] for out in stage.get("outs", [])] for name, stage in stages.items()}
-
-
-def _blocks(text: str) -> list[tuple[str, str]]:
-    """Cut ``dvc.lock`` before each stage; what is above the first goes by the name ""."""
-    blocks = [("", "")]
-    for line in text.splitlines(keepends=True):
-        if line.startswith("  ") and line[2] not in " -":
-            blocks.append((line.strip().removesuffix(":"), ""))
-        blocks[-1] = (blocks[-1][0], blocks[-1][1] + line)
-    return blocks
 
 
 def _delete(path: Path) -> None:

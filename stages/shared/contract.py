@@ -281,6 +281,13 @@ class TextFeatures(Frozen):
         return self
 
 
+class Tuning(Frozen):
+    """How long to search for one model's arguments."""
+
+    trials: int = Field(default=50, ge=2)
+    seed: int = 42
+
+
 class Task(Frozen):
     """A whole contract, as it stands under ``task.<task>`` in ``params.yaml``."""
 
@@ -303,6 +310,7 @@ class Task(Frozen):
     text: TextFeatures
     models: dict[Name, dict[str, Any]] = Field(min_length=1)
     encoders: dict[Name, dict[str, Any]] = Field(default={})
+    tune: dict[Name, Tuning | None] = Field(default={})
 
     @field_validator("columns")
     @classmethod

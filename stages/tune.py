@@ -1,0 +1,152 @@
+"""Searches better arguments for one model of one task: ``python -m stages.tune heart xgboost``.
+
+Off until a task says ``tune: { xgboost: }``. Sees no test row. What it finds changes nothing until
+``make adopt TASK=heart MODEL=xgboost`` writes it into ``conf/``.
+"""
+
+import stages.shared.threads  # noqa: F401 - before the libraries that start threads
+
+# isort: split
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+
+from stages.evaluating.metrics import Terms, find_metric
+from stages.shared import imports
+from stages.shared.contract import CrossValidation, TextFeatures, Tuning
+from stages.shared.declare import At, Params, Plot, Stage
+from stages.shared.features import encode, encode_target
+from stages.shared.folds import groups_of
+from stages.shared.model import Model
+from stages.shared.schema import Schema, read_schema
+from stages.shared.storage import read_frame, sha256, write_json, write_text
+from stages.training.fitting import Recipe, use_cuda
+from stages.tuning.objective import Objective
+from stages.tuning.results import history, importances, written
+from stages.tuning.space import Range
+from stages.tuning.study import Values, open_study, search
+
+
+class TuneParams(Params):
+    """A model family, what the task changes in it, how it is scored, and where to search."""
+
+    model: Annotated[Model, At("model.{tuned}")]
+    overrides: Annotated[dict[str, Any] | None, At("task.{task}.models.{tuned}")]
+    space: Annotated[dict[str, Range], At("tune.{tuned}")]
+    tuning: Annotated[Tuning | None, At("task.{task}.tune.{tuned}")]
+    metric: Annotated[str, At("task.{task}.metric")]
+    threshold: Annotated[str | float, At("evaluation.threshold")]
+    bins: Annotated[int, At("evaluation.bins")]
+    cv: Annotated[CrossValidation, At("task.{task}.cv")]
+    class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
+    text: Annotated[TextFeatures, At("task.{task}.text")]
+    device: Annotated[Literal["cpu", "cuda"], At("device")]
+
+
+ROWS = ("train", "validation")
+FOLDER = "data/tuned/{task}/{tuned}"
+STAGE = Stage(
+    verb="tune",
+    desc="Search better arguments of {tuned} for {task}, for a person to adopt",
+    params=TuneParams,
+    over=("task", "tuned"),
+    deps=(
+        "data/prepared/{task}/train.parquet",
+        "data/prepared/{task}/validation.parquet",
+        "data/prepared/{task}/schema.json",
+        "data/validated/{task}/verdict",
+    ),
+    outs=(f"{FOLDER}/best.yaml", f"{FOLDER}/plots"),
+    scratch=("data/studies/{task}/{tuned}",),
+    pictures=(
+        Plot(
+            file=f"{FOLDER}/plots/history.json",
+            title="{task} - {tuned} - search",
+            template="scatter",
+            x="trial",
+            y="score",
+        ),
+        Plot(
+            file=f"{FOLDER}/plots/importances.json",
+            title="{task} - {tuned} - what mattered in the search",
+            template="bar_horizontal_sorted",
+            x="importance",
+            y="argument",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The recipe as it stands, and how a change to it is scored."""
+
+    params: TuneParams
+    recipe: Recipe
+    objective: Objective
+    where: str
+
+    def scores(self, values: Values) -> Iterator[float]:
+        """Yield the score on each fold with ``values`` laid over what the task has."""
+        weighted = self.params.class_weight is not None
+        overrides = {**(self.params.overrides or {}), **values}
+        model = self.params.model.checked(
+            self.recipe.schema.problem, overrides, self.where, weighted
+        )
+        yield from self.objective.scores(replace(self.recipe, model=model))
+
+
+def main(task: str, tuned: str) -> None:
+    """Write the best arguments found, what the present ones score, and two plots."""
+    params = STAGE.load(task=task, tuned=tuned)
+    prepared, folder = Path("data/prepared", task), Path("data/tuned", task, tuned)
+    problem = posed(params, prepared, f"conf/task/{task}.yaml: models.{tuned}")
+    metric = problem.objective.metric
+    study = open_study(
+        Path("data/studies", task, tuned),
+        f"{task}-{tuned}-{identity(task, tuned, prepared)}",
+        metric.direction,
+    )
+    before = fmean(problem.scores({}))
+    found = search(study, params.space, params.tuning or Tuning(), problem.scores)
+    write_text(folder / "best.yaml", written(found[0], study, before, metric.name))
+    write_json(folder / "plots/history.json", history(found))
+    write_json(folder / "plots/importances.json", importances(study))
+
+
+def posed(params: TuneParams, prepared: Path, where: str) -> Problem:
+    """Read the rows and lay the task's own arguments over the model family."""
+    schema = read_schema(prepared)
+    rows = pd.concat([read_frame(prepared / f"{part}.parquet") for part in ROWS])
+    metric = find_metric(params.metric, schema.problem, f"{where.split(':')[0]}: metric")
+    terms = Terms(
+        params.threshold if isinstance(params.threshold, float) else 0.5, bins=params.bins
+    )
+    X, y = encode(rows, schema), encode_target(rows, schema)
+    objective = Objective(X, y, groups_of(rows), params.cv, metric, terms)
+    return Problem(params, recipe(params, schema, where), objective, where)
+
+
+def recipe(params: TuneParams, schema: Schema, where: str) -> Recipe:
+    weighted = params.class_weight is not None
+    model = params.model.checked(schema.problem, params.overrides or {}, where, weighted)
+    cuda = use_cuda(params.device, model)
+    return Recipe(model, schema, params.class_weight, cuda, params.text)
+
+
+def identity(task: str, tuned: str, prepared: Path) -> str:
+    """Return a hash of all that scores depend on: another search begins where it differs."""
+    facts = [STAGE.fingerprint(task=task, tuned=tuned), imports.code_hash(STAGE.verb)]
+    facts += [
+        sha256(prepared / name) for name in (*(f"{it}.parquet" for it in ROWS), "schema.json")
+    ]
+    return hashlib.sha256("".join(facts).encode()).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    STAGE.run(main)
