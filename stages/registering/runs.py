@@ -201,4 +201,4 @@ def _log_model(registry: Registry, run: "Run", found: Finished) -> None:
         artefact.pack(found.model, found.manifest, packed)
         mlflow.log_artifacts(str(packed), "model")
     source = f"{run.info.artifact_uri}/model"
-    registry.create_version(found.task, source, run.info.run_id, None, tags)
+    registry.create_version(found.task, source, run.info.run_id, tags)

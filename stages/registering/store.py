@@ -102,14 +102,12 @@ class Registry:
         self.client.set_registered_model_alias(task, alias, version)
 
     def create_version(
-        self, task: str, source: str, run: str, model: str | None, tags: Mapping[str, str]
+        self, task: str, source: str, run: str, tags: Mapping[str, str]
     ) -> "ModelVersion":
         """Make a version, with its tags in the same step."""
         if not self.client.search_registered_models(f"name = '{task}'"):
             self.client.create_registered_model(task)
-        return self.client.create_model_version(
-            task, source, run_id=run, tags=dict(tags), model_id=model
-        )
+        return self.client.create_model_version(task, source, run_id=run, tags=dict(tags))
 
 
 @contextmanager
@@ -130,8 +128,8 @@ def registry() -> Iterator[Registry]:
         yield Registry(mlflow.MlflowClient(uri, uri), uri)
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
         raise PipelineError(
-            f"the registry {shown_address(uri)} ({URI}) failed: {_told(error)}\nThe pipeline's outputs are as "
-            "they were; run the same command again once it answers, and it goes on from there"
+            f"the registry {shown_address(uri)} ({URI}) failed: {_told(error)}\nThe pipeline's "
+            "outputs are as they were; run the same command again, and it goes on from there"
         ) from error
 
 
