@@ -33,7 +33,7 @@ def register(task: str) -> None:
         print("files in git have changes that are not committed: `reproduce` will refuse this one")
     with registry() as store:
         version = log_all(store, found)
-        store.point(task, CHALLENGER, version.version)
+        store.point(task, CHALLENGER, str(version.version))
         count = len(found.evaluated.candidates)
         print(f"{task}: {count} runs, model {found.manifest.version} is version {version.version}")
         print(f"  in {store.shown}, alias {CHALLENGER}; next: make promote TASK={task} WHY=…")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serve_models import write_heart
 
+from tests.serve_models import write_heart
 from tests.serving import serving
 
 NOTE = {"name": "heart", "version": "3", "alias": "champion", "commit": "a" * 40}

@@ -1,6 +1,7 @@
 """The registry's commands in a real repository: register what DVC made, and make it again."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,7 +17,9 @@ def command(clone: Clone, *words: str, check: bool = True) -> str:
 
 @pytest.fixture(scope="module")
 def registered(pipeline: Clone) -> Clone:
-    """The pipeline's clone, with the model of heart registered and promoted."""
+    """The pipeline's clone, with the model of heart registered and promoted, and no other log."""
+    shutil.rmtree(pipeline.path / "data/registry", ignore_errors=True)
+    commit(pipeline, "no moves yet")
     command(pipeline, "stages.register", "heart")
     command(pipeline, "stages.promote", "heart", "--by", "ada", "--why", "the first one")
     return pipeline

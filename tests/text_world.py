@@ -108,8 +108,6 @@ def params_of(families: tuple[str, ...]) -> dict[str, Any]:
         **contract_defaults(),
         "title": "Reviews",
         "origin": {"path": "reviews.csv"},
-        "on_bad_rows": "fail",
-        "most_bad_rows": 0.05,
         "columns": COLUMNS,
         "derived": {"twice": "2 * price"},
         "target": {
@@ -119,15 +117,13 @@ def params_of(families: tuple[str, ...]) -> dict[str, Any]:
         },
         "metric": "roc_auc",
         "split": {"seed": 1, "validation": 0.2, "test": 0.25},
-        "on_bad_rows": "fail",
-        "most_bad_rows": 0.0,
         "cv": {"folds": 3, "seed": 1},
         "class_weight": "balanced",
         "text": TEXT,
         "models": {name: SMALL[name] for name in families},
     }
     settings = {**SETTINGS, "resamples": 20, "permutations": 1}
-    export_settings = {"tolerance": 1e-6}
+    export_settings = {"tolerance": 1e-6, "int8_loss": 0.005}
     return {
         "task": {"demo": task},
         "model": model,

@@ -78,18 +78,21 @@ def judge(
         return Judgement("first", (), f"{task} has no champion yet")
     if reason := incomparable(challenger.manifest, champion.manifest, params.columns):
         return Judgement("incomparable", (), reason)
-    columns = params.columns
-    pair = Pair(*(predicted(model, test, columns, params) for model in (challenger, champion)))
-    problem = test.schema.problem
+    models = challenger, champion
+    return decided(task, Pair(*(predicted(it, test, params) for it in models)), params, test)
+
+
+def decided(task: str, pair: Pair, params: GateParams, test: Test) -> Judgement:
+    """Compare by every metric and on the worst slice; the task's metric comes first."""
+    problem, seed = test.schema.problem, params.evaluation.seed
     metric = find_metric(params.metric, problem, f"conf/task/{task}.yaml: metric")
     X = encode(test.frame, test.schema)
     parts = list(slices(test.schema.fields, X, params.evaluation.slices))
-    seed = params.evaluation.seed
     found = compare(pair, metrics_for(problem), params.promotion, seed)
     worst = compare_worst_slice(pair, parts, metric, params.promotion, seed)
-    ordered = [found.pop(metric.name), *([worst] if worst else []), *found.values()]
-    verdict = overall(ordered[0], worst)
-    return Judgement(verdict, tuple(ordered), reason_of(ordered[0], worst))
+    main = found.pop(metric.name)
+    comparisons = (main, *([worst] if worst else []), *found.values())
+    return Judgement(overall(main, worst), comparisons, reason_of(main, worst))
 
 
 def overall(main: Comparison, worst: Comparison | None) -> Verdict:
@@ -118,11 +121,11 @@ def incomparable(
     return None
 
 
-def predicted(model: Model, test: Test, columns: Mapping[str, Column], params: GateParams) -> Rows:
+def predicted(model: Model, test: Test, params: GateParams) -> Rows:
     """Return the test rows as a model answers them, on its own terms, exactly as it is served."""
     names = [column.name for column in model.manifest.columns]
     records = test.frame[names].to_dict("records")
-    rows = [{name: plain(row[name], columns[name]) for name in names} for row in records]
+    rows = [{name: plain(row[name], params.columns[name]) for name in names} for row in records]
     return Rows(encode_target(test.frame, test.schema), answers(model, rows), terms(model, params))
 
 

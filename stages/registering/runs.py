@@ -16,6 +16,7 @@ from stages.registering.ledger import digest
 from stages.registering.store import CONTENT, Registry
 from stages.registering.workspace import Workspace
 from stages.shared.declare import lookup, read_params
+from stages.shared.errors import PipelineError
 from stages.shared.loading import load_pipeline
 from stages.shared.storage import sha256
 
@@ -76,7 +77,10 @@ def log_all(registry: Registry, found: Finished) -> "ModelVersion":
         _log_run(registry, experiment, found, candidate)
     version = registry.version_of(found.task, found.content)
     if version is None:
-        raise LookupError(f"{registry.shown} has lost version {found.content} of {found.task}")
+        raise PipelineError(
+            f"{registry.shown} does not show the version that it has just made of {found.task}: "
+            "run the same command again"
+        )
     return version
 
 
@@ -197,4 +201,4 @@ def _log_model(registry: Registry, run: "Run", found: Finished) -> None:
         artefact.pack(found.model, found.manifest, packed)
         mlflow.log_artifacts(str(packed), "model")
     source = f"{run.info.artifact_uri}/model"
-    registry.create_version(found.task, source, run.info.run_id, None, tags)
+    registry.create_version(found.task, source, run.info.run_id, tags)

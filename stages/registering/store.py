@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stages.registering.ledger import FOLDER
 from stages.shared.errors import PipelineError
@@ -43,17 +43,16 @@ class Registry:
 
     @property
     def shown(self) -> str:
-        """The address without what may be a password."""
-        return re.sub("//[^/]*@", "//", self.uri.partition("?")[0])
+        return shown_address(self.uri)
 
     def experiment(self, task: str) -> str:
         """Return the id of the task's experiment, which is made where there is none."""
         found = self.client.get_experiment_by_name(task)
         if found:
             return str(found.experiment_id)
-        # A server decides where files go; the local store would put them into ./mlruns.
-        is_local = self.uri.startswith("sqlite:")
-        location = (FOLDER / "artifacts" / task).resolve().as_uri() if is_local else None
+        # A server decides where files go; without one MLflow would put them into ./mlruns.
+        here = (FOLDER / "artifacts" / task).resolve().as_uri()
+        location = None if self.uri.startswith("http") else here
         return str(self.client.create_experiment(task, location))
 
     def run(self, experiment: str, content: str) -> "Run | None":
@@ -99,17 +98,16 @@ class Registry:
         return found
 
     def point(self, task: str, alias: str, version: str) -> None:
+        """Set an alias, in one step."""
         self.client.set_registered_model_alias(task, alias, version)
 
     def create_version(
-        self, task: str, source: str, run: str, model: str | None, tags: Mapping[str, str]
+        self, task: str, source: str, run: str, tags: Mapping[str, str]
     ) -> "ModelVersion":
         """Make a version, with its tags in the same step."""
         if not self.client.search_registered_models(f"name = '{task}'"):
             self.client.create_registered_model(task)
-        return self.client.create_model_version(
-            task, source, run_id=run, tags=dict(tags), model_id=model
-        )
+        return self.client.create_model_version(task, source, run_id=run, tags=dict(tags))
 
 
 @contextmanager
@@ -122,7 +120,6 @@ def registry() -> Iterator[Registry]:
     import sqlalchemy.exc
     from mlflow.exceptions import MlflowException
 
-    shown = Registry(None, uri).shown  # type: ignore[arg-type]
     try:
         if uri.startswith("http"):
             requests.get(f"{uri.rstrip('/')}/health", timeout=SECONDS).raise_for_status()
@@ -131,8 +128,8 @@ def registry() -> Iterator[Registry]:
         yield Registry(mlflow.MlflowClient(uri, uri), uri)
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
         raise PipelineError(
-            f"the registry {shown} ({URI}) failed: {_told(error)}\nThe pipeline's outputs are as "
-            "they were; run the same command again once it answers, and it goes on from there"
+            f"the registry {shown_address(uri)} ({URI}) failed: {_told(error)}\nThe pipeline's "
+            "outputs are as they were; run the same command again, and it goes on from there"
         ) from error
 
 
@@ -156,7 +153,7 @@ def _quieten() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _told(error: Exception) -> Any:
+def _told(error: Exception) -> str:
     """Return the first line of an error: MLflow's go on with a server's whole answer."""
     import requests
 
@@ -166,4 +163,15 @@ def _told(error: Exception) -> Any:
         return f"it answers {response.status_code}{hint}"
     if isinstance(error, requests.ConnectionError | requests.Timeout):
         return "it cannot be reached"
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return without_secrets(lines[0])
+
+
+def shown_address(uri: str) -> str:
+    """Return an address without what may be a password or a token."""
+    return without_secrets(uri.partition("?")[0])
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without what stands for a user in its addresses."""
+    return re.sub(r"//[^/\s]*@", "//", text)
