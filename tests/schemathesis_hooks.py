@@ -25,11 +25,6 @@ schemathesis.openapi.media_type("text/csv", HEART)
 schemathesis.openapi.media_type("application/vnd.apache.parquet", st.integers(0, 2).map(as_parquet))
 
 
-@schemathesis.serializer("text/csv")
-def as_bytes(_context: Any, value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
-
-
 @schemathesis.hook
 def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
     """Name a column that the table has as its id; what others lead to is tested in test_doors."""

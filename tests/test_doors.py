@@ -315,7 +315,8 @@ def test_memory_is_bounded_and_others_are_answered_meanwhile(models: Path, kind:
     content, headers = many(kind, 300_000), CSV if kind == "csv" else PARQUET
     with server_process(models) as server:
         url = f"{server.url}/predict/heart/{kind}"
-        httpx.post(url, content=many(kind, 2), headers=headers)  # loads what it needs
+        # Loads what it needs.
+        httpx.post(url, content=many(kind, 2), headers=headers, timeout=60)
         before, answers, single = resident(server.process.pid, "VmRSS"), [], []
 
         def send() -> None:

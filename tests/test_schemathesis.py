@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.serve.fuzz import ask
 from tests.explained_models import write_explained_heart
 
-CASES = 30
+CASES = 20
 
 
 def test_every_operation_keeps_what_the_document_says(tmp_path: Path) -> None:

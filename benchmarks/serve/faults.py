@@ -56,7 +56,7 @@ def kill_workers(models: Path, kills: int) -> bool:
         seconds = time.perf_counter() - start
     failed = sum(status != 200 for status in load.answered)
     print(
-        f"{kills} of 3 workers killed one by one in {seconds:.0f} s: {len(load.answered):,} "
+        f"{kills} times one of 3 workers killed, in {seconds:.0f} s: {len(load.answered):,} "
         f"requests, {failed} failed, {len(load.lost)} lost with the workers that had them"
     )
     return failed == 0 and len(load.lost) <= kills * CLIENTS

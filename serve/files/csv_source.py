@@ -34,7 +34,6 @@ class CsvSource:
 
     def __init__(self, file: BinaryIO, spelling: Spelling) -> None:
         _check_kind(file)
-        self._file = file
         # A byte that is not UTF-8 becomes half a surrogate pair, which no column takes.
         text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
         self._text = text
@@ -43,10 +42,6 @@ class CsvSource:
             _lines(text), delimiter=spelling.delimiter, quoting=quoting, strict=True
         )
         self.names = [cell.strip() for cell in self._header()]
-
-    @property
-    def bytes_read(self) -> int:
-        return self._file.tell()
 
     def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
         """Yield each row's first line and its cells of the ``wanted`` columns, in that order.
