@@ -85,7 +85,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
 def press(server: Server, script: Path, seconds: float) -> None:
     """Send requests without pause, and note what they cost."""
     before = server.cpu_seconds
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script)]
+    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(script)]
     told = subprocess.run(["wrk", *options, server.url], capture_output=True, text=True, check=True)
     if "Non-2xx" in told.stdout or "Socket errors" in told.stdout:
         sys.exit(f"{server.name} refused or lost requests: {told.stdout}")
