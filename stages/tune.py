@@ -27,9 +27,7 @@ from stages.shared.schema import Schema, read_schema
 from stages.shared.storage import read_frame, sha256, write_json, write_text
 from stages.training.fitting import Recipe, use_cuda
 from stages.tuning.objective import Objective
-from stages.tuning.results import history, importances, written
-from stages.tuning.space import Range
-from stages.tuning.study import Values, open_study, search
+from stages.tuning.space import Range, Values
 
 
 class TuneParams(Params):
@@ -103,6 +101,10 @@ class Problem:
 
 def main(task: str, tuned: str) -> None:
     """Write the best arguments found, what the present ones score, and two plots."""
+    # Here, so that who only reads the declaration (`make compose`) does without Optuna.
+    from stages.tuning.results import history, importances, written
+    from stages.tuning.study import open_study, search
+
     params = STAGE.load(task=task, tuned=tuned)
     prepared, folder = Path("data/prepared", task), Path("data/tuned", task, tuned)
     problem = posed(params, prepared, f"conf/task/{task}.yaml: models.{tuned}")

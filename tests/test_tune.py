@@ -26,8 +26,8 @@ from stages.training.crossval import out_of_fold
 from stages.training.fitting import Recipe
 from stages.tuning.objective import Objective
 from stages.tuning.results import importances, written
-from stages.tuning.space import Range
-from stages.tuning.study import Values, counted, open_study, search, values_of
+from stages.tuning.space import Range, Values
+from stages.tuning.study import counted, open_study, search, values_of
 from tests.clone import Clone
 from tests.servers import PASSWORD, postgres_binaries, postgres_server
 

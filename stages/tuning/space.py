@@ -7,6 +7,7 @@ from pydantic import model_validator
 from stages.shared.frozen import Frozen, Items
 
 Value = bool | int | float | str | None
+Values = dict[str, Value]  # by argument
 
 
 class Range(Frozen):

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stages.shared.contract import Tuning
 from stages.shared.errors import PipelineError
-from stages.tuning.space import Range, Value
+from stages.tuning.space import Range, Value, Values
 
 SHARED = "TUNE_STORAGE"  # a database's URL: workers on several machines then share a study
 HEARTBEAT, SILENCE = (
@@ -33,7 +33,6 @@ HEARTBEAT, SILENCE = (
 P_VALUE = 0.1  # of the test by which a trial is given up
 DIGITS = 3  # significant ones of a drawn number: more mean nothing and are hard to read
 
-Values = dict[str, Value]
 Scoring = Callable[[Values], Iterator[float]]
 
 
