@@ -33,12 +33,17 @@ def main() -> None:
 
 
 def fetch(repo: Any, remote: Any) -> list[str]:
-    """Bring every object that is whole into the cache; return a line for each that is not."""
+    """Bring every object that is whole into the cache; return a line for each that is not.
+
+    Raises PipelineError where something whole does not arrive, for stages would make it anew.
+    """
     if not dvc("fetch") and (sound := list(_sound(repo, remote))):
         dvc("fetch", *sound)
     absent = list(_absent(repo, remote))
     gone = missing(remote, absent)
     damaged = [it for it in absent if it not in gone and not is_whole(remote, it)]
+    if absent and not gone and not damaged:
+        raise PipelineError(f"{absent[0].path} and more could not be fetched: run it again")
     return [*described(remote, gone, "is not at"), *described(remote, damaged, "is damaged at")]
 
 

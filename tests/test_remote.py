@@ -172,6 +172,18 @@ def test_what_the_remote_has_lost_is_named_and_made_anew(
     assert_restored(fresh, small[0])
 
 
+def test_no_stage_runs_where_the_cache_cannot_be_filled(
+    small: tuple[Clone, Folder], tmp_path: Path
+) -> None:
+    fresh = joined(small[0], small[1], tmp_path)
+    folder = Path(object_of(small[0], "model-one")).parent
+    fresh.write(f".dvc/cache/{folder}", "a file where the cache needs a folder")
+    done = command(fresh, "restore", check=False)
+    assert done.returncode == 1
+    assert "could not be fetched: run it again" in done.stderr
+    assert ran(done) == set()
+
+
 def test_a_push_sends_again_what_the_remote_has_lost(
     small: tuple[Clone, Folder], shared: Folder, tmp_path: Path
 ) -> None:
@@ -301,7 +313,7 @@ def kill_push(clone: Clone, store: Store, objects_there: int) -> None:
         words, cwd=clone.path, env=env, start_new_session=True, stdout=DEVNULL, stderr=DEVNULL
     )
     while push.poll() is None and len(objects(store)) < objects_there:
-        time.sleep(0.001)
+        time.sleep(0.01)
     time.sleep(random.Random(objects_there).uniform(0, 0.02))
     if push.poll() is None:
         os.killpg(push.pid, signal.SIGKILL)  # its own session: only the push and what it started
