@@ -105,6 +105,24 @@ def test_templates_of_the_plots_exist() -> None:
     assert {picture.template for picture in evaluate.STAGE.pictures} <= own | {"scatter"}
 
 
+def test_predictions_are_those_of_the_test_rows_that_the_metrics_are_of(
+    world: tuple[str, Path],
+) -> None:
+    kind, root = world
+    found = read_frame(root / OUTPUT / "predictions.parquet").set_index(ROW)
+    test = read_frame(root / "data/prepared/demo/test.parquet").set_index(ROW)
+    assert list(found.index) == list(test.index)
+    metrics = read(root, "metrics.json")
+    if kind == "regression":
+        rmse = np.sqrt(np.mean((found["value"] - test[TARGET]) ** 2))
+        assert metrics["rmse"]["value"] == pytest.approx(rmse, rel=1e-5)
+    else:
+        labels = list(make_schema(kind).labels)
+        truth = test[TARGET].map(labels.index)
+        loss = log_loss(truth, found[[f"p_{i}" for i in range(len(labels))]].to_numpy())
+        assert metrics["log_loss"]["value"] == pytest.approx(loss, rel=1e-5)
+
+
 def test_the_champion_is_the_winners_file_byte_for_byte(world: tuple[str, Path]) -> None:
     _, root = world
     winner = root / "data/candidates/demo" / read(root, "evaluation.json")["champion"]

@@ -73,6 +73,16 @@ def test_the_same_commit_differs_in_nothing(world: World, written: Any) -> None:
     assert "0 of 6 stages ran" in text
 
 
+def test_the_same_commit_differs_in_nothing_even_without_its_files(
+    world: World, written: Any
+) -> None:
+    world.save({"demo": Content(without=("data/evaluated/demo/predictions.parquet",))})
+    shutil.rmtree(world.root / ".dvc/cache")
+    status, text = written("--base", "HEAD")
+    assert status == 0
+    assert "Every prediction is the same" in text
+
+
 class Simulated(Side):
     """One task without files: the same rows for all, predictions as good as any other's."""
 

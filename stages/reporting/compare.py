@@ -62,7 +62,10 @@ class Compared:
 
 
 def is_same(base: Side, here: Side) -> bool:
-    """Say whether the champions gave the same answers to the same rows, by their files' hashes."""
+    """Say whether the champions gave the same answers to the same rows, by what the locks say."""
+    stages = [side.snapshot.stages.get(f"evaluate-{side.task}") for side in (base, here)]
+    if stages[0] == stages[1]:
+        return True
     names = [f"{EVALUATED}/{name}" for name in ("predictions.parquet", "metrics.json")]
     return all(base.digest(name) == here.digest(name) is not None for name in names)
 
