@@ -11,7 +11,7 @@ from stages.reporting.compare import Compared, compare, is_same
 from stages.reporting.data import DataChange, compare_data
 from stages.reporting.ran import Stages, compare_stages, outdated
 from stages.reporting.settings import ReportSettings
-from stages.reporting.side import FILES, PREPARED, Side
+from stages.reporting.side import EVALUATION, FILES, PREPARED, Side
 from stages.reporting.snapshot import Snapshot
 from stages.reporting.values import Change, changes
 from stages.shared.errors import PipelineError
@@ -82,12 +82,11 @@ def _compared(
 
 
 def _needed(pairs: dict[str, tuple[Side, Side]]) -> list[str]:
-    """Return the files to be read: none of a task of which nothing changed but its model's."""
+    """Return the files to be read: of a task of which nothing changed only its evaluation."""
     return [
         name.format(task=task)
         for task, sides in pairs.items()
-        if not (is_same(*sides) and _same_data(*sides))
-        for name in FILES
+        for name in ([EVALUATION] if is_same(*sides) and _same_data(*sides) else FILES)
     ]
 
 

@@ -18,11 +18,13 @@ from stages.validating.findings import PLACE
 
 PREPARED = "data/prepared/{task}"
 EVALUATED = "data/evaluated/{task}"
+EVALUATION = f"{EVALUATED}/evaluation.json"
 STATISTICS = "data/validated/{task}/statistics.json"
 FILES = (
     *(f"{PREPARED}/{split}.parquet" for split in SPLITS),
     f"{PREPARED}/schema.json",
-    *(f"{EVALUATED}/{name}" for name in ("evaluation.json", "metrics.json", "predictions.parquet")),
+    EVALUATION,
+    f"{EVALUATED}/predictions.parquet",
     STATISTICS,
 )
 
@@ -71,7 +73,7 @@ class Side:
     @cached_property
     def evaluation(self) -> Evaluation:
         where = f"evaluation.json of {self.task} in {self.snapshot.name}"
-        return Evaluation.parse(self._json(f"{EVALUATED}/evaluation.json"), where)
+        return Evaluation.parse(self._json(EVALUATION), where)
 
     @property
     def statistics(self) -> Any:
