@@ -82,10 +82,10 @@ class World:
 
 
 @pytest.fixture(scope="module", params=[*SAMPLES, "reviews"])
-def world(request: Any, baseline: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(request: Any, tmp_path_factory: pytest.TempPathFactory) -> World:
     """The shipped tasks as `dvc repro` leaves them, and reviews, a table with texts."""
     if request.param in SAMPLES:
-        root = baseline / "run"
+        root = request.getfixturevalue("baseline") / "run"  # a whole pipeline, if asked for
         return World(root, request.param, root / SAMPLES[request.param])
     root = tmp_path_factory.mktemp("reviews")
     with pytest.MonkeyPatch.context() as patch:
