@@ -12,9 +12,9 @@ from stages.validating.checks import find
 from stages.validating.distribution import FALSE_ALARMS, FEWEST, differ, level
 from stages.validating.findings import Finding
 from stages.validating.statistics import count_numbers, count_words, spread, statistics
+from tests.defaults import TASKS
 from tests.validation_world import accepted, as_csv, findings, prepared, table
 
-TASKS = ["heart", "housing", "sentiment"]
 DISTRIBUTION = {"shift", "correlation", "row_count", "swapped", "flipped"}
 
 

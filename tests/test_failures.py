@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.clone import Clone, environment
+from tests.defaults import TASKS
 
 STAGE = "train@housing-forest"
 SLOW = ("forest: { n_estimators: 20 }", "forest: { n_estimators: 4000 }")
@@ -110,7 +111,7 @@ def recovers(clone: Clone, trees: int) -> None:
 def assert_servable(clone: Clone) -> None:
     """Each exported folder holds a manifest and exactly the model that it names."""
     manifests = list((clone.path / "models").glob("*/manifest.json"))
-    assert len(manifests) == 2
+    assert {path.parent.name for path in manifests} == set(TASKS)
     for manifest in manifests:
         model = json.loads(manifest.read_text(encoding="utf-8"))["model"]
         content = (manifest.parent / model["file"]).read_bytes()

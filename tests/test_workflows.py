@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from stages.comment import MARK, MOST_CHARACTERS
 from tests.clone import ROOT, Clone, environment
+from tests.defaults import TASKS
 from tests.github_api import TOKEN, GitHub, github
 
 FOLDER = ROOT / ".github/workflows"
@@ -216,7 +217,7 @@ def test_where_nothing_changed_nothing_is_proposed(api: GitHub, retrained: Clone
 def test_asking_the_sources_again_runs_every_fetch(pipeline: Clone) -> None:
     done = pipeline.run("make", "-o", ".venv/.ready", "-o", "params.yaml", "refetch")
     running = set(re.findall(r"^Running stage '([^']+)'", done.stdout, re.M))
-    assert running == {"compose", "fetch@heart", "fetch@housing"}
+    assert running == {"compose", *(f"fetch@{task}" for task in TASKS)}
     assert pipeline.run("git", "status", "--porcelain").stdout == ""
 
 
