@@ -8,9 +8,12 @@ import argparse
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from stages.fetching.archive import Gathering, gather
+from stages.shared.contract import Origin
 from stages.shared.rules import Rule
 from stages.validating.checks import find
 from stages.validating.statistics import statistics
@@ -27,21 +30,23 @@ def main() -> None:
     asked = parser.parse_args()
     print("| table | resamples | with an error | with a distribution warning | other rules told |")
     print("|---|--:|--:|--:|---|")
-    for task, source in [*(("heart", it) for it in HEART), ("housing", "published")]:
+    others = [("housing", "published"), ("sentiment", "published")]
+    for task, source in [*(("heart", it) for it in HEART), *others]:
         with tempfile.TemporaryDirectory() as folder:
             print(row(task, source, asked.data, asked.resamples, Path(folder)), flush=True)
 
 
 def row(task: str, source: str, data: Path, resamples: int, folder: Path) -> str:
     """Return the table's line: how many of its resamples raise which kind of alarm."""
-    origin = {**shipped(task)["sources"][source], "url": None, "sha256": None}
-    path = data / task / Path(origin.pop("path")).name
-    lines = path.read_text(encoding="utf-8").splitlines()
+    origin = {**shipped(task)["sources"][source]}
+    path = located(task, origin, data, folder)
+    origin |= {"url": None, "sha256": None, "members": []}
+    lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # U+0085 ends no line
     header = [] if origin.get("header") is False else [lines.pop(0)]
     accepted = statistics(prepared(task, path, origin=origin))
     rng, errors, warned, others = np.random.default_rng(1), 0, 0, Counter[str]()
     for _ in range(resamples):
-        table = folder / path.name
+        table = folder / "resampled"
         table.write_text(resampled(header, lines, rng), encoding="utf-8")
         told = find(prepared(task, table, accepted, origin=origin))
         errors += any(it.severity == "error" for it in told)
@@ -49,6 +54,16 @@ def row(task: str, source: str, data: Path, resamples: int, folder: Path) -> str
         others.update({it.rule for it in told} - DISTRIBUTION)
     rest = ", ".join(f"{rule} {count}" for rule, count in others.most_common())
     return f"| {task}, {source} | {resamples} | {errors} | {warned} | {rest} |"
+
+
+def located(task: str, origin: dict[str, Any], data: Path, folder: Path) -> Path:
+    """Return where the published table is; what is published in parts is joined in ``folder``."""
+    name = Path(origin.pop("path")).name
+    if not origin.get("members"):
+        return data / task / name
+    joined = Origin.parse({**origin, "path": str(folder / name)}, task)
+    gather(Gathering(joined, task, f"conf/task/{task}.yaml", mirror=str(data)))
+    return folder / name
 
 
 def resampled(header: list[str], lines: list[str], rng: np.random.Generator) -> str:
