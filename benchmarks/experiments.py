@@ -22,7 +22,7 @@ PR_SET_CHILD_SUBREAPER = 36
 BARE = """
 from pathlib import Path
 from stages import train
-from stages.shared.declare import read_params
+from stages.core.declare import read_params
 text = Path("params.yaml").read_text()
 for value in ({values}):
     Path("params.yaml").write_text(text.replace("C: 0.1\\n", f"C: {{value}}\\n", 1))

@@ -12,8 +12,8 @@ from scipy.special import expit, ndtri
 
 from stages.evaluating.metrics import Rows, find_metric
 from stages.evaluating.slices import Slice
+from stages.registering.comparison import Pair, compare, compare_worst_slice
 from stages.registering.gate import overall
-from stages.registering.paired import Pair, compare, compare_worst_slice
 from stages.registering.settings import Promotion
 
 TERMS = Promotion(

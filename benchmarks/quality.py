@@ -21,11 +21,11 @@ from sklearn.metrics import r2_score, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, RepeatedStratifiedKFold
 
 from stages import compose
+from stages.core import declare
 from stages.fetch import main as fetch
 from stages.prepare import STAGE as PREPARE
 from stages.prepare import PrepareParams, raw_columns, schema, typed
 from stages.preparing.parsing import read_raw
-from stages.shared import declare
 from stages.shared.features import encode, encode_target
 from stages.shared.predicting import predict
 from stages.train import STAGE as TRAIN

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks.quality import final_fit
 from stages import compose
-from stages.shared import declare
+from stages.core import declare
 from stages.shared.predicting import predict
 from stages.shared.schema import Field, Schema
 from stages.train import STAGE as TRAIN

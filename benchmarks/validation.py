@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from stages.core.contract import Origin
+from stages.core.rules import Rule
 from stages.fetching.archive import Gathering, gather
-from stages.shared.contract import Origin
-from stages.shared.rules import Rule
 from stages.validating.checks import find
 from stages.validating.statistics import statistics
 from tests.validation_world import prepared, shipped

@@ -6,9 +6,9 @@ Copies ``statistics.json`` into ``data/accepted``, where git keeps it.
 import sys
 from pathlib import Path
 
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
-from stages.shared.storage import read_json, write_json
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
+from stages.core.storage import read_json, write_json
 from stages.validating.statistics import Statistics
 
 USAGE = "python -m stages.accept TASK"

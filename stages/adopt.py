@@ -10,9 +10,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
-from stages.shared.storage import write_text
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
+from stages.core.storage import write_text
 
 USAGE = "python -m stages.adopt TASK MODEL"
 

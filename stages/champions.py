@@ -5,12 +5,12 @@ Every time the whole log is verified, hash by hash.
 
 from datetime import UTC, datetime
 
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
 from stages.registering.asked import parser
 from stages.registering.ledger import Ledger, Move
 from stages.registering.moves import finish
 from stages.registering.store import registry
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
 
 
 def main() -> None:

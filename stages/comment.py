@@ -7,7 +7,7 @@ whose report was built in RUN. What it posts was written by that request's own c
 import urllib.parse
 from pathlib import Path
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 from stages.sharing.github import ask, pages, run_plainly, setting
 
 REPORT = Path("data/report/report.md")

@@ -21,13 +21,13 @@ from ruamel.yaml import YAML
 from yaml import YAMLError
 
 from stages.composing import dvcfile, leftovers
+from stages.core.contract import Task
+from stages.core.declare import PARAMS_FILE, Stage, run_plainly
+from stages.core.errors import PipelineError
+from stages.core.storage import write_text
 from stages.shared import imports
-from stages.shared.contract import Task
-from stages.shared.declare import PARAMS_FILE, Stage, run_plainly
 from stages.shared.encoder import Encoder
-from stages.shared.errors import PipelineError
 from stages.shared.model import Model
-from stages.shared.storage import write_text
 from stages.tuning.space import Range
 
 CONF = Path("conf")

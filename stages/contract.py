@@ -14,16 +14,16 @@ from typing import Any
 
 import pandas as pd
 
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
+from stages.core.storage import write_text
 from stages.drafting.aim import find_aim, find_group
 from stages.drafting.dialect import read_table
 from stages.drafting.guess import Guess, guess_column
 from stages.drafting.writing import written
 from stages.fetching.sql import Question, materialise
 from stages.preparing.casting import as_tokens, to_numbers
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
 from stages.shared.signs import told_share
-from stages.shared.storage import write_text
 
 SURE = 0.99  # share of the target from which a column is called a leak
 RAW = Path("data/raw")

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 
+from stages.core.declare import At, Params, Stage
+from stages.core.errors import PipelineError
+from stages.core.storage import atomic, read_frame, write_frame, write_json, write_text
 from stages.evaluating.candidates import OutOfFold, read_candidate
 from stages.evaluating.content import evaluation_content, metrics_content, plots_content
 from stages.evaluating.contest import Contest, hold_contest
@@ -18,12 +21,9 @@ from stages.evaluating.plots import PICTURES
 from stages.evaluating.results import markdown
 from stages.evaluating.settings import Evaluation, Exam
 from stages.evaluating.slices import slices_by
-from stages.shared.declare import At, Params, Stage
-from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, Schema, read_schema
-from stages.shared.storage import atomic, read_frame, write_frame, write_json, write_text
 
 
 class EvaluateParams(Params):

@@ -12,6 +12,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from stages.core.contract import Column, Origin, Target
+from stages.core.declare import At, Params, Stage
+from stages.core.errors import PipelineError
+from stages.core.frozen import Frozen
+from stages.core.storage import read_frame, sha256
 from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import manifest as manifests
 from stages.exporting.artefact import Artefact, Champion, cases, in_best_precision
@@ -25,15 +30,10 @@ from stages.exporting.parity import Answering, Exported, Parity, compare
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
 from stages.shared import imports
-from stages.shared.contract import Column, Origin, Target
-from stages.shared.declare import At, Params, Stage
-from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.finetuned import FineTuned
-from stages.shared.frozen import Frozen
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, SPLITS, Schema, read_schema
-from stages.shared.storage import read_frame, sha256
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -19,6 +19,10 @@ import pandas as pd
 import safetensors.torch
 from sklearn.utils.class_weight import compute_sample_weight
 
+from stages.core.contract import CrossValidation
+from stages.core.declare import At, Params, Plot, Stage
+from stages.core.errors import PipelineError
+from stages.core.storage import atomic, read_frame, sha256, write_frame, write_json
 from stages.fine_tuning.checkpoints import State, forget
 from stages.fine_tuning.examples import Examples
 from stages.fine_tuning.hardware import dtype_for, use_cuda
@@ -27,16 +31,12 @@ from stages.fine_tuning.pretrained import load_pretrained
 from stages.fine_tuning.team import work_together
 from stages.fine_tuning.working import Order, do_all
 from stages.shared import imports
-from stages.shared.contract import CrossValidation
 from stages.shared.curves import write_curve
-from stages.shared.declare import At, Params, Plot, Stage
 from stages.shared.encoder import Encoder
-from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.finetuned import FineTuned, joined_texts
 from stages.shared.folds import groups_of
 from stages.shared.schema import ROW, Schema, read_schema
-from stages.shared.storage import atomic, read_frame, sha256, write_frame, write_json
 from stages.shared.tokens import tokenised
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
 from stages.ranking.entries import entries
 from stages.ranking.history import states
 from stages.ranking.table import tables
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
 
 
 def main() -> None:

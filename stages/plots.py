@@ -10,7 +10,7 @@ from pathlib import Path
 
 import vl_convert
 
-from stages.shared.storage import write_text
+from stages.core.storage import write_text
 
 TEMPLATE = Path(".dvc/tmp/plots.html")
 FOLDER = Path("dvc_plots")

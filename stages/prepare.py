@@ -5,16 +5,16 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
+from stages.core.contract import SLICE, Column, Origin, Split, Target
+from stages.core.declare import At, Params, Stage
+from stages.core.expressions import Expression
+from stages.core.frozen import Items
+from stages.core.storage import write_frame, write_json, write_text
 from stages.preparing.casting import Misfits, as_tokens, cast, cast_target, misfits
 from stages.preparing.parsing import column_names, read_raw
 from stages.preparing.quarantine import faults, set_aside
 from stages.preparing.splitting import split_names
-from stages.shared.contract import SLICE, Column, Origin, Split, Target
-from stages.shared.declare import At, Params, Stage
-from stages.shared.expressions import Expression
-from stages.shared.frozen import Items
 from stages.shared.schema import GROUP, ROW, SPLITS, TARGET, Derived, Field, Schema
-from stages.shared.storage import write_frame, write_json, write_text
 
 
 class PrepareParams(Params):

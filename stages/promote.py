@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serve.load import load_model
+from stages.core.declare import Stage, run_plainly
+from stages.core.errors import PipelineError
 from stages.registering.asked import move_asked
 from stages.registering.gate import Judgement, Test, judge
 from stages.registering.ledger import Ledger
@@ -16,8 +18,6 @@ from stages.registering.moves import finish, move
 from stages.registering.restoring import fetch
 from stages.registering.settings import GateParams
 from stages.registering.store import CHALLENGER, registry
-from stages.shared.declare import Stage, run_plainly
-from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

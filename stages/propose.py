@@ -8,7 +8,7 @@ import os
 import subprocess
 
 from stages.comment import REPORT, body
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 from stages.sharing.github import ask, run_plainly, setting
 
 BRANCH = "retrained"

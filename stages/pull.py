@@ -6,10 +6,10 @@ The service itself knows nothing of MLflow: it takes over what changes in its mo
 import tempfile
 from pathlib import Path
 
+from stages.core.declare import run_plainly
 from stages.registering.asked import model_asked, parser
 from stages.registering.restoring import fetch, install
 from stages.registering.store import registry
-from stages.shared.declare import run_plainly
 
 
 def main() -> None:

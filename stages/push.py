@@ -7,8 +7,8 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
 from stages.sharing.remote import connect, described, dvc, missing, shortened
 from stages.verifying.tracked import cached, tracked
 

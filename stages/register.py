@@ -9,12 +9,12 @@ what the registry has, and a second time changes nothing.
 import sys
 from pathlib import Path
 
+from stages.core.declare import run_plainly
 from stages.exporting.evaluated import read_evaluated
 from stages.registering.artefact import read_export
 from stages.registering.runs import Finished, log_all
 from stages.registering.store import CHALLENGER, registry
 from stages.registering.workspace import read_workspace
-from stages.shared.declare import run_plainly
 
 USAGE = "python -m stages.register TASK"
 

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from stages.core.declare import lookup, run_plainly
+from stages.core.storage import atomic, write_text
 from stages.reporting.commits import find_base, head
 from stages.reporting.compare import Compared
 from stages.reporting.findings import find
@@ -23,8 +25,6 @@ from stages.reporting.settings import ReportSettings
 from stages.reporting.snapshot import Snapshot
 from stages.reporting.status import headline
 from stages.reporting.store import Store
-from stages.shared.declare import lookup, run_plainly
-from stages.shared.storage import atomic, write_text
 
 FOLDER = Path("data/report")
 MOST_PICTURES = 12

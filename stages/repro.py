@@ -9,9 +9,9 @@ import signal
 import sys
 import time
 
+from stages.core.declare import run_plainly
 from stages.reproducing.pipeline import Pipeline
 from stages.reproducing.schedule import Finished, Schedule
-from stages.shared.declare import run_plainly
 
 INTERRUPTED = 130  # the exit code that shells give a command stopped by Ctrl-C
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
 from stages.sharing.remote import connect, content, described, dvc, is_whole, missing, shortened
 from stages.verifying.tracked import Tracked, cached, files, listed, outputs, tracked
 

@@ -8,13 +8,13 @@ them over.
 import tempfile
 from pathlib import Path
 
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
 from stages.registering.asked import move_asked
 from stages.registering.ledger import Ledger
 from stages.registering.moves import champions, finish, move
 from stages.registering.restoring import fetch, install
 from stages.registering.store import CHAMPION, registry
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
 
 MODELS = Path("models")
 

@@ -13,10 +13,10 @@ from typing import Annotated
 from pydantic import Field
 from ruamel.yaml import YAML
 
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
+from stages.core.frozen import Frozen
 from stages.leaderboard import leaderboard
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
-from stages.shared.frozen import Frozen
 
 FOLDER = Path("conf/search")
 RUN = ["dvc", "exp", "run"]

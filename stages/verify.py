@@ -14,9 +14,9 @@ from dvc.repo import Repo
 
 from serve.manifest import MANIFEST, ManifestError, read_manifest
 from stages import compose
-from stages.shared.declare import run_plainly
-from stages.shared.errors import PipelineError
-from stages.shared.storage import read_json, sha256
+from stages.core.declare import run_plainly
+from stages.core.errors import PipelineError
+from stages.core.storage import read_json, sha256
 from stages.verifying.tracked import Tracked, cached, is_intact, tracked
 
 SET_ASIDE = Path(".dvc/tmp/damaged")

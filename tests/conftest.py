@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from tests.clone import Clone, commit, make_clone
+
+# Started in the background of a script, a process ignores Ctrl-C, and so would all it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def quick_clone(path: Path) -> Clone:

@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 
+from stages.core.storage import atomic, write_frame, write_json
 from stages.shared.features import Featurizer, encode, encode_target
 from stages.shared.schema import ROW, TARGET, Field, Schema
-from stages.shared.storage import atomic, write_frame, write_json
 
 FIELDS = (
     Field(name="dose", type="number"),

@@ -27,11 +27,11 @@ from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
 from stages import evaluate
-from stages.shared import declare
+from stages.core import declare
+from stages.core.storage import atomic, write_frame, write_json
 from stages.shared.features import Featurizer, encode, encode_target
 from stages.shared.predicting import predict
 from stages.shared.schema import ROW, TARGET, Derived, Field, Schema
-from stages.shared.storage import atomic, write_frame, write_json
 
 Array = np.ndarray[Any, Any]
 COLUMNS: dict[str, dict[str, Any]] = {

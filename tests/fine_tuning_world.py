@@ -15,8 +15,8 @@ from tiny_encoder import make_encoder
 
 import stages
 from stages import fine_tune, prepare
+from stages.core import declare
 from stages.fine_tuning.learning import Learner
-from stages.shared import declare
 from stages.shared.encoder import Encoder
 
 ROOT = Path(__file__).resolve().parent.parent

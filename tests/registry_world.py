@@ -13,11 +13,11 @@ from export_world import build_world, evaluate_world
 from ruamel.yaml import YAML
 
 from stages import export, register
+from stages.core import declare
+from stages.core.storage import read_json, write_json
 from stages.registering import runs, workspace
 from stages.registering.workspace import Workspace
-from stages.shared import declare
 from stages.shared.curves import write_curve
-from stages.shared.storage import read_json, write_json
 
 ROOT = Path(__file__).parents[1]
 TASK = "demo"

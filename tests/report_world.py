@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from stages.shared.contract import Task
+from stages.core.contract import Task
 from stages.shared.features import encode_target
 from stages.shared.schema import ROW, TARGET, Field, Schema
 from stages.validating.findings import Prepared

@@ -12,12 +12,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import fetch
+from stages.core import declare
+from stages.core.contract import Origin
+from stages.core.errors import PipelineError
 from stages.fetching.archive import Gathering, gather
 from stages.fetching.download import Patience
 from stages.preparing.parsing import read_raw
-from stages.shared import declare
-from stages.shared.contract import Origin
-from stages.shared.errors import PipelineError
 from tests.servers import Answer, http_server
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.core.contract import Column, Target
 from stages.preparing.casting import SHOWN, as_tokens, cast, cast_target, misfits, to_dates
-from stages.shared.contract import Column, Target
 
 NUMBER, INTEGER = Column(type="number"), Column(type="integer")
 BOOLEAN, DATETIME = Column(type="boolean"), Column(type="datetime")

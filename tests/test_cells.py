@@ -18,10 +18,10 @@ from serve.files.cells import caster
 from serve.files.dates import in_utc
 from serve.files.parquet_source import ParquetSource
 from serve.manifest import Column, Spelling
+from stages.core import contract
+from stages.core.contract import Origin
 from stages.preparing.casting import cast
 from stages.preparing.parsing import _cleaned
-from stages.shared import contract
-from stages.shared.contract import Origin
 from stages.shared.features import encode_column
 from stages.shared.schema import Field
 from tests.serve_models import column as declared

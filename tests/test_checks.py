@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.shared.contract import Column, Split, Target
+from stages.core.contract import Column, Split, Target
 from stages.validating.checks import find, mixed, numbered
 from stages.validating.findings import Finding, Prepared, Unparsed, shown
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from stages.shared.contract import Column, Origin, Split, Target, Task
-from stages.shared.errors import PipelineError
+from stages.core.contract import Column, Origin, Split, Target, Task
+from stages.core.errors import PipelineError
 from stages.shared.schema import Schema
 
 FILE = "conf/task/shop.yaml"

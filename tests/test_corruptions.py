@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 from stages.validating.findings import Finding
 from tests.validation_world import as_csv, findings, shipped, table
 

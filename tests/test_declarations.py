@@ -60,7 +60,7 @@ def test_no_stage_writes_what_it_does_not_declare(declared: Any, opened: Trace) 
 def test_no_stage_declares_code_that_it_does_not_run(declared: Any, opened: Trace) -> None:
     """A needless dependency reruns a stage for nothing."""
     needless = {
-        stage: sorted(path for path in paths["deps"] if path.endswith(".py") and path not in reads)
+        stage: sorted(path for path in code(paths["deps"]) if path not in reads)
         for stage, paths in declared.items()
         for reads in [opened[stage]["read"]]
     }
@@ -75,6 +75,13 @@ def test_the_trace_sees_an_undeclared_read(pipeline: Clone, tmp_path: Path) -> N
     tracing = str(Path(__file__).parent / "tracing")
     pipeline.repro("fetch@heart", PYTHONPATH=tracing, TRACE_LOG=str(log))
     assert "fetch@heart\tread\tREADME.md" in log.read_text(encoding="utf-8").splitlines()
+
+
+def code(deps: set[str]) -> set[str]:
+    """Return the modules among the dependencies, and those in folders that are named as a whole."""
+    folders = [Path(path) for path in deps if path.startswith("stages/") and Path(path).is_dir()]
+    inside = {file.as_posix() for folder in folders for file in folder.rglob("*.py")}
+    return inside | {path for path in deps if path.endswith(".py")}
 
 
 def _paths(stage: Any) -> dict[str, set[str]]:

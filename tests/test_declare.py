@@ -12,8 +12,8 @@ import pytest
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from stages.shared.contract import CrossValidation
-from stages.shared.declare import (
+from stages.core.contract import CrossValidation
+from stages.core.declare import (
     At,
     Params,
     Stage,
@@ -22,8 +22,8 @@ from stages.shared.declare import (
     read_params,
     run_plainly,
 )
-from stages.shared.errors import PipelineError
-from stages.shared.storage import read_json
+from stages.core.errors import PipelineError
+from stages.core.storage import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMS = """

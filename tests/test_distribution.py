@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency
 
-from stages.shared.contract import Column
+from stages.core.contract import Column
 from stages.validating.checks import find
 from stages.validating.distribution import FALSE_ALARMS, FEWEST, differ, level
 from stages.validating.findings import Finding

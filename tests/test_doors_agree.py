@@ -23,14 +23,14 @@ from ruamel.yaml import YAML
 from serve import batch
 from serve.examples import tensors_of
 from serve.load import load_model
+from stages.core.contract import Column, Origin
+from stages.core.storage import read_frame
 from stages.exporting.golden import plain
 from stages.preparing.parsing import read_raw
-from stages.shared.contract import Column, Origin
 from stages.shared.features import encode
 from stages.shared.loading import load_pipeline
 from stages.shared.predicting import predict
 from stages.shared.schema import ROW, SPLITS, read_schema
-from stages.shared.storage import read_frame
 from tests.serving import serving
 from tests.text_world import build_text_world
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from stages.core.errors import PipelineError
 from stages.fetching.download import Patience, Place, mirrored, obtain, official
-from stages.shared.errors import PipelineError
 from tests.servers import Answer, closed_port, http_server
 
 CONTRACT = "conf/task/heart.yaml"

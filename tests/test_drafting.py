@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from ruamel.yaml import YAML
 
+from stages.core.contract import Task
+from stages.core.errors import PipelineError
 from stages.drafting.aim import find_aim, find_group
 from stages.drafting.dialect import read_table
 from stages.drafting.guess import guess_column, roomy
 from stages.drafting.writing import flow, scalar
-from stages.shared.contract import Task
-from stages.shared.errors import PipelineError
 from tests.clone import Clone
 from tests.defaults import contract_defaults
 

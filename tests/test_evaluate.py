@@ -17,6 +17,9 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc
 from sklearn.pipeline import Pipeline
 
 from stages import evaluate
+from stages.core import declare, storage
+from stages.core.errors import PipelineError
+from stages.core.storage import read_frame, write_frame
 from stages.evaluating import learning_curve
 from stages.evaluating.candidates import OutOfFold
 from stages.evaluating.contest import hold_contest
@@ -25,10 +28,7 @@ from stages.evaluating.figures import rounded, shown
 from stages.evaluating.metrics import METRICS, Rows, Terms, metrics_for
 from stages.evaluating.settings import Evaluation, Exam
 from stages.evaluating.thresholds import choose_threshold, interval_half_width
-from stages.shared import declare, storage
-from stages.shared.errors import PipelineError
 from stages.shared.schema import ROW, TARGET
-from stages.shared.storage import read_frame, write_frame
 
 KINDS = ("binary", "several", "regression")
 OUTPUT = Path("data/evaluated/demo")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stages.compose import composed_params, read_yaml
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 from stages.sweep import Search, read_search
 from tests.clone import ROOT, RUNNING, Clone, commit
 

@@ -26,13 +26,13 @@ from serve.attribution import Attribution, AttributionError, answer
 from serve.load import load_model
 from serve.manifest import ManifestError
 from serve.settings import Settings
+from stages.core.errors import PipelineError
 from stages.exporting import explaining
 from stages.exporting.explaining import check, explain, part_of_each_feature
 from stages.exporting.graph import to_onnx
 from stages.exporting.parity import Exported
 from stages.exporting.paths import paths_of
 from stages.exporting.trees import LEAF, Tree, read_ensemble
-from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer, encode
 from stages.shared.schema import Derived, Field, Schema
 from tests.explained_models import MEAN, SCORE, write_explained_heart

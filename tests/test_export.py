@@ -21,6 +21,10 @@ from serve.load import load_model
 from serve.manifest import read_manifest
 from serve.session import start
 from stages import export
+from stages.core import declare
+from stages.core.contract import Column
+from stages.core.errors import PipelineError
+from stages.core.storage import read_json, write_json
 from stages.exporting import artefact, parity
 from stages.exporting.card import escaped, worst
 from stages.exporting.evaluated import Evaluated, Slice, read_evaluated
@@ -28,11 +32,7 @@ from stages.exporting.golden import pick
 from stages.exporting.graph import to_onnx
 from stages.exporting.manifest import Manifest, vectoriser, version
 from stages.exporting.parity import Exported, alterations, compare
-from stages.shared import declare
-from stages.shared.contract import Column
-from stages.shared.errors import PipelineError
 from stages.shared.features import encode
-from stages.shared.storage import read_json, write_json
 
 OUTPUT = Path("models/demo")
 FAMILY = {"binary": "linear", "several": "lightgbm", "regression": "xgboost"}

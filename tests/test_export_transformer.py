@@ -25,16 +25,16 @@ from transformer_world import TEMPERATURE, build_transformer_world, make_transfo
 
 from serve.load import load_model
 from stages import export
+from stages.core import declare
+from stages.core.errors import PipelineError
+from stages.core.storage import read_json
 from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import artefact, transformer
 from stages.exporting.hard_texts import HARD, hard_texts, text_alterations
 from stages.exporting.manifest import Manifest
 from stages.exporting.quantising import Answered, Judge, quantised
 from stages.exporting.transformer import ExportedTransformer, to_onnx
-from stages.shared import declare
-from stages.shared.errors import PipelineError
 from stages.shared.features import encode
-from stages.shared.storage import read_json
 
 OUTPUT = Path("models/demo")
 MODEL = make_transformer()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.shared.expressions import Expression
+from stages.core.expressions import Expression
 
 COMPARISONS = {
     ">": operator.gt,

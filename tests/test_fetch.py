@@ -14,8 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import fetch
-from stages.shared import declare
-from stages.shared.errors import PipelineError
+from stages.core import declare
+from stages.core.errors import PipelineError
 from tests.servers import Answer, http_server
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,11 +11,12 @@ import pytest
 from fine_tuning_world import OUTPUT, build_world, configure, outputs, run, start
 
 from stages import evaluate, fine_tune, train
-from stages.shared import declare, imports
-from stages.shared.errors import PipelineError
+from stages.core import declare
+from stages.core.errors import PipelineError
+from stages.core.storage import read_frame, read_json, write_json
+from stages.shared import imports
 from stages.shared.features import encode
 from stages.shared.schema import ROW, TARGET, read_schema
-from stages.shared.storage import read_frame, read_json, write_json
 from tests.test_declarations import final, within
 
 PREPARED = Path("data/prepared/demo")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 from tiny_encoder import SPECIAL, make_encoder
 
+from stages.core.errors import PipelineError
 from stages.fine_tuning import hardware
 from stages.fine_tuning.calibration import log_loss, temperature
 from stages.fine_tuning.checkpoints import Kept, forget
@@ -25,7 +26,6 @@ from stages.fine_tuning.reporting import Reporter
 from stages.fine_tuning.team import Team
 from stages.fine_tuning.trainee import depth, make_trainee
 from stages.shared.encoder import Encoder
-from stages.shared.errors import PipelineError
 
 CPU = Place(torch.device("cpu"), torch.float32, 0, Team())
 ALL_AT_ONCE = 100_000  # tokens in a batch

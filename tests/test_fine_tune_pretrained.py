@@ -19,11 +19,11 @@ from text_world import FILLER
 from tiny_encoder import make_encoder
 from tokenizers import Tokenizer
 
+from stages.core.errors import PipelineError
+from stages.core.storage import read_json, sha256, write_json
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
 from stages.fine_tuning.trainee import make_trainee
 from stages.shared.encoder import Encoder
-from stages.shared.errors import PipelineError
-from stages.shared.storage import read_json, sha256, write_json
 
 WHERE = "conf/task/demo.yaml: encoders.tiny"
 COMMIT = "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from fine_tuning_world import OUTPUT, build_world, configure, outputs, run, steps_of
 
+from stages.core.errors import PipelineError
+from stages.core.storage import read_frame
 from stages.fine_tuning.team import Team, work_together
-from stages.shared.errors import PipelineError
-from stages.shared.storage import read_frame
 
 KILLED = -9
 

@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from stages.shared.contract import CrossValidation
+from stages.core.contract import CrossValidation
+from stages.core.errors import PipelineError
 from stages.shared.curves import write_curve
-from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.folds import folds
 from stages.shared.model import Model
@@ -440,7 +440,7 @@ from pathlib import Path
 import joblib
 from tests.test_fitting import FAMILIES, LABELS, recipe, table
 from stages.training.fitting import fit
-from stages.shared.storage import atomic
+from stages.core.storage import atomic
 for name in FAMILIES:
     for kind in LABELS:
         trees = {} if name == "linear" else {"n_estimators": 5, "n_jobs": 2}

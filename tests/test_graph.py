@@ -31,12 +31,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVR
 from xgboost import XGBClassifier, XGBRegressor
 
+from stages.core.errors import PipelineError
 from stages.exporting import graph
 from stages.exporting.estimators import at_most
 from stages.exporting.graph import add_features, to_onnx
 from stages.exporting.onnx_builder import Builder
 from stages.exporting.parity import Exported
-from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer, encode
 from stages.shared.schema import Field, Schema
 

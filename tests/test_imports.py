@@ -58,6 +58,20 @@ def test_a_file_without_imports_of_ours_stands_alone() -> None:
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_folder_stands_for_its_code_only_where_all_of_it_is_run() -> None:
+    code = imports.modules(Path("stages/first.py"))
+    assert Path("stages/shared/unused.py") not in code
+    assert imports.dependencies(code) == sorted(code)
+    Path("stages/shared/unused.py").unlink()
+    # Never `serve`, although all of it is run here: each further file there would count.
+    assert [path.as_posix() for path in imports.dependencies(code)] == [
+        "serve/e.py",
+        "stages/first.py",
+        "stages/shared",
+    ]
+
+
+@pytest.mark.usefixtures("repository")
 def test_libraries_go_by_the_name_that_the_lock_knows() -> None:
     files = imports.modules(Path("stages/first.py"))
     assert imports.libraries(files) == ["numpy", "pyyaml", "ruamel-yaml", "scikit-learn"]

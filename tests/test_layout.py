@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from stages.core.contract import Origin
+from stages.core.errors import PipelineError
 from stages.preparing.parsing import read_raw
-from stages.shared.contract import Origin
-from stages.shared.errors import PipelineError
 
 WHERE = "conf/task/shop.yaml, sources"
 WANTED = ["note", "size", "label"]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from stages.champions import champion_at
+from stages.core.errors import PipelineError
 from stages.registering import ledger as ledgers
 from stages.registering.ledger import Ledger, digest
 from stages.registering.moves import champions
-from stages.shared.errors import PipelineError
 
 Lines = list[dict[str, Any]]
 

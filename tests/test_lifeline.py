@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The child tells its process id and then works on; whoever reads its output sees when it ends.
 CHILD = """
 import os, sys, time
-from stages.shared import lifeline
+from stages.core import lifeline
 {before}
 lifeline.hold()
 print(os.getpid(), flush=True)

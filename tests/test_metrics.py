@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from stages.core.errors import PipelineError
 from stages.evaluating.metrics import METRICS, Rows, Terms, find_metric, metrics_for
-from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, Any]
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 from stages.shared.model import EarlyStopping, Model
 
 WHERE = "conf/task/shop.yaml: models.mine"

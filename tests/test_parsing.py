@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.core.contract import Origin
+from stages.core.errors import PipelineError
 from stages.preparing.parsing import read_raw
-from stages.shared.contract import Origin
-from stages.shared.errors import PipelineError
 
 WHERE = "conf/task/shop.yaml, sources"
 PLAIN = b"size,kind\n1,food\n2,books\n"

@@ -23,6 +23,12 @@ def test_a_second_run_executes_nothing(clone: Clone) -> None:
     assert clone.repro() == set()
 
 
+def test_what_an_editor_leaves_beside_the_code_changes_nothing(clone: Clone) -> None:
+    for name in (".contract.py.swp", "contract.py~", "contract.py.orig", "deep/notes.txt"):
+        clone.write(f"stages/core/{name}", "unfinished")
+    assert clone.repro() == set()
+
+
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.what)
 def test_an_edit_runs_exactly_the_stages_that_depend_on_it(clone: Clone, edit: Edit) -> None:
     clone.replace(edit.path, edit.old, edit.new)

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from stages import prepare
+from stages.core.declare import read_params
+from stages.core.errors import PipelineError
+from stages.core.storage import read_frame
 from stages.prepare import PrepareParams, raw_columns
-from stages.shared.declare import read_params
-from stages.shared.errors import PipelineError
 from stages.shared.schema import SPLITS, read_schema
-from stages.shared.storage import read_frame
 
 ROWS = 300
 COLUMNS = {

@@ -27,13 +27,13 @@ from registry_world import (
 from serve.load import load_model
 from serve.wire import RequestError
 from stages import champions, register
+from stages.core.errors import PipelineError
+from stages.core.storage import read_json
 from stages.promote import promote
 from stages.pull import pull
 from stages.registering.ledger import Ledger
 from stages.registering.store import CHALLENGER, CHAMPION, local_uri, registry, shown_address
 from stages.rollback import rollback
-from stages.shared.errors import PipelineError
-from stages.shared.storage import read_json
 
 MODELS = Path("models")
 

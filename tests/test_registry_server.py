@@ -16,11 +16,11 @@ from registry_world import TASK, enter, make_world, retitle
 
 from serve.load import load_model
 from stages import champions, register
+from stages.core.errors import PipelineError
 from stages.promote import promote
 from stages.pull import pull
 from stages.registering.ledger import Ledger
 from stages.registering.store import CHALLENGER, CHAMPION, URI, registry
-from stages.shared.errors import PipelineError
 from tests.servers import (
     PASSWORD,
     Answer,

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from stages import report
 from stages.evaluating.metrics import find_metric
@@ -313,6 +315,20 @@ def test_uncommitted_edits_that_were_not_run_are_warned_of(world: World, written
 # --- what cannot be compared ----------------------------------------------------------------------
 
 
+def test_a_folder_has_the_hash_that_dvc_gives_it(world: World) -> None:
+    for name in ("one.py", "deep/two.py", "deep/notes.txt", "zwei und drei.py"):
+        path = world.root / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (world.root / ".dvcignore").write_text("*.txt\n")
+    command = [sys.executable, "-m", "dvc", "add", "--quiet", "code"]
+    subprocess.run(command, cwd=world.root, check=True)
+    added = YAML(typ="safe").load((world.root / "code.dvc").read_text())["outs"][0]
+    assert added["nfiles"] == 3
+    assert Store(world.root).digest("code") == added["md5"]
+    assert Store(world.root).digest("gone") is None
+
+
 def test_a_commit_from_before_the_pipeline_ran_is_said(world: World, written: Any) -> None:
     world.git("commit", "-q", "--allow-empty", "-m", "first")
     world.save({"demo": Content()})
@@ -462,7 +478,7 @@ def test_the_gate_is_what_is_declared(
 
 def test_the_gate_may_look_at_slices_and_other_metrics() -> None:
     roc, brier = (find_metric(name, "classification", "") for name in ("roc_auc", "brier"))
-    from stages.evaluating.paired import Difference
+    from stages.comparing.paired import Difference
 
     own = Difference("roc_auc", roc, 100, 0.9, 0.9, -0.01, 0.01)
     other = Difference("brier", brier, 100, 0.1, 0.2, 0.05, 0.15)

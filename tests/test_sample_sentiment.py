@@ -15,7 +15,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from stages.shared.contract import TextFeatures
+from stages.core.contract import TextFeatures
 from stages.shared.schema import Field, Schema
 from stages.shared.text_features import TextFeaturizer
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.core.contract import Split
+from stages.core.errors import PipelineError
 from stages.preparing.splitting import row_shares, split_names
-from stages.shared.contract import Split
-from stages.shared.errors import PipelineError
 
 SPLIT = Split(seed=42, validation=0.2, test=0.2)
 DTYPES = {"n": "float64", "i": "Int64", "b": "boolean", "c": "str", "d": "datetime64[us]"}

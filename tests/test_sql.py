@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from stages.core.errors import PipelineError
+from stages.core.storage import read_frame, sha256
 from stages.fetching.sql import Question, Spool, database_url, materialise, write_parquet
-from stages.shared.errors import PipelineError
-from stages.shared.storage import read_frame, sha256
 from tests.servers import PASSWORD, Postgres, closed_port, postgres_binaries, postgres_server
 
 CONTRACT = "conf/task/visits.yaml"

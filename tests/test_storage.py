@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.shared.storage import (
+from stages.core.storage import (
     CHUNK_BYTES,
     atomic,
     read_frame,
@@ -75,7 +75,7 @@ def test_an_error_leaves_no_file_where_there_was_none(path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from stages.shared.storage import atomic
+from stages.core.storage import atomic
 with atomic(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()

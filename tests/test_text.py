@@ -21,11 +21,11 @@ from serve.load import load_model
 from serve.manifest import MOST_CHARACTERS, Column, ManifestError, read_manifest
 from serve.openapi import column_schema
 from serve.text import MOST_MARKS, Vectoriser, clean, flaw
+from stages.core.storage import read_frame
 from stages.exporting.golden import HARD_TEXT
 from stages.exporting.vectorisers import vectoriser_files
 from stages.preparing.casting import clean_text
 from stages.shared.loading import load_pipeline
-from stages.shared.storage import read_frame
 from stages.shared.text_features import TextFeaturizer
 
 FAMILIES = ("linear", "forest", "lightgbm", "xgboost")

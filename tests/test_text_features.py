@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.base import clone
 from text_world import FEATURES, ONE_TEXT, SCHEMA, matrix
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.schema import Derived, Schema
 from stages.shared.text_features import TextFeaturizer

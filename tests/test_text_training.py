@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 from sklearn.metrics import roc_auc_score
 from text_world import FEATURES, ONE_TEXT, SCHEMA, matrix
 
-from stages.shared.contract import CrossValidation
-from stages.shared.errors import PipelineError
+from stages.core.contract import CrossValidation
+from stages.core.errors import PipelineError
 from stages.shared.model import Model
 from stages.shared.predicting import predict
 from stages.training.crossval import out_of_fold

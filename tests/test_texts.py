@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.shared.contract import Column, Split, Target
+from stages.core.contract import Column, Split, Target
 from stages.shared.schema import SPLITS
 from stages.validating.checks import find
 from stages.validating.findings import Finding, Prepared

@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 
 from stages.adopt import adopted, read_best
 from stages.compose import check_tuning
+from stages.core.contract import CrossValidation, Task, Tuning
+from stages.core.errors import PipelineError
 from stages.evaluating.metrics import Terms, find_metric
-from stages.shared.contract import CrossValidation, Task, Tuning
-from stages.shared.errors import PipelineError
 from stages.shared.model import Model
 from stages.shared.schema import Schema
 from stages.training.crossval import out_of_fold

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.shared.contract import Column, Split, Target
+from stages.core.contract import Column, Split, Target
+from stages.core.storage import write_frame, write_json, write_text
 from stages.shared.schema import SPLITS
-from stages.shared.storage import write_frame, write_json, write_text
 from stages.validating.checks import find
 from stages.validating.findings import Finding, Prepared
 from stages.validating.profiles import BINS, Part, histogram, profiles

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 
 import stages
 from stages import evaluate, export, prepare, train
-from stages.shared import declare
-from stages.shared.contract import TextFeatures
+from stages.core import declare
+from stages.core.contract import TextFeatures
 from stages.shared.schema import Field, Schema
 from tests.defaults import contract_defaults
 

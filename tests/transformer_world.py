@@ -24,11 +24,11 @@ from tokenizers import Tokenizer
 
 import stages
 from stages import evaluate, export
-from stages.shared import declare
+from stages.core import declare
+from stages.core.storage import atomic, write_frame, write_json
 from stages.shared.features import encode, encode_target
 from stages.shared.finetuned import FineTuned, Pooling, computing_with, network
 from stages.shared.schema import ROW, TARGET, Schema
-from stages.shared.storage import atomic, write_frame, write_json
 
 MOST_TOKENS = 24
 TEMPERATURE = 1.7

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from stages.compose import composed_params, read_yaml
+from stages.core.contract import Origin, Task
 from stages.prepare import PrepareParams, raw_columns, typed
 from stages.preparing.parsing import column_names, read_raw
 from stages.preparing.splitting import split_names
-from stages.shared.contract import Origin, Task
 from stages.shared.schema import SPLITS
 from stages.validating.checks import find
 from stages.validating.findings import Finding, Prepared, Unparsed

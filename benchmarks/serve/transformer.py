@@ -35,6 +35,7 @@ from serve.engine import TransformerEngine
 from serve.load import load_model
 from serve.model import Model
 from stages import compose
+from stages.core.contract import Column, Origin
 from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import manifest as manifests
 from stages.exporting.artefact import Artefact, in_best_precision
@@ -46,7 +47,6 @@ from stages.fine_tuning.examples import Examples
 from stages.fine_tuning.frozen_head import fitted, vectors
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
 from stages.fine_tuning.trainee import make_trainee, merged_weights
-from stages.shared.contract import Column
 from stages.shared.encoder import Encoder
 from stages.shared.finetuned import FineTuned, computing_with, pad_token
 from stages.shared.tokens import padded, tokenised
@@ -144,6 +144,7 @@ def write(
         precision=artefact.precision,
         columns=columns,
         target=target,
+        spelling=manifests.spelling(Origin(path="sentences.parquet"), columns),
         onnx=manifests.Graph(input=artefact.input, output="probabilities"),
         explanation=None,
         metrics={},

@@ -1,12 +1,12 @@
 """Writes ``dvc.yaml`` from the stages' declarations, in the form a person would give it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.core.declare import Plot, Stage
 from stages.shared import imports
-from stages.shared.declare import Plot, Stage
 from stages.shared.encoder import Encoder
 
 AnyStage = Stage[Any]
@@ -97,7 +97,7 @@ def _picture(plot: Plot, **item: str) -> str:
 def _guard(stages: Sequence[AnyStage]) -> str:
     code = imports.modules(Path("stages/compose.py"))
     files = {path for stage in stages for path in imports.modules(_file(stage))} | set(code)
-    deps = ["conf", "params.yaml", *LOCKS, *_sorted(files)]
+    deps = ["conf", "params.yaml", *LOCKS, *_listed(files)]
     return _block(
         "compose",
         desc="Stop at once where params.yaml or dvc.yaml is older than conf/",
@@ -182,7 +182,7 @@ def _fields(
     return {
         "desc": stage.desc.format(**shown),
         "cmd": f"exec python -m stages.{stage.verb} {words}",
-        "deps": [*deps, *(path.as_posix() for path in code)],
+        "deps": [*(dep for dep in deps if not _within(dep, code)), *_listed(code)],
         "params": [*keys, *_libraries(sorted(used)), *own],
         "outs": _outputs(stage.outs, shown, stage.persistent),
         "metrics": _outputs(stage.metrics, shown),
@@ -212,5 +212,10 @@ def _file(stage: AnyStage) -> Path:
     return Path("stages", f"{stage.verb}.py")
 
 
-def _sorted(files: set[Path]) -> list[str]:
-    return sorted(path.as_posix() for path in files)
+def _within(dep: str, code: Collection[Path]) -> bool:
+    """Say whether a folder of code is listed that has the file, as a template, in it."""
+    return Path(dep).parent in imports.dependencies(code)
+
+
+def _listed(code: Collection[Path]) -> list[str]:
+    return [path.as_posix() for path in imports.dependencies(code)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from stages.shared.storage import write_text
+from stages.core.storage import write_text
 
 LOCK = Path("dvc.lock")
 

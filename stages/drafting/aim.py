@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.core.errors import PipelineError
 from stages.preparing.casting import as_tokens, to_numbers
-from stages.shared.errors import PipelineError
 from stages.shared.signs import named_as_identifier
 
 MOST_CLASSES = 20

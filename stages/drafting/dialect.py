@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from stages.core.contract import Origin
+from stages.core.errors import PipelineError
 from stages.preparing.layout import UTF_16, check_content
 from stages.preparing.parsing import read_raw
-from stages.shared.contract import Origin
-from stages.shared.errors import PipelineError
 
 MARKS = (",", ";", "\t", "|")
 LOOKED_AT = 500  # lines from which delimiter and header are found out

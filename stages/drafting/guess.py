@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.core.contract import RESERVED
 from stages.preparing.casting import FALSE, TRUE, as_tokens, to_dates, to_numbers
-from stages.shared.contract import RESERVED
 from stages.shared.signs import named_as_identifier, sentinels
 
 MARKS = (

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from stages.core.errors import PipelineError
 from stages.evaluating.candidates import OutOfFold
 from stages.evaluating.decision import Decision, decide
 from stages.evaluating.metrics import Array
 from stages.evaluating.selection import Candidate, Choice, choose
 from stages.evaluating.settings import Exam
-from stages.shared.errors import PipelineError
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.core.contract import SLICE
 from stages.evaluating.bootstrap import Bootstrap, Estimate
 from stages.evaluating.metrics import Metric, Rows
-from stages.shared.contract import SLICE
 from stages.shared.features import UNSEEN
 from stages.shared.schema import Field
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.core.contract import Column
 from stages.exporting.manifest import Golden
 from stages.exporting.parity import Answering
-from stages.shared.contract import Column
 from stages.shared.features import encode
 from stages.shared.schema import Schema
 

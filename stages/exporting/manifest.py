@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from stages.core import contract
+from stages.core.contract import ColumnType, Value
+from stages.core.frozen import Frozen, Items
 from stages.exporting.evaluated import Interval
-from stages.shared import contract
-from stages.shared.contract import ColumnType, Value
-from stages.shared.frozen import Frozen, Items
 
 CHECKED = {"missing_share", "checks"}  # what only `validate` goes by
 Method = Literal["linear", "trees"]

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.special import softmax
 from sklearn.model_selection import train_test_split
 
-from stages.shared.contract import CrossValidation
-from stages.shared.errors import PipelineError
+from stages.core.contract import CrossValidation
+from stages.core.errors import PipelineError
 from stages.shared.folds import folds
 from stages.shared.schema import Schema
 

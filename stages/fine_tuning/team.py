@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +15,13 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from stages.shared import lifeline
-from stages.shared.errors import PipelineError
+from stages.core import lifeline
+from stages.core.errors import PipelineError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
 PATIENCE = timedelta(hours=12)  # the first process may be alone at work for long
+PARTING = 5.0  # seconds for a process to end by itself
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,27 @@ def work_together(processes: int, cuda: bool, work: Callable[..., T], *arguments
         try:
             return _joined(0, processes, meeting, cuda, work, *arguments)
         except RuntimeError as error:
-            if dead := [it.exitcode for it in others if it.exitcode]:
+            if code := _failed(others):
                 raise PipelineError(
-                    f"a process of {processes} ended with code {dead[0]}; see above"
+                    f"a process of {processes} ended with code {code}; see above"
                 ) from error
             raise
         finally:
             for process in others:
-                process.join(5)
+                process.join(PARTING)
                 process.kill()
+
+
+def _failed(others: list[SpawnProcess]) -> int | None:
+    """Return the exit code of a process that failed, if one did.
+
+    Its connection breaks a moment before its end can be seen.
+    """
+    ended = wait([it.sentinel for it in others], timeout=PARTING)
+    for process in others:
+        if process.sentinel in ended:
+            process.join(PARTING)
+    return next((it.exitcode for it in others if it.exitcode), None)
 
 
 def _join(*arguments: Any) -> None:

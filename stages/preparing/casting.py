@@ -6,8 +6,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from stages.shared.contract import Column, Target
-from stages.shared.expressions import Expression
+from stages.core.contract import Column, Target
+from stages.core.expressions import Expression
 
 SHOWN = 20  # misfits listed per column
 EXACT = 2**53  # from here on float64, in which models compute, skips integers

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from stages.core.contract import Origin
+from stages.core.errors import PipelineError
 from stages.preparing.layout import check_content, check_rows, other_delimiter, other_encoding
-from stages.shared.contract import Origin
-from stages.shared.errors import PipelineError
 
 LONGEST_CELL = 2**31 - 1  # Python's own limit, 131,072 characters, is less than a long text
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.shared.contract import Column, Target
-from stages.shared.errors import PipelineError
+from stages.core.contract import Column, Target
+from stages.core.errors import PipelineError
 from stages.shared.schema import ROW, TARGET
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]

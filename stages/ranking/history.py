@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 # Where DVC keeps an experiment: its base's hash in two parts, then its name.
 EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from serve.load import load_model
 from serve.manifest import MANIFEST, Column, Manifest, ManifestError
+from stages.core.errors import PipelineError
 from stages.exporting.publishing import CARD
 from stages.shared import imports
-from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

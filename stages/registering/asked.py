@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ import pandas as pd
 from serve.encode import MisfitError
 from serve.manifest import Manifest
 from serve.model import Model
+from stages.core.contract import Column
+from stages.core.errors import PipelineError
+from stages.core.storage import read_frame, sha256
 from stages.evaluating.figures import rounded, shown
 from stages.evaluating.metrics import Array, Rows, Terms, find_metric, metrics_for
 from stages.evaluating.slices import slices
 from stages.exporting.golden import plain
-from stages.registering.paired import Comparison, Pair, compare, compare_worst_slice
+from stages.registering.comparison import Comparison, Pair, compare, compare_worst_slice
 from stages.registering.settings import GateParams, Verdict
-from stages.shared.contract import Column
-from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.schema import Schema, read_schema
-from stages.shared.storage import read_frame, sha256
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ def decided(task: str, pair: Pair, params: GateParams, test: Test) -> Judgement:
     X = encode(test.frame, test.schema)
     parts = list(slices(test.schema.fields, X, params.evaluation.slices))
     found = compare(pair, metrics_for(problem), params.promotion, seed)
+    if metric.name not in found:
+        return Judgement("incomparable", (), f"{metric.name} is undefined on the test rows")
     worst = compare_worst_slice(pair, parts, metric, params.promotion, seed)
     main = found.pop(metric.name)
     comparisons = (main, *([worst] if worst else []), *found.values())

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from stages.shared.errors import PipelineError
-from stages.shared.frozen import Frozen
-from stages.shared.storage import write_text
+from stages.core.errors import PipelineError
+from stages.core.frozen import Frozen
+from stages.core.storage import write_text
 
 FOLDER = Path("data/registry")
 START = "0" * 64  # what the first line is chained to

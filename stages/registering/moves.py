@@ -6,10 +6,10 @@ that was written and not carried out, and finishes it.
 
 from typing import TYPE_CHECKING, Any
 
+from stages.core.errors import PipelineError
 from stages.registering.ledger import Ledger, Move
 from stages.registering.restoring import COMMIT
 from stages.registering.store import CHAMPION, CONTENT, Registry
-from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 
 def draw(folder: Path, target: Path) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from serve.load import load_model
 from serve.manifest import MANIFEST, ManifestError
 from serve.registered import REGISTERED
+from stages.core.errors import PipelineError
+from stages.core.storage import atomic, write_json
 from stages.exporting.publishing import delete_all_but
 from stages.registering.artefact import DATA
 from stages.registering.store import CONTENT, download
-from stages.shared.errors import PipelineError
-from stages.shared.storage import atomic, write_json
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serve.manifest import Manifest
+from stages.core.declare import lookup, read_params
+from stages.core.errors import PipelineError
+from stages.core.storage import sha256
 from stages.exporting.evaluated import Candidate, Evaluated
 from stages.exporting.publishing import CARD
 from stages.registering import artefact, pictures
 from stages.registering.ledger import digest
 from stages.registering.store import CONTENT, Registry
 from stages.registering.workspace import Workspace
-from stages.shared.declare import lookup, read_params
-from stages.shared.errors import PipelineError
 from stages.shared.loading import load_pipeline
-from stages.shared.storage import sha256
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from stages.core.contract import Column
+from stages.core.declare import At, Params
+from stages.core.frozen import Frozen, Items
 from stages.evaluating.settings import Evaluation
-from stages.shared.contract import Column
-from stages.shared.declare import At, Params
-from stages.shared.frozen import Frozen, Items
 
 Verdict = Literal["first", "better", "not worse", "worse", "inconclusive", "incomparable"]
 

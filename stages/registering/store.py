@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stages.core.errors import PipelineError
 from stages.registering.ledger import FOLDER
-from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 SHORT = 9  # characters of a commit's hash that are shown
 

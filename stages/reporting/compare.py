@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from stages.comparing.paired import Difference, Question, differences
+from stages.core.errors import PipelineError
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Rows, find_metric, metrics_for
-from stages.evaluating.paired import Difference, Question, differences
 from stages.evaluating.slices import slices, unscorable
 from stages.reporting.flips import Flips, find_flips, kinds
 from stages.reporting.rows import equal_rows, shared_fields
 from stages.reporting.side import EVALUATED, Side
 from stages.reporting.store import MissingError
-from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.schema import ROW
 

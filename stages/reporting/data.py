@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from stages.core.errors import PipelineError
 from stages.reporting.rows import same_rows, shared_fields
 from stages.reporting.side import Side
 from stages.reporting.store import MissingError
-from stages.shared.errors import PipelineError
 from stages.shared.schema import Field, Schema
 from stages.validating.distribution import same_relations, same_spread, swapped
 from stages.validating.findings import PLACE, Finding, Prepared

@@ -6,6 +6,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from stages.composing.leftovers import stage_names
+from stages.core.errors import PipelineError
 from stages.reporting.commits import Commit, uncommitted
 from stages.reporting.compare import Compared, compare, is_same
 from stages.reporting.data import DataChange, compare_data
@@ -14,7 +15,6 @@ from stages.reporting.settings import ReportSettings
 from stages.reporting.side import EVALUATION, FILES, PREPARED, Side
 from stages.reporting.snapshot import Snapshot
 from stages.reporting.values import Change, changes
-from stages.shared.errors import PipelineError
 from stages.shared.schema import SPLITS
 
 ORDER = ("worse", "unknown", "better", "within noise", "compared", "new", "removed", "same")
@@ -64,7 +64,7 @@ def find(
         data={task: _data(*sides) for task, sides in pairs.items() if not _same_data(*sides)},
         params=tuple(changes(before.params, here.params)),
         stages=compare_stages(before.stages, here.stages),
-        outdated=tuple(outdated(declared, here.stages, here.params, here.store.root)),
+        outdated=tuple(outdated(declared, here.stages, here.params, here.store)),
         uncommitted=tuple(uncommitted()),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from stages.evaluating.paired import Difference
+from stages.comparing.paired import Difference
 from stages.reporting.compare import Compared
 from stages.reporting.settings import ReportSettings
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from stages.comparing.paired import Difference
 from stages.evaluating.figures import shown
-from stages.evaluating.paired import Difference
 
 LONGEST = 80  # characters of a value that are shown
 MINUS = "\u2212"

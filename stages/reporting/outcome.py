@@ -1,7 +1,7 @@
 """The part of a report about one task whose predictions changed."""
 
+from stages.comparing.paired import Difference
 from stages.evaluating.figures import shown
-from stages.evaluating.paired import Difference
 from stages.reporting.compare import Compared
 from stages.reporting.flips import Flips
 from stages.reporting.markdown import (

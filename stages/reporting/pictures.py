@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.evaluating.paired import Difference
+from stages.comparing.paired import Difference
 from stages.reporting.compare import Compared
 
 Spec = dict[str, Any]

@@ -1,9 +1,9 @@
 """Which stages ran since the base and why, by what both locks say."""
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
+
+from stages.reporting.store import Store
 
 Entry = dict[str, Any]
 GONE = object()
@@ -65,27 +65,22 @@ def _ran(name: str, old: Entry | None, new: Entry, makers: dict[str, str]) -> Ra
 
 
 def outdated(
-    declared: set[str], stages: dict[str, Entry], params: dict[str, Any], root: Path
+    declared: set[str], stages: dict[str, Entry], params: dict[str, Any], store: Store
 ) -> list[str]:
     """Return the stages that ``dvc repro`` would run: the report is not about what lies here.
 
-    Looked at are the stages' own files and parameters; folders are left out.
+    Looked at are the stages' own files, folders and parameters.
     """
     made = {path: it for entry in stages.values() for path, it in _hashes(entry, "outs").items()}
+    read = {path for entry in stages.values() for path in _hashes(entry, "deps")}
+    now = {path: store.digest(path) for path in read - set(made)} | made
     stale = [
         name
         for name, entry in stages.items()
-        if any(_moved(path, it, made, root) for path, it in _hashes(entry, "deps").items())
+        if any(now[path] != it for path, it in _hashes(entry, "deps").items())
         or any(_value(params, key) != it for key, it in _params(entry).items())
     ]
     return sorted(declared - set(stages)) + stale
-
-
-def _moved(path: str, digest: str, made: dict[str, str], root: Path) -> bool:
-    if path in made or digest.endswith(".dir"):
-        return made.get(path, digest) != digest
-    file = root / path
-    return not file.is_file() or hashlib.md5(file.read_bytes()).hexdigest() != digest
 
 
 def _hashes(entry: Entry, part: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.shared.frozen import Frozen, Items
+from stages.core.frozen import Frozen, Items
 
 
 class ReportSettings(Frozen):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.core.contract import Task
+from stages.core.frozen import Items
 from stages.evaluating.metrics import Terms
 from stages.exporting.evaluated import Interval, Known, Test
 from stages.reporting.snapshot import Snapshot
 from stages.reporting.store import MissingError
-from stages.shared.contract import Task
-from stages.shared.frozen import Items
 from stages.shared.schema import ROW, SPLITS, Schema
 from stages.validating.findings import PLACE
 

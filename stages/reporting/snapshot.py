@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
+from stages.core.declare import PARAMS_FILE
 from stages.reporting.commits import Commit
 from stages.reporting.store import MissingError, Store
-from stages.shared.declare import PARAMS_FILE
 
 LOCK = Path("dvc.lock")
 

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from stages.comparing.paired import Difference
+from stages.core.errors import PipelineError
 from stages.evaluating.figures import shown
-from stages.evaluating.paired import Difference
 from stages.reporting.compare import Compared
 from stages.reporting.findings import Findings
 from stages.reporting.markdown import (
@@ -18,7 +19,6 @@ from stages.reporting.markdown import (
     table,
 )
 from stages.reporting.side import Evaluation, Side
-from stages.shared.errors import PipelineError
 
 Failure = tuple[str, Difference]  # a task, and what got worse in it
 STATES = {"same": "⚪ same predictions", "new": "🆕 new", "removed": "removed"}

@@ -1,12 +1,13 @@
 """Hands out the files behind a ``dvc.lock`` by their hash: from DVC's cache, or its remote."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 
 class MissingError(PipelineError):
@@ -32,6 +33,16 @@ class Store:
         raise MissingError(
             f"{path} ({digest[:7]}) is not in DVC's cache{self.trouble or self._advice}"
         )
+
+    def digest(self, path: str) -> str | None:
+        """Return the MD5 that DVC has for a file or folder of the workspace; None without it."""
+        place = self.root / path
+        if not place.is_dir():
+            return _md5(place.read_bytes()) if place.exists() else None
+        files = map(Path, self._repo.dvcignore.find(self._repo.fs, str(place)))
+        found = {it.relative_to(place).as_posix(): _md5(it.read_bytes()) for it in files}
+        listing = [{"md5": found[it], "relpath": it} for it in sorted(found)]
+        return f"{_md5(json.dumps(listing).encode())}.dir"
 
     def fetch(self, digests: Iterable[str]) -> None:
         """Pull what the cache lacks from the remote, all at once; what fails is missing later."""

@@ -10,7 +10,7 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
 from stages.composing.lockfile import blocks, read_lock, write_blocks
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 # DVC writes the file in place.
 CUT_OFF = (

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from stages.shared.contract import CrossValidation
-from stages.shared.errors import PipelineError
+from stages.core.contract import CrossValidation
+from stages.core.errors import PipelineError
 from stages.shared.schema import GROUP, Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,16 @@ def modules(start: Path) -> list[Path]:
             found.add(path)
             waiting += [file for name in _imported(path) for file in _ours(name)]
     return sorted(found, key=lambda path: (path != start, path.as_posix()))
+
+
+def dependencies(files: Collection[Path]) -> list[Path]:
+    """Return the files as DVC shall list them: a folder stands for its code if all of it is meant.
+
+    The files directly in ``stages`` and ``serve`` are listed one by one: not one stage runs all.
+    """
+    whole = {folder for folder in {path.parent for path in files} if _code(folder) <= set(files)}
+    whole -= {Path(root) for root in ROOTS}
+    return sorted({path.parent if path.parent in whole else path for path in files})
 
 
 def libraries(files: list[Path]) -> list[str]:
@@ -47,6 +57,10 @@ def distribution(module: str) -> str:
     """Return the name by which ``requirements.lock`` knows a top-level module."""
     name = min(_distributions().get(module, [module]), key=len)
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _code(folder: Path) -> set[Path]:
+    return set(folder.rglob("*.py"))
 
 
 def _is_library(name: str) -> bool:

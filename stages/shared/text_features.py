@@ -12,8 +12,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import f_classif, f_regression
 
-from stages.shared.contract import TextFeatures
-from stages.shared.errors import PipelineError
+from stages.core.contract import TextFeatures
+from stages.core.errors import PipelineError
 from stages.shared.features import Array, Featurizer
 from stages.shared.schema import Schema
 

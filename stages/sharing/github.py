@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 PAGE = 100  # the most that GitHub gives at once
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dvc.config import RemoteConfigError
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 from stages.verifying.tracked import Tracked, is_intact
 
 MOST_LISTED = 20

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.shared.contract import CrossValidation
+from stages.core.contract import CrossValidation
 from stages.shared.folds import folds
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit_stopping_early

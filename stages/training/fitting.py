@@ -12,8 +12,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
-from stages.shared.contract import TextFeatures
-from stages.shared.errors import PipelineError
+from stages.core.contract import TextFeatures
+from stages.core.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.model import Model
 from stages.shared.schema import Schema

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from stages.core.contract import CrossValidation
 from stages.evaluating.metrics import Metric, Rows, Terms
-from stages.shared.contract import CrossValidation
 from stages.shared.folds import folds
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit_stopping_early

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from stages.shared.contract import Column, ColumnType, Target
-from stages.shared.expressions import Expression
-from stages.shared.rules import SEVERITY, Rule
+from stages.core.contract import Column, ColumnType, Target
+from stages.core.expressions import Expression
+from stages.core.rules import SEVERITY, Rule
 from stages.shared.schema import ROW, SPLITS, TARGET
 from stages.shared.signs import SENTINELS
 from stages.validating.columns import clean_names, expected_columns

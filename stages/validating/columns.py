@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stages.shared.expressions import Expression
+from stages.core.expressions import Expression
 from stages.validating.findings import Finding, Mask, Prepared, shown
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from stages.shared.contract import Column, Split, Target
-from stages.shared.frozen import Frozen, Items
-from stages.shared.rules import SEVERITY, Rule, Severity, Verdict
+from stages.core.contract import Column, Split, Target
+from stages.core.frozen import Frozen, Items
+from stages.core.rules import SEVERITY, Rule, Severity, Verdict
 from stages.shared.schema import ROW, SPLITS, TARGET
 
 if TYPE_CHECKING:

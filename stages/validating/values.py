@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.shared.contract import Column
+from stages.core.contract import Column
 from stages.shared.schema import SPLITS, TARGET
 from stages.shared.signs import named_as_identifier, sentinels
 from stages.validating.findings import Finding, Mask, Numbers, Prepared, as_numbers, shown

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-from stages.shared.storage import CHUNK_BYTES
+from stages.core.storage import CHUNK_BYTES
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from typing import Any, Generic, TypeVar
 
 from ruamel.yaml import YAML
 
-from stages.shared import lifeline
-from stages.shared.errors import PipelineError
-from stages.shared.frozen import Frozen
+from stages.core import lifeline
+from stages.core.errors import PipelineError
+from stages.core.frozen import Frozen
 
 PARAMS_FILE = Path("params.yaml")
 

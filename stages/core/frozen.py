@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self, TypeVar
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.shared.errors import PipelineError
+from stages.core.errors import PipelineError
 
 T = TypeVar("T")
 # YAML and JSON know lists only; a frozen object holds tuples. The items stay strictly typed.

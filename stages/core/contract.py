@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from stages.shared.expressions import Expression
-from stages.shared.frozen import Frozen, Items
-from stages.shared.rules import Rule, Verdict
+from stages.core.expressions import Expression
+from stages.core.frozen import Frozen, Items
+from stages.core.rules import Rule, Verdict
 
 Name = str
 Value = str | int

@@ -7,6 +7,7 @@ good models, any of them misses zero with probability `alpha` at most.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from stages.evaluating.metrics import Metric, Rows
 Array = np.ndarray[Any, np.dtype[Any]]
 Verdict = Literal["better", "worse", "within noise"]
 FEWEST_IN_TAIL = 5  # samples beyond the quantile, below which it is not trusted
+ROUNDING = 1e-12  # relative: a difference by rounding alone is none
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Question:
     @classmethod
     def of(cls, name: str, metric: Metric, base: Rows, here: Rows, mask: Array) -> "Question":
         return cls(name, metric, base.part(mask), here.part(mask), mask)
+
+    @cached_property
+    def scores(self) -> tuple[float, float]:
+        """The metric of base and here; NaN where it is undefined."""
+        return self.metric.of(self.base), self.metric.of(self.here)
 
     def gains(self, weights: Array) -> Array:
         """Return how much the metric grows from base to here, in each sample (samples x n)."""
@@ -55,7 +62,7 @@ class Difference:
 
     @property
     def value(self) -> float:
-        return self.here - self.base
+        return _difference(self.base, self.here)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -65,6 +72,13 @@ class Difference:
         if not (self.low > 0 or self.high < 0):
             return "within noise"
         return "better" if self.metric.direction * self.value > 0 else "worse"
+
+    @property
+    def gain(self) -> tuple[float, float, float]:
+        """How much better the metric got, and the interval's ends: above 0 is always better."""
+        if self.metric.direction < 0:
+            return -self.value, -self.high, -self.low
+        return self.value, self.low, self.high
 
 
 def differences(
@@ -77,19 +91,25 @@ def differences(
     Westfall and Young 1993), which loses little where questions are alike; it grows with Student's
     t for a question of few rows.
     """
-    if not questions:
+    defined = [question for question in questions if np.isfinite(question.scores).all()]
+    if not defined:
         return []
-    drawn = np.concatenate(list(_gains(questions, rows, bootstrap)), axis=1)
-    ends = [(q, q.metric.of(q.base), q.metric.of(q.here)) for q in questions]
-    values = np.array([here - base for _, base, here in ends])
+    drawn = np.concatenate(list(_gains(defined, rows, bootstrap)), axis=1)
+    bases = np.array([question.scores[0] for question in defined])
+    values = np.array([_difference(*question.scores) for question in defined])
     errors = np.nanstd(drawn, axis=1, ddof=1)
+    errors[errors <= ROUNDING * np.abs(bases)] = 0
     critical = _critical(drawn - values[:, None], errors, alpha)
-    reach = errors * _widened(critical, np.array([len(question.base) for question in questions]))
+    reach = errors * _widened(critical, np.array([len(question.base) for question in defined]))
     return [
-        Difference(q.name, q.metric, len(q.base), base, here, value - own, value + own)
-        for (q, base, here), value, own in zip(ends, values, reach, strict=True)
-        if np.isfinite(value) and np.isfinite(own)
+        Difference(it.name, it.metric, len(it.base), *it.scores, value - own, value + own)
+        for it, value, own in zip(defined, values, reach, strict=True)
+        if np.isfinite(own)
     ]
+
+
+def _difference(base: float, here: float) -> float:
+    return 0.0 if abs(here - base) <= ROUNDING * abs(base) else here - base
 
 
 def _gains(questions: Sequence[Question], rows: int, bootstrap: Bootstrap) -> Iterator[Array]:

@@ -7,15 +7,8 @@ from scipy import stats
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Rows, find_metric, metrics_for
 from stages.evaluating.slices import Slice
+from stages.registering.comparison import Pair, compare, compare_worst_slice, word
 from stages.registering.gate import overall
-from stages.registering.paired import (
-    Pair,
-    compare,
-    compare_worst_slice,
-    expanded_tail,
-    interval,
-    word,
-)
 from stages.registering.settings import Promotion
 
 TERMS = Promotion(
@@ -84,17 +77,21 @@ def test_a_verdict_follows_from_interval_and_margin(low: float, high: float, exp
     assert word(low, high, margin=0.05) == expected
 
 
-@pytest.mark.parametrize("rows", [5, 30, 10_000])
-def test_an_expanded_interval_is_as_wide_as_students(rows: int) -> None:
-    # What percentiles of a normal bootstrap distribution reach, against t times the usual error.
-    tail = expanded_tail(0.95, rows)
-    normal_error = np.sqrt((rows - 1) / rows)  # the bootstrap's own, of a mean with error 1
-    assert -stats.norm.ppf(tail) * normal_error == pytest.approx(stats.t.ppf(0.975, rows - 1))
+@pytest.mark.parametrize("rows", [6, 30, 2000])
+def test_an_interval_is_as_wide_as_students(rows: int) -> None:
+    """The gain of a mean error is a paired mean: its interval is known in closed form."""
+    pair = values(rows, 3)
+    gains = np.abs(pair.champion.error) - np.abs(pair.challenger.error)
+    expected = stats.t.interval(0.95, rows - 1, gains.mean(), stats.sem(gains))
+    found = compare(pair, [MAE], TERMS.model_copy(update={"resamples": 20_000}), seed=1)["mae"]
+    assert (found.low, found.high) == pytest.approx(expected, rel=0, abs=0.05 * np.ptp(expected))
 
 
-def test_undefined_samples_are_left_out() -> None:
-    assert interval(np.array([np.nan, 1.0, 1.0]), 0.1) == (1.0, 1.0)
-    assert interval(np.array([np.nan]), 0.1) == (-np.inf, np.inf)
+def test_what_is_undefined_on_the_rows_is_not_compared() -> None:
+    auc = find_metric("roc_auc", "classification", "here")
+    truth = np.zeros(40, dtype=np.int64)  # one class only
+    rows = Rows(truth, np.full((40, 2), 0.5))
+    assert compare(Pair(rows, rows), [auc], TERMS, seed=1) == {}
 
 
 def sliced(rows: int) -> list[Slice]:
