@@ -57,6 +57,7 @@ STAGE = Stage(
     desc="Fine-tune {encoder} on {task} and predict every row out of fold",
     params=FineTuneParams,
     over=("task", "encoder"),
+    effort=20,
     deps=(
         "data/prepared/{task}/train.parquet",
         "data/prepared/{task}/validation.parquet",

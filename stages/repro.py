@@ -20,7 +20,9 @@ def main() -> None:
     """Run the stages; exit code 1 where one failed, 130 after an interrupt."""
     options = read_options()
     pipeline = Pipeline(options.targets)
-    schedule = Schedule(pipeline.needs, options.jobs, pipeline.has_changed)
+    schedule = Schedule(
+        pipeline.needs, options.jobs, pipeline.has_changed, efforts=pipeline.efforts
+    )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         failed = run(schedule)

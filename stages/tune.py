@@ -53,6 +53,7 @@ STAGE = Stage(
     desc="Search better arguments of {tuned} for {task}, for a person to adopt",
     params=TuneParams,
     over=("task", "tuned"),
+    effort=20,
     deps=(
         "data/prepared/{task}/train.parquet",
         "data/prepared/{task}/validation.parquet",

@@ -73,9 +73,15 @@ def test_a_stage_is_looked_at_only_when_what_it_needs_is_done() -> None:
 
 
 def test_the_longest_chain_comes_first() -> None:
-    found = places(DIAMOND)
+    found = places(DIAMOND, {})
     assert sorted(found, key=found.__getitem__) == ["a", "b", "c", "d", "e"]
-    assert [-length for length, _ in found.values()] == [2, 1, 0, 0, 0]
+    assert [-length for length, _ in found.values()] == [3, 2, 1, 1, 1]
+
+
+def test_what_takes_longest_is_started_first() -> None:
+    found = places(DIAMOND, {"c": 5, "e": 4})
+    assert sorted(found, key=found.__getitem__) == ["a", "c", "e", "b", "d"]
+    assert [-length for length, _ in found.values()] == [6, 2, 5, 1, 4]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -186,6 +186,7 @@ def _fields(
         "params": [*keys, *_libraries(sorted(used)), *own],
         "outs": _outputs(stage.outs, shown, stage.persistent),
         "metrics": _outputs(stage.metrics, shown),
+        "meta": f"{{effort: {stage.effort}}}" if stage.effort > 1 else [],
     }
 
 

@@ -71,6 +71,7 @@ class Stage(Generic[P]):
     ``{source}``, the path of the task's table, and ``{weights}``, the folder of an encoder's. A
     dependency with ``{candidate}`` stands for one path a model or encoder of the task. ``pictures``
     are drawn from files among the outputs. A ``persistent`` stage replaces its outputs itself.
+    ``effort`` says about how many times as long as most it takes: side by side it is started first.
 
     Two kinds of files no hash covers: ``measures`` of time and memory, which differ from run to
     run and are shown by ``dvc metrics show``, and ``scratch``, where a stage keeps unfinished work.
@@ -87,6 +88,7 @@ class Stage(Generic[P]):
     scratch: tuple[str, ...] = ()
     pictures: tuple[Plot, ...] = ()
     persistent: bool = False
+    effort: int = 1
     runs_models: bool = False  # loads fitted models, so their libraries are its own
 
     def load(self, **item: str) -> P:

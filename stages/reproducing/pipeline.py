@@ -22,7 +22,8 @@ CUT_OFF = (
 class Pipeline:
     """The stages that ``dvc repro TARGET…`` would look at, by name and in its order.
 
-    ``needs`` maps each to the stages whose outputs it reads.
+    ``needs`` maps each to the stages whose outputs it reads, ``efforts`` to what it says under
+    ``meta`` of how long it takes beside others.
     """
 
     def __init__(self, targets: Sequence[str]) -> None:
@@ -41,6 +42,7 @@ class Pipeline:
         self.needs = {
             stage.addressing: {it.addressing for it in graph.successors(stage)} for stage in plan
         }
+        self.efforts = {stage.addressing: (stage.meta or {}).get("effort", 1) for stage in plan}
         self._locked = [name for name, _ in blocks(locked)]
 
     @property

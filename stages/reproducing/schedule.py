@@ -23,20 +23,22 @@ class Finished:
 class Schedule:
     """One run of the stages in ``needs``, which maps each to its predecessors, in serial order.
 
-    ``has_changed`` is asked once all that a stage needs is done, and ``start`` runs it.
+    ``has_changed`` is asked once all that a stage needs is done, and ``start`` runs it. What takes
+    most ``efforts`` to the end is started first.
     """
 
     needs: Mapping[str, set[str]]
     jobs: int
     has_changed: Callable[[str], bool]
     start: Callable[[str], Job] = Job
+    efforts: Mapping[str, int] = field(default_factory=dict)
     running: list[Job] = field(default_factory=list)
 
     def run(self) -> Iterator[Finished]:
         """Yield each stage when it is done; what depends on a failed one is never reached."""
         sorter = TopologicalSorter(self.needs)
         sorter.prepare()
-        place, ready = places(self.needs), list(sorter.get_ready())
+        place, ready = places(self.needs, self.efforts), list(sorter.get_ready())
         while finished := self._next(sorted(ready, key=place.__getitem__), ready):
             if finished.result != "FAILED":
                 sorter.done(finished.name)
@@ -74,10 +76,15 @@ class Schedule:
         return Finished(job.name, job.result, job.seconds, job.output)
 
 
-def places(needs: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
-    """Return each stage's place in the queue: first those with the longest chain after them."""
+def places(needs: Mapping[str, set[str]], efforts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Return each stage's place in the queue: first what begins the longest way to the end.
+
+    A way is as long as the ``efforts`` of its stages together, which are 1 unless given.
+    """
+    length: dict[str, int] = {}
     after = dict.fromkeys(needs, 0)
     for name in reversed(list(TopologicalSorter(needs).static_order())):
+        length[name] = after[name] + efforts.get(name, 1)
         for before in needs[name]:
-            after[before] = max(after[before], after[name] + 1)
-    return {name: (-after[name], i) for i, name in enumerate(needs)}
+            after[before] = max(after[before], length[name])
+    return {name: (-length[name], i) for i, name in enumerate(needs)}
