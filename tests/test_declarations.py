@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.compose import stages
+from stages.core import stopwatch
 from tests.clone import Clone
 
 # Read by the loader for every stage: DVC hashes the declared values, not the file.
@@ -89,10 +90,10 @@ def _paths(stage: Any) -> dict[str, set[str]]:
 
 
 def under_no_hash(name: str) -> set[str]:
-    """What a stage says it leaves beside its outputs: unfinished work, and how fast it went."""
+    """What a stage leaves beside its outputs: unfinished work, how fast it went, its time."""
     verb, _, item = name.partition("@")
     task, _, encoder = item.partition("-")
-    return {
+    return {stopwatch.FOLDER.as_posix()} | {
         template.format(task=task, encoder=encoder)
         for stage in stages()
         if stage.verb == verb

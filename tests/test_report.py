@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import report
+from stages.core import stopwatch
 from stages.evaluating.metrics import find_metric
 from stages.reporting.commits import Commit
 from stages.reporting.compare import Compared, compare
@@ -313,6 +314,20 @@ def test_uncommitted_edits_that_were_not_run_are_warned_of(world: World, written
 
 
 # --- what cannot be compared ----------------------------------------------------------------------
+
+
+def test_what_restored_stages_last_took_is_told(world: World, written: Any) -> None:
+    one, two = Content(), Content(seed=1)
+    world.save({"kept": one, "other": two})
+    world.save({"kept": one, "other": edited(two, "train", two.frames["train"][:100])})
+    restored = "had the base's inputs, so their results were restored"
+    assert f"3 {restored}." in written("--base", "HEAD~1")[1]
+    with stopwatch.timing(["prepare", "kept"]):
+        pass
+    (took,) = (world.root / stopwatch.FOLDER).iterdir()
+    took.write_text("65.4")
+    text = written("--base", "HEAD~1")[1]
+    assert f"3 {restored}, which saved about 1 min 5 s, as far as known (1 of them)." in text
 
 
 def test_a_folder_has_the_hash_that_dvc_gives_it(world: World) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from ruamel.yaml import YAML
 
-from stages.core import lifeline
+from stages.core import lifeline, stopwatch
 from stages.core.errors import PipelineError
 from stages.core.frozen import Frozen
 
@@ -114,7 +114,8 @@ class Stage(Generic[P]):
         if len(words) < len(self.over):
             sys.exit(f"usage: python -m stages.{self.verb} {' '.join(self.over).upper()}")
         lifeline.hold()
-        run_plainly(f"{self.verb} {' '.join(words)}", check_libraries, lambda: work(*words))
+        with stopwatch.timing([self.verb, *words]):
+            run_plainly(f"{self.verb} {' '.join(words)}", check_libraries, lambda: work(*words))
 
 
 def run_plainly(name: str, *steps: Callable[[], None]) -> None:

@@ -1,9 +1,11 @@
 """The parts of a report about what led to its results: data, parameters, stages, commands."""
 
+from collections.abc import Mapping, Sequence
+
 from stages.evaluating.figures import shown
 from stages.reporting.data import DataChange
 from stages.reporting.findings import Findings
-from stages.reporting.markdown import code, counted, details, listed, table
+from stages.reporting.markdown import code, counted, details, duration, listed, table
 from stages.reporting.ran import Ran
 from stages.shared.schema import TARGET
 
@@ -68,8 +70,8 @@ def stages_section(findings: Findings, most: int) -> str:
     rows = [(code(it.name), _causes(it), "the same" if it.same else "new") for it in found.ran]
     parts = [
         f"## Stages\n\n{len(found.ran)} of {counted(found.total, 'stage')} ran; "
-        f"{len(found.restored)} had the base's inputs, so their results were restored. How much "
-        "time that saved is not known: no run records its stages' times.",
+        f"{len(found.restored)} had the base's inputs, so their results were restored"
+        f"{_saved(found.restored, findings.seconds)}.",
         details("<b>Ran</b>, and why", table(("stage", "because of", "outputs"), rows, most)),
     ]
     if found.restored:
@@ -77,6 +79,15 @@ def stages_section(findings: Findings, most: int) -> str:
     if found.removed:
         parts.append(f"Gone: {listed(found.removed, most)}.")
     return "\n\n".join(parts)
+
+
+def _saved(restored: Sequence[str], seconds: Mapping[str, float]) -> str:
+    """Say how long the restored stages took when they last ran here."""
+    known = [seconds[name] for name in restored if name in seconds]
+    if not known:
+        return ""
+    share = "" if len(known) == len(restored) else f", as far as known ({len(known)} of them)"
+    return f", which saved about {duration(sum(known))}{share}"
 
 
 def _causes(it: Ran) -> str:

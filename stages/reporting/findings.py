@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 
 from stages.composing.leftovers import stage_names
 from stages.core.errors import PipelineError
+from stages.core.stopwatch import seconds
 from stages.reporting.commits import Commit, uncommitted
 from stages.reporting.compare import Compared, compare, is_same
 from stages.reporting.data import DataChange, compare_data
@@ -26,7 +27,7 @@ class Findings:
 
     ``data`` holds what became of each task's table, or why that is not known; a table that is the
     same is not among them. ``outdated`` are stages that would run, so that the report is not about
-    the files here.
+    the files here. ``seconds`` has the stages that ever ran here.
     """
 
     base: Commit
@@ -38,6 +39,7 @@ class Findings:
     stages: Stages
     outdated: tuple[str, ...]
     uncommitted: tuple[str, ...]
+    seconds: dict[str, float]
 
     @property
     def has_base(self) -> bool:
@@ -66,6 +68,7 @@ def find(
         stages=compare_stages(before.stages, here.stages),
         outdated=tuple(outdated(declared, here.stages, here.params, here.store)),
         uncommitted=tuple(uncommitted()),
+        seconds=_seconds(here),
     )
 
 
@@ -100,6 +103,11 @@ def _data(base: Side, here: Side) -> DataChange | str:
         return compare_data(base, here)
     except PipelineError as error:
         return str(error)
+
+
+def _seconds(here: Snapshot) -> dict[str, float]:
+    found = {name: seconds(entry["cmd"]) for name, entry in here.stages.items()}
+    return {name: it for name, it in found.items() if it is not None}
 
 
 def _rank(task: Compared) -> tuple[int, str]:

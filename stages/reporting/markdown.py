@@ -57,6 +57,12 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return seconds for people, as ``1 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def signed(value: float, scale: float) -> str:
     """Return a difference with its sign, as exact as ``shown`` gives values of that scale."""
     if not np.isfinite(value):
