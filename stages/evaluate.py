@@ -22,6 +22,7 @@ from stages.evaluating.results import markdown
 from stages.evaluating.settings import Evaluation, Exam
 from stages.evaluating.slices import slices_by
 from stages.shared.features import encode, encode_target
+from stages.shared.folds import groups_of
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, Schema, read_schema
 
@@ -74,8 +75,8 @@ def main(task: str, *models: str) -> None:
     held = read_rows(prepared / "test.parquet")
     test = table(held, schema)
     model = Path("data/candidates", task, contest.choice.champion.name, "model.joblib")
-    pipeline, others = load_pipeline(model), slices_by(held)
-    findings = examine(exam, contest.decision.terms, pipeline, fitted, test, others)
+    pipeline, others, groups = load_pipeline(model), slices_by(held), groups_of(known)
+    findings = examine(exam, contest.decision.terms, pipeline, fitted, test, others, groups)
     write_frame(folder / "predictions.parquet", predictions(held[ROW], findings.rows))
     save(folder, model, exam, contest, findings)
 

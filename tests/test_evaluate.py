@@ -14,6 +14,7 @@ from evaluate_world import SETTINGS, build_world, linear, make_frame, make_schem
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from stages import evaluate
@@ -28,7 +29,7 @@ from stages.evaluating.figures import rounded, shown
 from stages.evaluating.metrics import METRICS, Rows, Terms, metrics_for
 from stages.evaluating.settings import Evaluation, Exam
 from stages.evaluating.thresholds import choose_threshold, interval_half_width
-from stages.shared.schema import ROW, TARGET
+from stages.shared.schema import GROUP, ROW, TARGET
 
 KINDS = ("binary", "several", "regression")
 OUTPUT = Path("data/evaluated/demo")
@@ -489,6 +490,63 @@ def test_a_model_that_is_not_fitted_again_has_no_learning_curve() -> None:
 
     found = learning_curve.why_not(Slow(), np.zeros(100), is_classification=True)
     assert found == "fitting this model again takes too long"
+
+
+def noise_of_groups(rows: int = 300, groups: int = 100) -> tuple[Any, Any, Any]:
+    """Return rows whose class is noise of their group, which their one column names."""
+    rng = np.random.default_rng(0)
+    group = np.arange(rows) % groups
+    return group[:, None].astype(float), rng.integers(0, 2, groups)[group], group.astype(str)
+
+
+def test_the_learning_curve_learns_nothing_from_a_row_of_the_same_group() -> None:
+    """One neighbour knows the class of its group by heart."""
+    X, y, groups = noise_of_groups()
+
+    def held_out(groups: Any) -> float:
+        model = Pipeline([("estimator", KNeighborsClassifier(1))])
+        score = lambda fitted, X, y: float(fitted.score(X, y))  # noqa: E731
+        points = learning_curve.learning_curve(model, X, y, score, True, None, 1, groups)
+        assert [point.rows for point in points] == pytest.approx([40, 80, 120, 160, 200], abs=6)
+        return points[-1].held_out
+
+    assert held_out(None) > 0.9
+    assert held_out(groups) < 0.7
+
+
+def test_shares_that_lack_a_class_are_left_out_of_a_learning_curve() -> None:
+    """Three groups have the rare class: of the five parts to fit on at most two have it."""
+    sizes, kinds = [*range(20, 50), 4, 4, 4], [0] * 30 + [1] * 3
+    y, groups = np.repeat(kinds, sizes), np.repeat(np.arange(33), sizes).astype(str)
+    X = np.random.default_rng(0).normal(y[:, None], 0.1, (len(y), 1))
+    model = Pipeline([("estimator", LogisticRegression())])
+    score = lambda fitted, *_: float(len(fitted.classes_))  # noqa: E731
+    points = learning_curve.learning_curve(model, X, y, score, True, None, 1, groups)
+    assert 1 <= len(points) < 5
+    assert {point.fitted for point in points} == {2.0}
+
+
+def test_a_learning_curve_needs_fifteen_groups_of_each_class() -> None:
+    y, groups = np.arange(300) % 2, np.arange(300) % 20
+    found = learning_curve.why_not(None, y, is_classification=True, groups=groups)
+    assert found == "10 groups to fit on (of the rarest class): below 15 it says nothing"
+    assert learning_curve.why_not(None, y, True, np.arange(300) % 31) is None
+    assert learning_curve.why_not(None, y.astype(float), False, groups) is None
+
+
+def test_groups_of_the_prepared_table_reach_the_learning_curve(
+    binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = binary / "data/prepared/demo"
+
+    def in_groups(frame: pd.DataFrame) -> None:
+        frame[GROUP] = ((frame[ROW] - 1) // 100).astype(str)
+
+    for part in ("train", "validation"):
+        change(prepared / f"{part}.parquet", in_groups)
+    run(binary, monkeypatch)
+    skipped = read(binary, "evaluation.json")["learning_curve"]["skipped"]
+    assert "3 groups to fit on" in skipped
 
 
 def test_a_skipped_learning_curve_leaves_an_empty_plot(binary: Path, monkeypatch: Any) -> None:

@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from fine_tuning_world import OUTPUT, build_world, configure, outputs, run, start
+from text_world import ONE_TEXT
 
 from stages import evaluate, fine_tune, train
 from stages.core import declare, stopwatch
+from stages.core.contract import CrossValidation
 from stages.core.errors import PipelineError
 from stages.core.storage import read_frame, read_json, write_json
+from stages.fine_tuning.jobs import fold_jobs
 from stages.shared import imports
 from stages.shared.features import encode
 from stages.shared.schema import ROW, TARGET, read_schema
@@ -136,6 +139,18 @@ def test_its_folds_are_those_of_the_other_models(tuned: Path, world: Path) -> No
     key = ["repeat", "fold", ROW]
     other = read_frame(world / "data/candidates/demo/linear/out_of_fold.parquet", key)
     pd.testing.assert_frame_equal(read_frame(tuned / OUTPUT / "out_of_fold.parquet", key), other)
+
+
+def test_no_group_is_in_two_parts_of_a_fold() -> None:
+    y, groups = np.arange(200) % 2, np.random.default_rng(0).integers(0, 40, 200).astype(str)
+    cv = CrossValidation(folds=3, repeats=2, seed=1)
+    for job in fold_jobs(ONE_TEXT, y, cv, groups, held_out=0.1):
+        parts = [set(groups[rows]) for rows in (job.fitted, job.watched, job.held)]
+        assert sum(map(len, parts)) == len(set().union(*parts)) == len(set(groups))
+        assert sorted(np.concatenate([job.fitted, job.watched, job.held])) == list(range(200))
+    cv = CrossValidation(folds=2, seed=1)
+    with pytest.raises(PipelineError, match=r"held_out = 0\.1 of 100 rows: all are of one group"):
+        fold_jobs(ONE_TEXT, y, cv, np.arange(200) // 100, held_out=0.1)
 
 
 def test_evaluate_takes_it_as_one_more_candidate(

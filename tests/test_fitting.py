@@ -17,9 +17,10 @@ from sklearn.metrics import log_loss
 
 from stages.core.contract import CrossValidation
 from stages.core.errors import PipelineError
+from stages.evaluating.metrics import Terms, find_metric
 from stages.shared.curves import write_curve
 from stages.shared.features import Featurizer
-from stages.shared.folds import folds
+from stages.shared.folds import folds, hold_out
 from stages.shared.model import Model
 from stages.shared.predicting import predict
 from stages.shared.schema import Derived, Field, Schema
@@ -37,6 +38,7 @@ from stages.training.fitting import (
     rounds_for_all_rows,
     use_cuda,
 )
+from stages.tuning.objective import Objective
 from tests.defaults import contract_defaults
 
 FAMILIES = [path.stem for path in sorted(Path("conf/model").glob("*.yaml"))]
@@ -297,6 +299,65 @@ def test_the_group_of_the_prepared_table_decides_the_folds() -> None:
     found, _ = scored_rows(nearest("regression"), frame[:40], frame[40:], CV)
     owner = frame["_group"].fillna("none").to_numpy()[found["_row"]]
     assert (found.groupby(["repeat", owner])["fold"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("count", [12, 90])
+def test_what_stops_a_fit_is_whole_groups_and_its_share_of_each_class(
+    kind: str, count: int
+) -> None:
+    _, y = table(kind)
+    groups = np.random.default_rng(1).integers(0, count, ROWS).astype(str)
+    fitted, held = hold_out(y, 0.2, 1, bool(LABELS[kind]), groups)
+    assert sorted([*fitted, *held]) == list(range(ROWS))
+    assert not set(groups[fitted]) & set(groups[held])
+    is_held = np.isin(np.arange(ROWS), held)
+    for part in [y == label for label in range(len(LABELS[kind]))] or [y == y]:
+        assert is_held[part].mean() == pytest.approx(0.2, abs=0.08)
+
+
+def test_of_two_groups_one_stops_the_fit() -> None:
+    _, y = table()
+    groups = np.arange(ROWS) % 2
+    fitted, held = hold_out(y, 0.1, 1, True, groups)
+    assert {len({*groups[fitted]}), len({*groups[held]})} == {1}
+
+
+@pytest.mark.parametrize("name", BOOSTED)
+def test_groups_are_not_on_both_sides_of_early_stopping(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = table()
+    groups = np.random.default_rng(0).integers(0, 30, ROWS)
+    X[:, 1] = groups
+    seen: list[tuple[set[float], set[float]]] = []
+    watched_fit = fitting.fit_watched
+
+    def spy(recipe: Recipe, fitted: Rows, watched: Rows, *more: Any) -> Any:
+        seen.append(({*fitted[0][:, 1]}, {*watched[0][:, 1]}))
+        return watched_fit(recipe, fitted, watched, *more)
+
+    monkeypatch.setattr(fitting, "fit_watched", spy)
+    out_of_fold(recipe(name), X, y, CV, groups.astype(str))
+    objective = Objective(
+        X,
+        y,
+        groups.astype(str),
+        CV,
+        find_metric("roc_auc", "classification", "test"),
+        Terms(bins=10),
+    )
+    list(objective.scores(recipe(name)))
+    assert len(seen) == 2 * CV.repeats * CV.folds
+    assert all(fitted and watched and not fitted & watched for fitted, watched in seen)
+
+
+def test_one_group_or_a_class_in_one_group_cannot_stop_a_fit() -> None:
+    X, y = table()
+    with pytest.raises(PipelineError, match=r"_early_stopping_ with 180 rows.*of one group"):
+        fit_stopping_early(recipe("xgboost"), X, y, 1, np.zeros(ROWS))
+    with pytest.raises(PipelineError, match=r"_early_stopping_ .* few groups have it"):
+        fit_stopping_early(recipe("xgboost"), X, y, 1, y)
 
 
 def test_too_few_groups_are_refused() -> None:

@@ -40,17 +40,19 @@ def examine(
     fitted: Table,
     test: Table,
     others: Iterable[Slice] = (),
+    groups: Array | None = None,
 ) -> Findings:
     """Score the pipeline on ``test``; ``fitted`` are the rows it was trained on.
 
-    ``others`` are slices of the test rows beside those of the columns that the models see.
+    ``others`` are slices of the test rows beside those of the columns that the models see, and
+    ``groups`` those of the rows fitted on that a learning curve must not divide.
     """
     settings, (X, y) = exam.settings, test
     rows = Rows(y, predict(pipeline, X, exam.schema), terms)
     metrics = metrics_for(exam.schema.problem)
     wanted = (settings.resamples, len(rows), settings.confidence, settings.seed)
     bootstrap = Bootstrap.affordable(*wanted)
-    why_no_curve = why_not(pipeline, fitted[1], exam.is_classification)
+    why_no_curve = why_not(pipeline, fitted[1], exam.is_classification, groups)
     parts = [*slices(exam.schema.fields, X, settings.slices), *others]
     return Findings(
         rows=rows,
@@ -59,7 +61,7 @@ def examine(
         baseline={m.name: m.of(baseline_rows(exam, terms, fitted[1], y)) for m in metrics},
         slices=score_slices(parts, rows, exam.metric, bootstrap),
         importances=column_importances(exam, pipeline, X, rows),
-        curve=[] if why_no_curve else refitted_curve(exam, pipeline, fitted),
+        curve=[] if why_no_curve else refitted_curve(exam, pipeline, fitted, groups),
         why_no_curve=why_no_curve,
     )
 
@@ -89,7 +91,9 @@ def column_importances(exam: Exam, pipeline: Pipeline, X: Array, rows: Rows) -> 
     )
 
 
-def refitted_curve(exam: Exam, pipeline: Pipeline, fitted: Table) -> list[Point]:
+def refitted_curve(
+    exam: Exam, pipeline: Pipeline, fitted: Table, groups: Array | None
+) -> list[Point]:
     """Return the learning curve of the champion's family, scored as the candidates were."""
 
     def score(copy: Pipeline, X: Array, y: Array) -> float:
@@ -102,4 +106,5 @@ def refitted_curve(exam: Exam, pipeline: Pipeline, fitted: Table) -> list[Point]
         is_classification=exam.is_classification,
         class_weight=exam.class_weight,
         seed=exam.settings.seed,
+        groups=groups,
     )

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
+
+from stages.shared.folds import dealt, of_rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_ROWS = 50_000
 FOLDS = 3
 SHARES = 5  # parts into which the rows to fit on are dealt; 1, 2, … of them are used
-FEWEST_ROWS = FOLDS * SHARES  # of each class
+FEWEST = FOLDS * SHARES  # rows of each class, or groups of rows that have it
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,20 @@ class Point:
     held_out: float
 
 
-def why_not(model: Any, y: Array, is_classification: bool) -> str | None:
+def why_not(
+    model: Any, y: Array, is_classification: bool, groups: Array | None = None
+) -> str | None:
     """Return why the model or its rows (class indices or values, n) suit no learning curve."""
     if not getattr(model, "refittable", True):
         return "fitting this model again takes too long"
     if len(y) > MOST_ROWS:
         return f"{len(y)} rows to fit on: above {MOST_ROWS} it is not worth its time"
-    fewest = int(np.unique(y, return_counts=True)[1].min()) if is_classification else len(y)
-    if fewest < FEWEST_ROWS:
-        return f"{fewest} rows to fit on (of the rarest class): below {FEWEST_ROWS} it says nothing"
+    units = np.arange(len(y)) if groups is None else groups
+    kinds = np.unique(y) if is_classification else [y]
+    fewest = min(len(np.unique(units[y == kind])) for kind in kinds)
+    if fewest < FEWEST:
+        name = "rows" if groups is None else "groups"
+        return f"{fewest} {name} to fit on (of the rarest class): below {FEWEST} it says nothing"
     return None
 
 
@@ -46,24 +52,37 @@ def learning_curve(
     is_classification: bool,
     class_weight: str | None,
     seed: int,
+    groups: Array | None = None,
 ) -> list[Point]:
     """Refit copies of the pipeline on 1/5, 2/5 … 5/5 of the rows, each in a 3-fold validation.
 
-    A larger share contains the smaller ones, and each holds the classes in proportion. The copies
-    keep the champion's settings, its number of trees included.
+    A larger share contains the smaller ones, and each holds the classes in proportion; of groups
+    that cannot, those shares are left out that lack a class. Rows of one of the ``groups`` are
+    never on both sides. The copies keep the champion's settings, its number of trees included.
     """
-    deal = StratifiedKFold if is_classification else KFold
     rounds = [
-        _scores(pipeline, X, y, score, shares, held, class_weight)
-        for fitted, held in deal(FOLDS, shuffle=True, random_state=seed).split(X, y)
-        for shares in [_shares(deal(SHARES, shuffle=True, random_state=seed), fitted, y)]
+        (_shares(fitted, y, seed, is_classification, groups), held)
+        for fitted, held in dealt(y, FOLDS, seed, is_classification, groups)
     ]
-    return [Point(int(rows), *scores) for rows, *scores in np.mean(rounds, axis=0).tolist()]
+    lacking = max(_lacking_a_class(shares, y) for shares, _ in rounds) if is_classification else 0
+    found = [
+        _scores(pipeline, X, y, score, shares[lacking:], held, class_weight)
+        for shares, held in rounds
+    ]
+    return [Point(int(rows), *scores) for rows, *scores in np.mean(found, axis=0).tolist()]
 
 
-def _shares(deal: Any, fitted: Array, y: Array) -> list[Array]:
-    parts = [fitted[part] for _, part in deal.split(fitted, y[fitted])]
+def _shares(
+    fitted: Array, y: Array, seed: int, is_classification: bool, groups: Array | None
+) -> list[Array]:
+    dealing = dealt(y[fitted], SHARES, seed, is_classification, of_rows(groups, fitted))
+    parts = [fitted[part] for _, part in dealing]
     return [np.concatenate(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _lacking_a_class(shares: list[Array], y: Array) -> int:
+    """Return how many shares, the smaller ones, hold too few groups for every class."""
+    return sum(len(np.unique(y[share])) < len(np.unique(y)) for share in shares)
 
 
 def _scores(

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
-from sklearn.model_selection import train_test_split
 
 from stages.core.contract import CrossValidation
 from stages.core.errors import PipelineError
-from stages.shared.folds import folds
+from stages.shared.folds import folds, hold_out, of_rows
 from stages.shared.schema import Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -33,10 +32,14 @@ def fold_jobs(
     """Return a job for each fold of each repeat: the folds that every candidate is scored on.
 
     The rows that stop a fit are held out of the fold's own, so that a cross-validated score never
-    sees the fold it is computed on.
+    sees the fold it is computed on. Rows of one of the ``groups`` are in one part only.
     """
     return [
-        Job(f"fold-{repeat}-{number}", *_parted(fitted, y, held_out, cv.seed + repeat), held)
+        Job(
+            f"fold-{repeat}-{number}",
+            *_parted(fitted, y[fitted], held_out, cv.seed + repeat, of_rows(groups, fitted)),
+            held,
+        )
         for repeat in range(cv.repeats)
         for number, (fitted, held) in enumerate(folds(schema, y, cv, repeat, groups))
     ]
@@ -73,14 +76,14 @@ def _shares(logits: Any, temperature: float, **_: Any) -> Array:
     return np.asarray(softmax(np.asarray(logits, np.float64) / temperature, axis=1))
 
 
-def _parted(rows: Array, y: Array, held_out: float, seed: int) -> tuple[Array, Array]:
+def _parted(
+    rows: Array, y: Array, held_out: float, seed: int, groups: Array | None
+) -> tuple[Array, Array]:
     try:
-        fitted, watched = train_test_split(
-            rows, test_size=held_out, random_state=seed, stratify=y[rows]
-        )
+        fitted, watched = hold_out(y, held_out, seed, True, groups)
     except ValueError as error:
         raise PipelineError(
             f"held_out = {held_out} of {len(rows)} rows: {error}: raise it in conf/encoder or "
             "bring more rows"
         ) from error
-    return fitted, watched
+    return rows[fitted], rows[watched]

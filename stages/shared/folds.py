@@ -1,21 +1,33 @@
-"""Deals rows into the folds that every candidate is scored on."""
+"""Deals rows into the folds that every candidate is scored on, and into parts of them.
+
+Where the table is split by group, each of them keeps the rows of a group together.
+"""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    train_test_split,
+)
 
 from stages.core.contract import CrossValidation
 from stages.core.errors import PipelineError
 from stages.shared.schema import GROUP, Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Parted = tuple[Array, Array]  # the rows to fit on, and those held out
+DRAWS = 20  # of groups to hold out: the one with the fairest share of each class is taken
 
 
 def folds(
     schema: Schema, y: Array, cv: CrossValidation, repeat: int, groups: Array | None = None
-) -> list[tuple[Array, Array]]:
+) -> list[Parted]:
     """Return the rows to fit on and those held out, for each fold of one repeat.
 
     Repeats differ in the shuffle alone. Rows of one of the ``groups`` (a label for each row) are in
@@ -24,20 +36,67 @@ def folds(
     """
     _check_counts(schema, y, cv, groups)
     is_classification = schema.problem == "classification"
-    if groups is None:
-        kind = StratifiedKFold if is_classification else KFold
-    else:
-        kind = StratifiedGroupKFold if is_classification else GroupKFold
-    dealt = kind(cv.folds, shuffle=True, random_state=cv.seed + repeat)
-    found = list(dealt.split(np.zeros(len(y)), y, groups))
+    found = dealt(y, cv.folds, cv.seed + repeat, is_classification, groups)
     for fitted, _ in found:
         _check_classes(schema, y[fitted])
     return found
 
 
+def dealt(
+    y: Array, parts: int, seed: int, is_classification: bool, groups: Array | None = None
+) -> list[Parted]:
+    """Return the rows outside and inside of each of so many parts, classes in proportion."""
+    if groups is None:
+        kind = StratifiedKFold if is_classification else KFold
+    else:
+        kind = StratifiedGroupKFold if is_classification else GroupKFold
+    dealer = kind(parts, shuffle=True, random_state=seed)
+    return list(dealer.split(np.zeros(len(y)), y, groups))
+
+
+def hold_out(
+    y: Array, share: float, seed: int, is_classification: bool, groups: Array | None = None
+) -> Parted:
+    """Return the rows to fit on and the ``share`` of them that stops the fit.
+
+    Classes are in proportion, or with groups nearly so. Raises ValueError where there are too few
+    rows or groups for that.
+    """
+    if groups is not None:
+        return _groups_held_out(y, share, seed, is_classification, groups)
+    stratify = y if is_classification else None
+    fitted, held = train_test_split(
+        np.arange(len(y)), test_size=share, random_state=seed, stratify=stratify
+    )
+    return fitted, held
+
+
+def of_rows(groups: Array | None, rows: Array) -> Array | None:
+    """Return the group of each of ``rows``, where there are groups."""
+    return None if groups is None else groups[rows]
+
+
 def groups_of(frame: pd.DataFrame) -> Array | None:
     """Return each row's group as text, where the table is split by group."""
     return frame[GROUP].fillna("").to_numpy() if GROUP in frame else None
+
+
+def _groups_held_out(
+    y: Array, share: float, seed: int, is_classification: bool, groups: Array
+) -> Parted:
+    if len(np.unique(groups)) < 2:
+        raise ValueError("all are of one group (split.group), which no split may divide")
+    kinds = np.unique(y, return_inverse=True)[1] if is_classification else np.zeros(len(y), int)
+    total = np.bincount(kinds)
+
+    def shares_held(held: Array) -> Array:
+        return np.bincount(kinds[held], minlength=len(total)) / total
+
+    draws = GroupShuffleSplit(DRAWS, test_size=share, random_state=seed).split(y, groups=groups)
+    fitted, held = min(draws, key=lambda it: float(np.abs(shares_held(it[1]) - share).max()))
+    if shares_held(held).max() == 1:
+        raise ValueError("a class would have no row to fit on, because few groups have it")
+    return fitted, held
 
 
 def _check_counts(schema: Schema, y: Array, cv: CrossValidation, groups: Array | None) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.core.contract import CrossValidation
-from stages.shared.folds import folds
+from stages.shared.folds import folds, of_rows
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit_stopping_early
 
@@ -35,7 +35,8 @@ def _repeats(
         fold_of, predictions = np.empty(len(y), np.int64), np.empty((len(y), len(names)))
         rounds = []
         for fold, (fitted, held) in enumerate(folds(recipe.schema, y, cv, repeat, groups)):
-            pipeline, used = fit_stopping_early(recipe, X[fitted], y[fitted], cv.seed + repeat)
+            known = X[fitted], y[fitted], cv.seed + repeat
+            pipeline, used = fit_stopping_early(recipe, *known, of_rows(groups, fitted))
             fold_of[held] = fold
             answers = predict(pipeline, X[held], recipe.schema)
             predictions[held] = answers.reshape(len(held), -1)

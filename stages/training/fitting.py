@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
 from stages.core.contract import TextFeatures
 from stages.core.errors import PipelineError
 from stages.shared.features import Featurizer
+from stages.shared.folds import hold_out
 from stages.shared.model import Model
 from stages.shared.schema import Schema
 from stages.shared.text_features import TextFeaturizer
@@ -77,21 +77,20 @@ def _predict_in_order(estimator: Any) -> None:
 
 
 def fit_stopping_early(
-    recipe: Recipe, X: Array, y: Array, seed: int
+    recipe: Recipe, X: Array, y: Array, seed: int, groups: Array | None = None
 ) -> tuple[Pipeline, int | None]:
     """Fit on most rows, stop by the others; return the pipeline and how many trees it uses.
 
     The rows that stop the fit are held out of ``X`` itself, so that a cross-validated score never
-    sees the fold it is computed on. Without early stopping all rows are fitted and None returned.
+    sees the fold it is computed on; rows of one of the ``groups`` are not in both parts. Without
+    early stopping all rows are fitted and None returned.
     """
     stopping = recipe.model.early_stopping
     if stopping is None:
         return fit(recipe, X, y), None
-    stratify = y if recipe.schema.problem == "classification" else None
+    is_classification = recipe.schema.problem == "classification"
     try:
-        fitted, held = train_test_split(
-            np.arange(len(y)), test_size=stopping.fraction, random_state=seed, stratify=stratify
-        )
+        fitted, held = hold_out(y, stopping.fraction, seed, is_classification, groups)
     except ValueError as error:
         raise PipelineError(f"_early_stopping_ with {len(y)} rows to fit: {error}") from error
     pipeline = fit_watched(recipe, (X[fitted], y[fitted]), (X[held], y[held]), stopping.rounds)

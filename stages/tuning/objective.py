@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.core.contract import CrossValidation
 from stages.evaluating.metrics import Metric, Rows, Terms
-from stages.shared.folds import folds
+from stages.shared.folds import folds, of_rows
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit_stopping_early
 
@@ -31,7 +31,7 @@ class Objective:
         for repeat in range(self.cv.repeats):
             dealt = folds(recipe.schema, self.y, self.cv, repeat, self.groups)
             for fitted, held in dealt:
-                seed = self.cv.seed + repeat
-                pipeline, _ = fit_stopping_early(recipe, self.X[fitted], self.y[fitted], seed)
+                known = self.X[fitted], self.y[fitted], self.cv.seed + repeat
+                pipeline, _ = fit_stopping_early(recipe, *known, of_rows(self.groups, fitted))
                 answers = predict(pipeline, self.X[held], recipe.schema)
                 yield self.metric.of(Rows(self.y[held], answers, self.terms))
