@@ -47,7 +47,7 @@ push: $(READY) ## Send cache and run cache to the remote; goes on where it was s
 	@python -m stages.push
 
 repro: params.yaml ## Run what has changed; with JOBS=2 independent stages side by side
-	@$(if $(JOBS),python -m stages.repro --jobs $(JOBS),dvc repro)
+	@$(if $(JOBS),python -m stages.repro --jobs $(JOBS),python -m stages.mend && dvc repro)
 
 sweep: params.yaml ## Queue and run the search conf/search/SEARCH.yaml, then rank what came out
 	@python -m stages.sweep $(SEARCH) $(if $(JOBS),--jobs $(JOBS))

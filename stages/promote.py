@@ -48,8 +48,8 @@ def promote(task: str, by: str, why: str) -> None:
                 f"{judgement.verdict!r}, promotion.accept in conf/config.yaml has "
                 f"{', '.join(params.promotion.accept)}"
             )
-        told = {"by": by, "why": why, "verdict": judgement.content()}
-        made = move(store, ledger, challenger, "promote", **told)
+        verdict = judgement.content()
+        made = move(store, ledger, challenger, "promote", by=by, why=why, verdict=verdict)
         print(f"version {made.version} is the champion of {task}; commit {ledger.path}")
 
 

@@ -24,13 +24,12 @@ def main() -> None:
         pipeline.needs, options.jobs, pipeline.has_changed, efforts=pipeline.efforts
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        failed = run(schedule)
-    except KeyboardInterrupt:
-        stop(schedule, pipeline)
-        sys.exit(INTERRUPTED)
-    finally:
-        pipeline.put_lock_in_order()
+    with pipeline.in_order():
+        try:
+            failed = run(schedule)
+        except KeyboardInterrupt:
+            stop(schedule, pipeline)
+            sys.exit(INTERRUPTED)
     sys.exit(1 if failed else 0)
 
 

@@ -13,12 +13,14 @@ from dvc.repo import Repo
 
 from stages.core.declare import run_plainly
 from stages.core.errors import PipelineError
+from stages.reproducing.mending import mend
 from stages.sharing.remote import connect, content, described, dvc, is_whole, missing, shortened
 from stages.verifying.tracked import Tracked, cached, files, listed, outputs, tracked
 
 
 def main() -> None:
     """Restore all that is whole; where something is not, name it and run no stage."""
+    mend()
     repo = Repo()
     remote = connect(repo)
     lost = fetch(repo, remote)

@@ -1,8 +1,7 @@
 """Makes the previous champion champion again: ``python -m stages.rollback heart --by A --why B``.
 
 Its bytes are restored from MLflow, or else from DVC's cache or remote, and give their golden
-predictions again before the alias moves. Then they are in ``models/``, where the service takes
-them over.
+predictions again. Once they are in ``models/``, where the service takes them over, the alias moves.
 """
 
 import tempfile
@@ -12,11 +11,9 @@ from stages.core.declare import run_plainly
 from stages.core.errors import PipelineError
 from stages.registering.asked import move_asked
 from stages.registering.ledger import Ledger
-from stages.registering.moves import champions, finish, move
-from stages.registering.restoring import fetch, install
-from stages.registering.store import CHAMPION, registry
-
-MODELS = Path("models")
+from stages.registering.moves import MODELS, champions, finish, move, unfinished
+from stages.registering.restoring import fetch
+from stages.registering.store import registry
 
 
 def main() -> None:
@@ -25,19 +22,30 @@ def main() -> None:
 
 
 def rollback(task: str, by: str, why: str) -> None:
-    """Restore, check, move and install; raises PipelineError before anything has changed."""
+    """Restore, check, log, install and move; raises PipelineError before anything has changed.
+
+    One that was cut off after it was logged is finished, and not followed by a second one.
+    """
     ledger = Ledger(task)
     with ledger.lock(), registry() as store, tempfile.TemporaryDirectory() as folder:
-        finish(store, ledger)
-        standing = champions(ledger.moves())
-        if len(standing) < 2:
-            raise PipelineError(f"{ledger.path} has no champion of {task} before the present one")
-        version = store.version(task, standing[-2].version)
-        files = fetch(version, Path(folder))
-        move(store, ledger, version, "rollback", by=by, why=why, verdict=None)
-        install(files, version, CHAMPION, MODELS)
-        print(f"version {version.version} is the champion of {task} again, and in {MODELS / task}")
-        print(f"commit {ledger.path}")
+        cut_off = unfinished(store, ledger)
+        champion = finish(store, ledger)
+        if not (champion and cut_off and cut_off.kind == "rollback"):
+            champion = store.version(task, previous(ledger))
+            files = fetch(champion, Path(folder))
+            move(store, ledger, champion, "rollback", files, by=by, why=why, verdict=None)
+        print(f"version {champion.version} is the champion of {task} again, and in {MODELS / task}")
+        print(f"commit {ledger.path}", flush=True)
+
+
+def previous(ledger: Ledger) -> str:
+    """Return the version before the present champion; raises PipelineError if there was none."""
+    standing = champions(ledger.moves())
+    if len(standing) < 2:
+        raise PipelineError(
+            f"{ledger.path} has no champion of {ledger.task} before the present one"
+        )
+    return standing[-2].version
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from alembic.runtime.migration import HeadMaintainer
 from dvc.repo import Repo
 from registry_world import (
     TASK,
     WORKSPACE,
     Killed,
+    Killer,
     copied,
     enter,
     killed_at,
@@ -31,7 +33,7 @@ from stages.core.errors import PipelineError
 from stages.core.storage import read_json
 from stages.promote import promote
 from stages.pull import pull
-from stages.registering.ledger import Ledger
+from stages.registering.ledger import FOLDER, Ledger
 from stages.registering.store import CHALLENGER, CHAMPION, local_uri, registry, shown_address
 from stages.rollback import rollback
 
@@ -386,6 +388,44 @@ def test_a_rollback_survives_a_kill_at_any_moment(world: Path) -> None:
         assert_whole()
         load_model(MODELS / TASK)
     assert len(Ledger(TASK).moves()) == 3
+
+
+def test_a_rollback_that_was_killed_is_finished_and_not_followed_by_a_second(world: Path) -> None:
+    """A second one would find no champion to go back to: there were two so far."""
+    two_champions(world)
+    before, moment, killed = Ledger(TASK).path.read_bytes(), 0, True
+    while killed:
+        moment += 1
+        Ledger(TASK).path.write_bytes(before)
+        with registry() as store:
+            store.point(TASK, CHAMPION, "2")
+        pull(TASK, "2", MODELS)
+        with killed_at(moment) as killer, suppress(Killed):
+            rollback(TASK, "eve", "complaints")
+        killed = len(killer.seen) == moment
+        if alias(CHAMPION) == "2":
+            rollback(TASK, "eve", "complaints")
+        assert alias(CHAMPION) == "1"
+        assert [it.kind for it in Ledger(TASK).moves()][2:] == ["rollback"]
+        assert read_json(MODELS / TASK / "registered.json")["version"] == "1"
+    assert moment > 8
+
+
+@pytest.mark.parametrize("steps", [1, 10, 30])
+def test_a_kill_while_tables_are_made_leaves_a_store_that_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    killer = Killer(steps)
+    update = HeadMaintainer.update_to_step
+    with monkeypatch.context() as patch:
+        patch.setattr(HeadMaintainer, "update_to_step", lambda *it: (killer("step"), update(*it)))
+        with pytest.raises(Killed), registry():
+            pass
+    with registry() as store:
+        assert [it.name for it in store.client.search_experiments()] == ["Default"]
+    assert [path.name for path in FOLDER.iterdir()] == ["mlflow.db"]
 
 
 def test_no_kill_leaves_the_service_without_a_whole_model(world: Path) -> None:

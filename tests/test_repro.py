@@ -139,12 +139,31 @@ def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
-def test_a_lock_that_was_cut_off_is_named_with_the_remedy(tmp_path: Path) -> None:
-    clone = pipeline(tmp_path, stage("s1", ""))
-    clone.write("dvc.lock", "schema: '2.0'\nstages:\n  s1:\n    cmd: ca")
-    done = scheduler(clone)
-    assert "git checkout dvc.lock" in done.communicate(timeout=60)[1]
-    assert done.returncode == 1
+def test_a_lock_that_was_cut_off_is_mended(tmp_path: Path) -> None:
+    clone = pipeline(tmp_path, stage("s1", "") + stage("s2", "s1.txt"))
+    repro(clone)
+    lock = clone.read("dvc.lock")
+    clone.write("dvc.lock", lock[: lock.index("  s2:") + 12])
+    printed = repro(clone)
+    assert "s1: did not change" in printed
+    assert "s2: restored" in printed
+    assert clone.read("dvc.lock") == lock
+
+
+def test_the_order_of_the_lock_survives_a_run_that_was_killed(tmp_path: Path) -> None:
+    """A serial run would have s1 done before s2."""
+    clone = pipeline(tmp_path, SLOW.replace("s2", "s1") + stage("s2", ""))
+    killed = scheduler(clone)
+    assert "  s2:" in appears(tmp_path / "dvc.lock")
+    killed.kill()
+    killed.communicate(timeout=60)
+    clone.replace("dvc.yaml", SLOW.replace("s2", "s1"), stage("s1", ""))
+    repro(clone)
+    lock = clone.read("dvc.lock")
+    assert lock.index("  s1:") < lock.index("  s2:")
+    forget(clone)
+    clone.run("dvc", "repro")
+    assert clone.read("dvc.lock") == lock
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

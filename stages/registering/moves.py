@@ -1,22 +1,41 @@
 """Moves the alias ``champion``, so that a kill at any point leaves nothing half done.
 
-A move is first written into the log, then carried out. Whatever command comes next finds a move
-that was written and not carried out, and finishes it.
+A move is first written into the log, then carried out, the alias last. Whatever command comes next
+finds a move that was written and not carried out, and finishes it.
 """
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.core.errors import PipelineError
 from stages.registering.ledger import Ledger, Move
-from stages.registering.restoring import COMMIT
+from stages.registering.restoring import COMMIT, fetch, install
 from stages.registering.store import CHAMPION, CONTENT, Registry
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 
+MODELS = Path("models")
+
+
 def finish(registry: Registry, ledger: Ledger) -> "ModelVersion | None":
-    """Carry out the last move of the log if that was not done; return the champion.
+    """Carry out the last move of the log if that was not done; return the champion."""
+    if last := unfinished(registry, ledger):
+        version = registry.version(ledger.task, last.version)
+        with tempfile.TemporaryDirectory() as folder:
+            files = fetch(version, Path(folder)) if last.kind == "rollback" else None
+            _carry_out(registry, version, files)
+        print(
+            f"finished move {last.number}, which had been cut off: version {last.version} is "
+            "champion"
+        )
+    return registry.aliased(ledger.task, CHAMPION)
+
+
+def unfinished(registry: Registry, ledger: Ledger) -> Move | None:
+    """Return the last move of the log where it was not carried out.
 
     Raises PipelineError where the alias is neither where the last move began nor where it ended:
     then the log is not this registry's, or somebody moved the alias without it.
@@ -26,24 +45,28 @@ def finish(registry: Registry, ledger: Ledger) -> "ModelVersion | None":
     expected = last.version if last else None
     if seen == expected:
         _check_content(champion, last, registry)
-        return champion
+        return None
     if last is None or seen != last.before:
         raise PipelineError(
             f"{registry.shown} has {_named(seen)} as champion of {ledger.task}, {ledger.path} says "
             f"{_named(expected)}: is the log up to date (git pull), and is it this registry's?"
         )
     _check_content(registry.version(ledger.task, last.version), last, registry)
-    registry.point(ledger.task, CHAMPION, last.version)
-    print(
-        f"finished move {last.number}, which had been cut off: version {last.version} is champion"
-    )
-    return registry.version(ledger.task, last.version)
+    return last
 
 
 def move(
-    registry: Registry, ledger: Ledger, version: "ModelVersion", kind: str, **told: Any
+    registry: Registry,
+    ledger: Ledger,
+    version: "ModelVersion",
+    kind: str,
+    files: Path | None = None,
+    **told: Any,
 ) -> Move:
-    """Log and make a move; ``told`` is ``by``, ``why`` and ``verdict``."""
+    """Log and make a move; ``told`` is ``by``, ``why`` and ``verdict``.
+
+    ``files``, a folder that was fetched, is what the service shall read from then on.
+    """
     champion = registry.aliased(ledger.task, CHAMPION)
     made = ledger.append(
         kind=kind,
@@ -54,8 +77,15 @@ def move(
         commit=version.tags[COMMIT],
         **told,
     )
-    registry.point(ledger.task, CHAMPION, made.version)
+    _carry_out(registry, version, files)
     return made
+
+
+def _carry_out(registry: Registry, version: "ModelVersion", files: Path | None) -> None:
+    """Install the files, then move the alias: once it has moved, all is done."""
+    if files:
+        install(files, version, CHAMPION, MODELS)
+    registry.point(str(version.name), CHAMPION, str(version.version))
 
 
 def champions(moves: list[Move]) -> list[Move]:

@@ -6,8 +6,10 @@ The local one is ``data/registry/mlflow.db`` with the files beside it, which git
 import logging
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,8 @@ QUIET = {
     # A server that is down is told within seconds: its own default is to wait minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }
+DATABASE = FOLDER / "mlflow.db"
+UNFINISHED = ".unfinished-"
 SECONDS = 5  # to wait for a server's first answer
 
 
@@ -121,7 +125,9 @@ def registry() -> Iterator[Registry]:
     from mlflow.exceptions import MlflowException
 
     try:
-        if uri.startswith("http"):
+        if uri == local_uri():
+            make_tables()
+        elif uri.startswith("http"):
             requests.get(f"{uri.rstrip('/')}/health", timeout=SECONDS).raise_for_status()
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
@@ -136,7 +142,26 @@ def registry() -> Iterator[Registry]:
 def local_uri() -> str:
     """Return an absolute address: a relative one would be another store in each folder."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{(FOLDER / 'mlflow.db').resolve()}"
+    return f"sqlite:///{DATABASE.resolve()}"
+
+
+def make_tables() -> None:
+    """Give the local store its tables, unless it has them.
+
+    MLflow makes them in some fifty steps, and fails for ever where one was cut off by a kill: so
+    they are made in a file beside, which becomes the store when it is whole.
+    """
+    import mlflow
+
+    if DATABASE.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=FOLDER) as folder:
+        made = Path(folder, DATABASE.name).resolve()
+        mlflow.MlflowClient(f"sqlite:///{made}").search_experiments(max_results=1)
+        with suppress(FileExistsError):  # another command was faster
+            os.link(made, DATABASE)
+    for left in FOLDER.glob(f"{UNFINISHED}*"):  # by a command that was killed
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def download(version: "ModelVersion", path: str, target: Path) -> Path:

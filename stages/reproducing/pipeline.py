@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
@@ -11,12 +12,10 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
 from stages.composing.lockfile import blocks, read_lock, write_blocks
 from stages.core.errors import PipelineError
+from stages.core.storage import write_text
+from stages.reproducing.mending import mend
 
-# DVC writes the file in place.
-CUT_OFF = (
-    "dvc.lock ends in the middle of a line, because a run was killed while it wrote: "
-    "`git checkout dvc.lock` (what has run since is restored from DVC's run cache)"
-)
+ORDER = Path(".dvc/tmp/repro/order")  # of the entries in dvc.lock, until a run ends
 
 
 class Pipeline:
@@ -28,9 +27,7 @@ class Pipeline:
 
     def __init__(self, targets: Sequence[str]) -> None:
         """Load the graph; raises PipelineError where DVC finds no pipeline or no such target."""
-        locked = read_lock()
-        if locked and not locked.endswith("\n"):
-            raise PipelineError(CUT_OFF)
+        mend()
         try:
             self._repo = Repo()
             stages = collect_stages(self._repo, targets or ["dvc.yaml"])
@@ -43,7 +40,7 @@ class Pipeline:
             stage.addressing: {it.addressing for it in graph.successors(stage)} for stage in plan
         }
         self.efforts = {stage.addressing: (stage.meta or {}).get("effort", 1) for stage in plan}
-        self._locked = [name for name, _ in blocks(locked)]
+        self._locked = known_order()
 
     @property
     def names(self) -> list[str]:
@@ -79,14 +76,31 @@ class Pipeline:
             finally:
                 lock.unlock()
 
-    def put_lock_in_order(self) -> None:
-        """Sort what this run added to ``dvc.lock``, as a serial run would have added it.
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """Sort what is added to ``dvc.lock`` meanwhile, as a serial run would have added it.
 
-        DVC keeps an entry's place and appends new ones as their stages finish.
+        DVC keeps an entry's place and appends new ones as their stages finish. Where a run is
+        killed, the next one knows what the order was.
         """
+        write_text(ORDER, "\n".join(self._locked))
+        try:
+            yield
+        finally:
+            self._sort()
+            ORDER.unlink(missing_ok=True)
+
+    def _sort(self) -> None:
         with self.at_rest():
             found = blocks(read_lock())
             place = {name: i for i, name in enumerate(dict.fromkeys([*self._locked, *self.names]))}
             ordered = sorted(found, key=lambda block: place.get(block[0], len(place)))
             if ordered != found:
                 write_blocks(ordered)
+
+
+def known_order() -> list[str]:
+    """Return the entries of ``dvc.lock`` in order, as they were before a run that was killed."""
+    if ORDER.exists():
+        return ORDER.read_text(encoding="utf-8").split("\n")
+    return [name for name, _ in blocks(read_lock())]
