@@ -1,5 +1,7 @@
 """What a kill leaves of DVC's own files is mended, and what is whole is left alone."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +104,31 @@ def test_a_whole_list_of_locks_stays(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert BUSY.read_text() == "{}"
 
 
+@pytest.mark.parametrize("is_reaped", [True, False])
+def test_a_list_of_the_dead_goes_whoever_has_asked_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_reaped: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dead = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | (0 if is_reaped else os.WNOWAIT))
+    listed = {"write": {"a": held_by(dead.pid)}, "read": {"b": [held_by(dead.pid)]}}
+    Clone(tmp_path).write(str(BUSY), json.dumps(listed))
+    mend()
+    assert not BUSY.exists()
+
+
+def test_a_list_with_somebody_alive_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    listed = json.dumps({"write": {"a": held_by(os.getpid())}, "read": {}})
+    Clone(tmp_path).write(str(BUSY), listed)
+    mend()
+    assert BUSY.read_text() == listed
+
+
+def held_by(process: int) -> dict[str, object]:
+    return {"pid": process, "cmd": "dvc repro"}
+
+
 def test_dvc_refuses_what_is_cut_off_and_takes_what_is_mended(tmp_path: Path) -> None:
     clone = make_pipeline(tmp_path, seed=0, stages=3)
     repro(clone)
@@ -112,7 +139,7 @@ def test_dvc_refuses_what_is_cut_off_and_takes_what_is_mended(tmp_path: Path) ->
     assert clone.run("dvc", "repro", check=False).returncode != 0
     done = mend_command(clone)
     assert "dvc.lock was cut off" in done.stdout
-    assert f"{BUSY} was cut off" in done.stdout
+    assert f"{BUSY} was left by a kill" in done.stdout
     clone.run("dvc", "repro")
     assert clone.read("dvc.lock") == lock
 

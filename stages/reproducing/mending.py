@@ -1,6 +1,6 @@
 """Mends DVC's own files after a kill: it writes ``dvc.lock`` and its list of locks in place.
 
-Either one cut off makes every later command of DVC fail.
+Either one cut off makes every later command of DVC fail, and so does a list of the dead.
 """
 
 import json
@@ -8,6 +8,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from stages.composing.lockfile import LOCK, blocks, read_lock, write_blocks
 
@@ -51,19 +54,40 @@ def _committed() -> str:
 
 
 def _mend_busy() -> Iterator[str]:
-    """Take the list away where it is cut off; looks twice, for somebody may just be writing it."""
-    if not _is_whole(BUSY):
+    """Take the list away where it is cut off, or where nobody on it is alive.
+
+    Looks twice, for somebody may just be writing it. DVC takes a process for alive that has ended
+    but that its parent has not asked after; where nobody does, as in many containers, for ever.
+    """
+    if not _is_sound(BUSY):
         time.sleep(SECONDS_TO_WRITE)
-        if not _is_whole(BUSY):
+        if not _is_sound(BUSY):
             BUSY.unlink(missing_ok=True)
-            yield f"{BUSY} was cut off by a kill and is gone: DVC makes a new one"
+            yield f"{BUSY} was left by a kill and is gone: DVC makes a new one"
 
 
-def _is_whole(path: Path) -> bool:
+def _is_sound(path: Path) -> bool:
     try:
-        json.loads(path.read_bytes())
+        listed = json.loads(path.read_bytes())
     except FileNotFoundError:
         return True
     except ValueError:
         return False
-    return True
+    holders = set(_holders(listed))
+    return not holders or any(_is_alive(holder) for holder in holders)
+
+
+def _holders(listed: Any) -> Iterator[int]:
+    """Yield the number of each process in the list, which has them at several depths."""
+    if isinstance(listed, dict) and "pid" in listed:
+        yield int(listed["pid"])
+    elif isinstance(listed, dict | list):
+        for part in listed.values() if isinstance(listed, dict) else listed:
+            yield from _holders(part)
+
+
+def _is_alive(number: int) -> bool:
+    try:
+        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
