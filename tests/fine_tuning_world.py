@@ -39,7 +39,12 @@ QUICK = {
 # threads of this process's torch.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["stages.fine_tune", "transformers.models.bert.modeling_bert", "dvclive.live"]
+    [
+        "stages.fine_tuning.candidate",
+        "stages.fine_tuning.ordering",
+        "transformers.models.bert.modeling_bert",
+        "dvclive.live",
+    ]
 )
 
 

@@ -16,7 +16,7 @@ from stages.core import declare, stopwatch
 from stages.core.contract import CrossValidation
 from stages.core.errors import PipelineError
 from stages.core.storage import read_frame, read_json, write_json
-from stages.fine_tuning.jobs import fold_jobs
+from stages.fine_tuning.jobs import final_job, fold_jobs
 from stages.shared import imports
 from stages.shared.features import encode
 from stages.shared.schema import ROW, TARGET, read_schema
@@ -93,6 +93,8 @@ def test_speed_and_memory_are_measured_beside_what_is_hashed(tuned: Path) -> Non
         {"freeze_layers": 1, "layer_decay": 0.5, "label_smoothing": 0.1},
         {"gradient_checkpointing": True, "accumulate": 2},
         {"precision": "bf16"},
+        {"held_out": 0.1, "patience": 1},
+        {"held_out": 0.1, "method": "frozen"},
     ],
     ids=lambda changes: "-".join(changes),
 )
@@ -139,6 +141,19 @@ def test_its_folds_are_those_of_the_other_models(tuned: Path, world: Path) -> No
     key = ["repeat", "fold", ROW]
     other = read_frame(world / "data/candidates/demo/linear/out_of_fold.parquet", key)
     pd.testing.assert_frame_equal(read_frame(tuned / OUTPUT / "out_of_fold.parquet", key), other)
+
+
+def test_all_rows_are_learnt_from_unless_some_are_held_out() -> None:
+    y, cv = np.arange(200) % 2, CrossValidation(folds=4, seed=1)
+    for job in fold_jobs(ONE_TEXT, y, cv, None, held_out=None):
+        assert sorted([*job.fitted, *job.held]) == list(range(200))
+        assert list(job.watched) == list(job.held)
+    for job in fold_jobs(ONE_TEXT, y, cv, None, held_out=0.1):
+        assert sorted([*job.fitted, *job.watched, *job.held]) == list(range(200))
+        assert (len(job.fitted), len(job.watched)) == (135, 15)
+    every, some = final_job(150, 50, None), final_job(150, 50, 0.1)
+    assert (len(every.fitted), len(every.watched), len(every.held)) == (200, 0, 0)
+    assert (list(some.fitted), list(some.watched)) == (list(range(150)), list(range(150, 200)))
 
 
 def test_no_group_is_in_two_parts_of_a_fold() -> None:

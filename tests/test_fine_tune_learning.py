@@ -20,6 +20,7 @@ from stages.fine_tuning.calibration import log_loss, temperature
 from stages.fine_tuning.checkpoints import Kept, forget
 from stages.fine_tuning.examples import Examples, epoch_batches
 from stages.fine_tuning.hardware import dtype_for
+from stages.fine_tuning.jobs import Job, averaged, calibrated
 from stages.fine_tuning.learning import Learner, Place, parameter_groups, planned, rate_at
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
 from stages.fine_tuning.reporting import Reporter
@@ -130,7 +131,7 @@ def test_it_stops_when_the_loss_no_longer_falls_and_keeps_the_best(pretrained: P
     """Rows with all classes swapped: the more it learns, the worse it does on them."""
     right = examples(60)
     swapped = Examples(right.ids, 1 - right.y, right.weights)
-    made = learner(pretrained, swapped, epochs=40, patience=2)
+    made = learner(pretrained, swapped, epochs=40, held_out=0.1, patience=2)
     to_the_end(made)
     losses = [loss for _, _, loss in made.points]
     best = int(np.argmin(losses))
@@ -140,8 +141,27 @@ def test_it_stops_when_the_loss_no_longer_falls_and_keeps_the_best(pretrained: P
     assert made._watched_loss() == pytest.approx(losses[best], abs=1e-9)
 
 
+def test_where_no_rows_are_held_out_those_it_watches_change_nothing(
+    pretrained: Pretrained,
+) -> None:
+    right = examples(60)
+    swapped = Examples(right.ids, 1 - right.y, right.weights)
+    found = []
+    for watched in (swapped, right, right.take(np.arange(0))):
+        made = learner(pretrained, watched, epochs=12, held_out=None, patience=1)
+        to_the_end(made)
+        assert made.step == len(made.plan)
+        last = [it.detach().clone() for it in made.changing]
+        made.keep_best()
+        assert all(map(torch.equal, made.changing, last))
+        assert not made.state()["best"]
+        found.append(last)
+    assert all(map(torch.equal, found[0], found[1]))
+    assert all(map(torch.equal, found[0], found[2]))
+
+
 def test_without_patience_it_goes_to_the_end(pretrained: Pretrained) -> None:
-    made = learner(pretrained, epochs=3, patience=None, looks=2)
+    made = learner(pretrained, epochs=3, held_out=0.1, patience=None, looks=2)
     to_the_end(made)
     assert made.step == len(made.plan) == made.points[-1][0]
     assert len(made.points) == 3 * 2
@@ -236,6 +256,33 @@ def test_lower_layers_learn_slower_and_biases_do_not_decay() -> None:
     named = [("encoder.embeddings.w", matrix), ("encoder.layer.1.b", vector), ("head.w", matrix)]
     found = [(it["lr"], it["weight_decay"]) for it in parameter_groups(named, settings, layers=2)]
     assert found == [(0.0125, 0.01), (0.05, 0.0), (0.1, 0.01)]
+
+
+def test_no_fold_has_a_say_in_its_own_temperature() -> None:
+    """Logits that are three times too large, but for a fold where they are right."""
+    rng = np.random.default_rng(0)
+    honest = rng.normal(0, 2, (9000, 2))
+    y = (rng.random(9000) < 1 / (1 + np.exp(honest[:, 0] - honest[:, 1]))).astype(np.int64)
+    rows = Examples([[1]] * 9000, y, np.ones(9000, np.float32))
+    none = np.arange(0)
+    held = np.arange(9000).reshape(3, 3000)
+    jobs = [*(Job("fold", none, it, it) for it in held), Job("final", none, none, none)]
+    factors = (1, 3, 3)
+    results = [{"logits": k * honest[it]} for k, it in zip(factors, held, strict=True)]
+    found = calibrated(jobs, [*results, {"weights": {}}], rows, repeats=1)
+    first, second, third, last = (it["temperature"] for it in found)
+    assert first == pytest.approx(3, rel=0.1)
+    assert 1.1 < second < 2.7
+    assert 1.1 < third < 2.7
+    assert second < last < first
+
+
+def test_a_curve_over_folds_is_their_mean() -> None:
+    curves = [[(10, 0.6, 0.7), (20, 0.4, 0.5)], [(12, 0.8, 0.9), (23, 0.2, 0.7)]]
+    steps, fitted, watched = zip(*averaged(curves), strict=True)
+    assert steps == (11, 22)
+    assert fitted == pytest.approx((0.7, 0.3))
+    assert watched == pytest.approx((0.8, 0.6))
 
 
 def test_temperature_recovers_what_logits_were_multiplied_by() -> None:

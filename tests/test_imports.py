@@ -126,6 +126,18 @@ def test_everything_that_python_loads_for_a_stage_is_declared(verb: str) -> None
     assert loaded <= set(imports.modules(Path("stages", f"{verb}.py")))
 
 
+@pytest.mark.parametrize(("verb", "heavy"), [("fine_tune", {"torch", "sklearn", "transformers"})])
+def test_who_reads_a_declaration_alone_waits_for_no_heavy_library(
+    verb: str, heavy: set[str]
+) -> None:
+    """`compose` imports every stage, each time that DVC runs."""
+    code = f"import sys, stages.{verb}; print(*{heavy!r} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize(("verb", "absent"), [("prepare", {"scikit-learn", "xgboost", "dvclive"})])
 def test_a_stage_does_not_declare_the_libraries_of_others(verb: str, absent: set[str]) -> None:
     found = set(imports.libraries(imports.modules(Path("stages", f"{verb}.py"))))

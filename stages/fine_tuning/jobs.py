@@ -10,6 +10,10 @@ from scipy.special import softmax
 
 from stages.core.contract import CrossValidation
 from stages.core.errors import PipelineError
+from stages.fine_tuning.calibration import temperature
+from stages.fine_tuning.checkpoints import State
+from stages.fine_tuning.examples import Examples
+from stages.shared.curves import Curve
 from stages.shared.folds import folds, hold_out, of_rows
 from stages.shared.schema import Schema
 
@@ -18,7 +22,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Job:
-    """Fit on rows ``fitted``, stop and calibrate by ``watched``, predict ``held`` if any."""
+    """Fit on rows ``fitted``, look at ``watched``, predict ``held`` if any.
+
+    What is watched stops and calibrates the fit where rows are held out for that; where none are,
+    it is what is predicted anyway, and changes nothing.
+    """
 
     name: str
     fitted: Array
@@ -27,7 +35,7 @@ class Job:
 
 
 def fold_jobs(
-    schema: Schema, y: Array, cv: CrossValidation, groups: Array | None, held_out: float
+    schema: Schema, y: Array, cv: CrossValidation, groups: Array | None, held_out: float | None
 ) -> list[Job]:
     """Return a job for each fold of each repeat: the folds that every candidate is scored on.
 
@@ -40,15 +48,21 @@ def fold_jobs(
             *_parted(fitted, y[fitted], held_out, cv.seed + repeat, of_rows(groups, fitted)),
             held,
         )
+        if held_out
+        else Job(f"fold-{repeat}-{number}", fitted, held, held)
         for repeat in range(cv.repeats)
         for number, (fitted, held) in enumerate(folds(schema, y, cv, repeat, groups))
     ]
 
 
-def final_job(train: int, validation: int) -> Job:
-    """Return the job for the model to keep: fitted on the train rows, watched on validation's."""
+def final_job(train: int, validation: int, held_out: float | None) -> Job:
+    """Return the job for the model to keep.
+
+    It is fitted on all rows, or where some shall stop it, on the train rows, with validation's.
+    """
     rows = np.arange(train + validation)
-    return Job("final", rows[:train], rows[train:], rows[:0])
+    fitted = train if held_out else train + validation
+    return Job("final", rows[:fitted], rows[fitted:], rows[:0])
 
 
 def out_of_fold(
@@ -70,6 +84,42 @@ def out_of_fold(
         part.insert(1, "fold", numbers)
         parts.append(part.iloc[np.argsort(rows)])
     return pd.concat(parts, ignore_index=True)
+
+
+def calibrated(
+    jobs: Sequence[Job], results: Sequence[State], examples: Examples, repeats: int
+) -> list[State]:
+    """Give each network a temperature where no rows were held out to find it by.
+
+    A fold's is the one that suits the answers of the repeat's other folds best, so that its rows
+    have no say in it; the last network's suits those of all folds.
+    """
+    *folds, final = results
+    each = len(folds) // repeats
+    answers = [_answers(job, it, examples) for job, it in zip(jobs[:-1], folds, strict=True)]
+    found = []
+    for number, result in enumerate(folds):
+        first = number // each * each
+        others = answers[first:number] + answers[number + 1 : first + each]
+        found.append({**result, "temperature": _suiting(others)})
+    return [*found, {**final, "temperature": _suiting(answers)}]
+
+
+def averaged(curves: Sequence[Sequence[Sequence[float]]]) -> Curve:
+    """Return the mean over curves of as many points: steps and two losses."""
+    means = np.mean([list(curve) for curve in curves], axis=0)
+    return [(round(step), fitted, watched) for step, fitted, watched in means.tolist()]
+
+
+def _answers(job: Job, result: State, examples: Examples) -> tuple[Array, Array, Array]:
+    """Return a fold's logits of the rows it held, their classes and their weights."""
+    rows = job.held
+    return np.asarray(result["logits"]), examples.y[rows], examples.weights[rows]
+
+
+def _suiting(parts: list[tuple[Array, Array, Array]]) -> float:
+    logits, y, weights = (np.concatenate(it) for it in zip(*parts, strict=True))
+    return temperature(logits, y, weights)
 
 
 def _shares(logits: Any, temperature: float, **_: Any) -> Array:

@@ -1,4 +1,4 @@
-"""The training loop: steps through the batches, looks at held-out rows, keeps the best weights.
+"""The training loop: steps through the batches, looks at other rows, may keep the best weights.
 
 Everything that a step depends on is in ``Learner.state``, so a run that was killed and resumed ends
 with the same weights as one that was not.
@@ -47,7 +47,10 @@ class Place:
 
 
 class Learner:
-    """A network in training on ``fitted``, watched on ``watched``; ``layers`` is its depth."""
+    """A network in training on ``fitted``, watched on ``watched``; ``layers`` is its depth.
+
+    Watched rows stop it, and choose its weights, only where the encoder holds rows out for that.
+    """
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Learner:
     ) -> None:
         self.module = module.to(place.device)
         self.encoder, self.place = encoder, place
+        self.may_stop = encoder.held_out is not None
         self.fitted, self.watched = fitted, watched
         self.plan, self.looks = planned(fitted.lengths, encoder)
         # One scale for all steps, so that each row counts the same whatever batch it is in.
@@ -77,7 +81,7 @@ class Learner:
 
     @property
     def is_done(self) -> bool:
-        return self.step >= len(self.plan) or self._waited_long_enough()
+        return self.step >= len(self.plan) or (self.may_stop and self._waited_long_enough())
 
     @property
     def loss(self) -> float:
@@ -101,11 +105,12 @@ class Learner:
             self._look()
 
     def keep_best(self) -> None:
-        """Put back the weights of the look with the lowest loss."""
-        self._put(self.best)
+        """Put back the weights of the look with the lowest loss, where rows were held out."""
+        if self.may_stop:
+            self._put(self.best)
 
     def state(self) -> State:
-        """Return all that the remaining steps depend on."""
+        """Return all that the remaining steps depend on; every process must ask for it."""
         return {
             "step": self.step,
             "changing": [it.detach() for it in self.changing],
@@ -114,7 +119,7 @@ class Learner:
             "random_cuda": self._cuda_random(),
             "points": self.points,
             "best": self.best,
-            "seen": self.seen,
+            "seen": self._everyones_seen(),
         }
 
     def resume(self, state: State) -> None:
@@ -123,7 +128,8 @@ class Learner:
         torch.set_rng_state(state["random"])
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.place.device)
-        self.step, self.seen = state["step"], state["seen"].to(self.place.device)
+        self.step = state["step"]
+        self.seen = state["seen"][self.place.team.rank].to(self.place.device)
         self.points, self.best = [tuple(it) for it in state["points"]], state["best"]
 
     def _learn_from(self, rows: Array) -> None:
@@ -153,17 +159,17 @@ class Learner:
             self.place.team.add([it.grad for it in self.changing if it.grad is not None])
 
     def _look(self) -> None:
-        """Note the losses, and the weights where they are the best so far."""
+        """Note the losses (NaN of no rows), and the weights where they are the best so far."""
         self.place.team.add([self.seen])
         fitted, self.seen = self.loss, self._nothing_seen()
-        watched = self._watched_loss()
+        watched = self._watched_loss() if len(self.watched) else math.nan
         self.points.append((self.step, fitted, watched))
-        if not np.isfinite((fitted, watched)).all():
+        if not math.isfinite(fitted + (watched if len(self.watched) else 0)):
             raise PipelineError(
                 f"after {self.step} steps the losses are {fitted} and {watched}: lower "
                 f"learning_rate ({self.encoder.learning_rate:g}) in conf/encoder"
             )
-        if self._best_look() == len(self.points) - 1:
+        if self.may_stop and self._best_look() == len(self.points) - 1:
             self.best = [it.detach().clone() for it in self.changing]
 
     def _watched_loss(self) -> float:
@@ -184,6 +190,13 @@ class Learner:
     def _nothing_seen(self) -> torch.Tensor:
         """Return the sum of losses and of weights since the last look."""
         return torch.zeros(2, dtype=torch.float64, device=self.place.device)
+
+    def _everyones_seen(self) -> torch.Tensor:
+        """Return what each process has seen, a row for each: their sum alone would be rounded."""
+        found = torch.stack([self._nothing_seen()] * self.place.team.size)
+        found[self.place.team.rank] = self.seen
+        self.place.team.add([found])
+        return found
 
     def _put(self, weights: list[torch.Tensor]) -> None:
         with torch.no_grad():

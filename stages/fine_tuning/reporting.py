@@ -109,4 +109,4 @@ def _losses(learner: Learner) -> str:
     if not learner.points:
         return f"loss {learner.loss:.3f}"
     _, fitted, watched = learner.points[-1]
-    return f"loss {fitted:.3f}, held out {watched:.3f}"
+    return f"loss {fitted:.3f}" + (f", held out {watched:.3f}" if len(learner.watched) else "")

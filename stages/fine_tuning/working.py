@@ -103,8 +103,8 @@ class Workshop:
     def run(self, job: Job) -> State | None:
         """Return what the job came to, kept from before or done now; None but in the first process.
 
-        ``logits`` (held rows x classes), ``temperature`` and ``points``; of a job without held
-        rows also ``weights``.
+        ``points`` and ``logits`` (held rows x classes), or of a job without held rows ``weights``;
+        and ``temperature``, where rows are held out to find it by.
         """
         leads = self.place.team.leads
         result = self.kept.result(job.name) if leads else None
@@ -126,8 +126,10 @@ class Workshop:
         self.reporter.starts(learner.step)
         while not learner.is_done:
             self.reporter.learns(learner)
-            if team.leads and learner.step % every == 0:
-                self.kept.keep(job.name, learner.step // every, learner.state())
+            if learner.step % every == 0:
+                state = learner.state()
+                if team.leads:
+                    self.kept.keep(job.name, learner.step // every, state)
         self.reporter.ends(len(learner.plan) - learner.step)
         learner.keep_best()
         team.check_agreement("weights", fingerprint(learner.changing))
@@ -159,7 +161,7 @@ class Workshop:
         )
         logits = vectors @ weight.T + bias
         losses = [
-            log_loss(logits[rows], part.y, part.weights, temperature=1.0)
+            log_loss(logits[rows], part.y, part.weights, temperature=1.0) if len(rows) else np.nan
             for rows, part in ((job.fitted, fitted), (job.watched, watched))
         ]
         head = {"head.weight": torch.from_numpy(weight), "head.bias": torch.from_numpy(bias)}
@@ -176,9 +178,11 @@ class Workshop:
         return module, frozen_head.vectors(module, self.order.examples.ids, self.place.pad)
 
     def _result(self, job: Job, fit: Fit) -> State:
-        watched = self.order.examples.take(job.watched)
-        degrees = temperature(fit.logits(job.watched), watched.y, watched.weights)
-        result = {"temperature": degrees, "points": [list(it) for it in fit.points]}
+        result: State = {"points": [list(it) for it in fit.points]}
+        if self.order.encoder.held_out:
+            watched = self.order.examples.take(job.watched)
+            degrees = temperature(fit.logits(job.watched), watched.y, watched.weights)
+            result["temperature"] = degrees
         if len(job.held):
             return {**result, "logits": torch.from_numpy(fit.logits(job.held))}
         return {**result, "weights": fit.weights}

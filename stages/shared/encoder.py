@@ -45,7 +45,7 @@ class Encoder(Frozen):
     clip: float = Field(gt=0)
     batch_tokens: int = Field(ge=1)
     accumulate: int = Field(ge=1)
-    held_out: float = Field(gt=0, lt=0.5)
+    held_out: float | None = Field(gt=0, lt=0.5)
     looks: int = Field(ge=1)
     patience: int | None = Field(ge=1)
     head_c: float = Field(gt=0)
