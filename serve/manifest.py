@@ -57,7 +57,7 @@ class Tokens(Part):
 
 
 class Variant(Part):
-    """A model's size, and the task's metric on the validation rows; null where it has no value."""
+    """A model\'s size, and the task\'s metric to be expected of it; null where it has no value."""
 
     bytes: int
     value: float | None
@@ -66,8 +66,9 @@ class Variant(Part):
 class Precision(Part):
     """What a transformer loses in int8, which is shipped where that is at most ``most_loss``.
 
-    The metric on ``rows`` of validation decides. ``same_label`` is the share of all rows to which
-    both give the same label; ``largest_difference`` is between two probabilities there.
+    The metric on the test ``rows`` decides, without their labels: fp32's probabilities tell how
+    likely each is. ``same_label`` is the share of all rows to which both give the same label;
+    ``largest_difference`` is between two probabilities there.
     """
 
     shipped: Literal["fp32", "int8"]

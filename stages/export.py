@@ -30,7 +30,7 @@ from stages.exporting.parity import Answering, Exported, Parity, compare
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
 from stages.shared import imports
-from stages.shared.features import encode, encode_target
+from stages.shared.features import encode
 from stages.shared.finetuned import FineTuned
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, SPLITS, Schema, read_schema
@@ -85,10 +85,9 @@ class Inputs:
 
     @property
     def trained_on(self) -> pd.DataFrame:
-        """The rows that the champion was fitted on; validation's stop and calibrate a fine-tune."""
-        if isinstance(self.champion, FineTuned):
-            return self.frames["train"]
-        return pd.concat([self.frames["train"], self.frames["validation"]])
+        """The rows that the champion was fitted on: validation's may only have stopped it."""
+        known = pd.concat([self.frames["train"], self.frames["validation"]])
+        return known.iloc[: self.evaluated.trained.rows]
 
     @property
     def all_rows(self) -> Array:
@@ -147,12 +146,11 @@ def shrunk(artefact: Artefact, inputs: Inputs, most_loss: float | None) -> Artef
     """
     if most_loss is None or not isinstance(inputs.champion, FineTuned):
         return artefact
-    schema, evaluated, frame = inputs.schema, inputs.evaluated, inputs.frames["validation"]
+    schema, evaluated = inputs.schema, inputs.evaluated
     metric = find_metric(evaluated.metric, schema.problem, "metric in evaluation.json")
     terms = Terms() if evaluated.threshold is None else Terms(evaluated.threshold)
-    judge = Judge(metric, terms, encode_target(frame, schema), most_loss)
-    X = encode(frame, schema)
-    return in_best_precision(artefact, inputs.champion, judge, X, inputs.all_rows)
+    judge, unseen = Judge(metric, terms, most_loss), encode(inputs.frames["test"], schema)
+    return in_best_precision(artefact, inputs.champion, judge, unseen, inputs.all_rows)
 
 
 def explained_by(exported: Answering, inputs: Inputs) -> Explained | None:

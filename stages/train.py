@@ -87,7 +87,8 @@ def main(task: str, model: str) -> None:
         "code": imports.code_hash("train"),
         "params": STAGE.fingerprint(task=task, model=model),
     }
-    write_json(folder / "candidate.json", {"model": model, **described(recipe, pipeline), **facts})
+    content = {"model": model, **described(recipe, pipeline, len(train) + len(validation)), **facts}
+    write_json(folder / "candidate.json", content)
 
 
 def made_recipe(params: TrainParams, schema: Schema, where: str) -> Recipe:
@@ -113,13 +114,14 @@ def scored_rows(
     return table, rounds_for_all_rows(found, stopping.fraction) if stopping else None
 
 
-def described(recipe: Recipe, pipeline: Pipeline) -> dict[str, Any]:
-    """Return what the candidate is, for those who choose among candidates."""
+def described(recipe: Recipe, pipeline: Pipeline, rows: int) -> dict[str, Any]:
+    """Return what the candidate is, and on how many ``rows`` it was fitted."""
     model, estimator = recipe.model, pipeline["estimator"]
     return {
         "complexity": model.complexity,
         "target": model.target[recipe.schema.problem],
         "rounds": estimator.n_estimators if model.early_stopping else None,
+        "rows": rows,
         "features": int(estimator.n_features_in_),
         "libraries": imports.versions(STAGE.verb, model.package),
     }

@@ -214,6 +214,7 @@ def _write_candidate(root: Path, family: str, kind: str, known: pd.DataFrame) ->
         "complexity": 1,
         "target": f"{type(estimator).__module__}.{type(estimator).__name__}",
         "rounds": None,
+        "rows": len(known),
         "features": int(estimator.n_features_in_),
         "libraries": {"scikit-learn": importlib.metadata.version("scikit-learn")},
         "code": "c" * 64,

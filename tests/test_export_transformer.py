@@ -267,25 +267,37 @@ def test_golden_answers_are_those_of_the_file_that_is_shipped(stand: Any) -> Non
     [
         ("accuracy", [0.9, 0.8, 0.3, 0.2], "int8"),  # the same labels
         ("accuracy", [0.4, 0.8, 0.3, 0.2], "fp32"),  # one in four wrong
-        ("log_loss", [0.9, 0.8, 0.2, 0.1], "int8"),  # better: lower is better
-        ("log_loss", [0.6, 0.6, 0.4, 0.4], "fp32"),
+        ("log_loss", [0.9, 0.8, 0.2, 0.1], "int8"),  # a little too sure
+        ("log_loss", [0.5, 0.5, 0.5, 0.5], "fp32"),
     ],
 )
 def test_the_metric_decides(metric: str, int8: list[float], shipped: str) -> None:
-    found = judge(metric, [1, 1, 0, 0]).judge(answered([0.8, 0.8, 0.2, 0.2]), answered(int8))
+    found = judge(metric).judge(answered([0.8, 0.8, 0.2, 0.2]), answered(int8))
     assert found.shipped == shipped
 
 
+def test_a_loss_is_what_fp32s_own_probabilities_lead_to_expect() -> None:
+    fp32, int8 = answered([0.8, 0.6]), answered([0.7, 0.4])
+    found = judge("accuracy").judge(fp32, int8)
+    assert found.rows == 2
+    assert found.fp32.value == pytest.approx((0.8 + 0.6) / 2)
+    assert found.int8.value == pytest.approx((0.8 + 0.4) / 2)  # the second is decided otherwise
+    assert found.loss == pytest.approx(0.1)
+    found = judge("log_loss").judge(fp32, int8)
+    likely, said = np.array([0.8, 0.2, 0.6, 0.4]), np.array([0.7, 0.3, 0.4, 0.6])
+    assert found.int8.value == pytest.approx(-(likely * np.log(said)).sum() / 2)
+    assert found.loss == pytest.approx((likely * np.log(likely / said)).sum() / 2)  # a divergence
+
+
 def test_a_metric_without_a_value_ships_fp32() -> None:
-    """The area under the curve needs both classes."""
-    same = answered([0.8, 0.8, 0.2, 0.2])
-    found = judge("roc_auc", [1, 1, 1, 1]).judge(same, same)
+    """The area under the curve needs both classes, and here one of them is impossible."""
+    same = answered([1.0, 1.0, 1.0, 1.0])
+    found = judge("roc_auc").judge(same, same)
     assert (found.shipped, found.loss) == ("fp32", None)
 
 
-def judge(metric: str, truth: list[int]) -> Judge:
-    found = find_metric(metric, "classification", "test")
-    return Judge(found, Terms(), np.array(truth), 0.1)
+def judge(metric: str) -> Judge:
+    return Judge(find_metric(metric, "classification", "test"), Terms(), 0.1)
 
 
 def answered(probabilities: list[float]) -> Answered:

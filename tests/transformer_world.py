@@ -170,6 +170,7 @@ def _write_candidate(root: Path, known: pd.DataFrame) -> None:
     facts = {
         "model": "tiny",
         "complexity": 5,
+        "rows": len(known) * 2 // 3,  # train's: validation's stopped it
         "target": "bert from encoder",
         "rounds": None,
         "features": WIDTH,

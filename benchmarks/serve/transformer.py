@@ -125,7 +125,7 @@ def write(
 ) -> None:
     """Write a folder of models as the export does, from what a benchmark knows."""
     metric = find_metric("accuracy", "classification", "benchmark")
-    judge = Judge(metric, Terms(), judged["label"].to_numpy(), most_loss)
+    judge = Judge(metric, Terms(), most_loss)
     artefact = in_best_precision(Artefact.of(model), model, judge, matrix(judged), matrix(judged))
     assert artefact.tokenizer is not None
     tokenizer, columns = artefact.tokenizer[0], manifests.columns(COLUMNS, held)

@@ -54,15 +54,15 @@ def cases(champion: Champion, X: Array, schema: Any) -> Iterator[Alteration]:
 
 
 def in_best_precision(
-    full: Artefact, champion: FineTuned, judge: Judge, validation: Array, all_rows: Array
+    full: Artefact, champion: FineTuned, judge: Judge, unseen: Array, all_rows: Array
 ) -> Artefact:
     """Return a transformer in int8 if that loses little, else as it is; either way with figures.
 
-    ``validation`` and ``all_rows`` are encoded matrices.
+    ``unseen``, what it has not learnt from, and ``all_rows`` are encoded matrices.
     """
     content = quantised(full.model)
     small = replace(full, exported=ExportedTransformer(content, champion), model=content)
-    answered = [Answered.by(it.exported, it.model, validation, all_rows) for it in (full, small)]
+    answered = [Answered.by(it.exported, it.model, unseen, all_rows) for it in (full, small)]
     precision = judge.judge(*answered)
     return replace(small if precision.shipped == "int8" else full, precision=precision)
 

@@ -19,8 +19,12 @@ class Known(Frozen):
 
 
 class Trained(Known):
-    """The champion's ``candidate.json``: what it is, and the hashes of what made it."""
+    """The champion's ``candidate.json``: what it is, and the hashes of what made it.
 
+    It was fitted on the first ``rows`` of train's and validation's.
+    """
+
+    rows: int
     target: str
     rounds: int | None
     features: int

@@ -48,7 +48,7 @@ class Tokens(Frozen):
 
 
 class Variant(Frozen):
-    """A model's size, and the task's metric on the validation rows; None where it has no value."""
+    """A model\'s size, and the task\'s metric to be expected of it; None where it has no value."""
 
     bytes: int
     value: float | None
@@ -57,8 +57,9 @@ class Variant(Frozen):
 class Precision(Frozen):
     """What a transformer loses in int8, and so which variant is shipped: int8 up to ``most_loss``.
 
-    The metric on ``rows`` of validation decides. ``same_label`` is the share of all rows to which
-    both give the same label; ``largest_difference`` is between two probabilities there.
+    The metric on the test ``rows`` decides, without their labels: fp32's probabilities tell how
+    likely each is. ``same_label`` is the share of all rows to which both give the same label;
+    ``largest_difference`` is between two probabilities there.
     """
 
     shipped: Literal["fp32", "int8"]

@@ -34,39 +34,40 @@ def quantised(content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Answered:
-    """A model's size, and its answers (n x labels): to the validation rows, and to all rows."""
+    """A model's size, and its answers (n x labels): to rows it has not learnt from, and to all."""
 
     size: int
-    validation: Array
+    unseen: Array
     all_rows: Array
 
     @classmethod
-    def by(cls, model: Answering, content: bytes, validation: Array, all_rows: Array) -> "Answered":
-        return cls(len(content), model.predict(validation), model.predict(all_rows))
+    def by(cls, model: Answering, content: bytes, unseen: Array, all_rows: Array) -> "Answered":
+        return cls(len(content), model.predict(unseen), model.predict(all_rows))
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What decides: a metric on rows whose classes are ``truth``, and the most it may lose."""
+    """What decides: a metric, how answers become decisions, and the most that it may lose."""
 
     metric: Metric
     terms: Terms
-    truth: Array
     most_loss: float
 
     def judge(self, fp32: Answered, int8: Answered) -> Precision:
         """Return what int8 costs and saves, and so which of them is shipped.
 
-        On rows other than validation's answers are compared without a look at the truth.
+        Nowhere is a label looked at: the test rows' belong to `evaluate`, and to all others the
+        network has adapted. What counts as the truth is how likely fp32, which is calibrated, takes
+        each label to be, so that a change of a doubtful answer costs less than one of a sure one.
         """
-        full, small = (self._variant(it) for it in (fp32, int8))
+        full, small = (self._variant(it, fp32.unseen) for it in (fp32, int8))
         loss = None
         if full.value is not None and small.value is not None:
             loss = (full.value - small.value) * self.metric.direction
         return Precision(
             shipped="int8" if loss is not None and loss <= self.most_loss else "fp32",
             metric=self.metric.name,
-            rows=len(self.truth),
+            rows=len(fp32.unseen),
             fp32=full,
             int8=small,
             loss=loss,
@@ -75,10 +76,20 @@ class Judge:
             largest_difference=float(np.abs(fp32.all_rows - int8.all_rows).max()),
         )
 
-    def _variant(self, answered: Answered) -> Variant:
-        value = self.metric.of(Rows(self.truth, answered.validation, self.terms))
+    def _variant(self, answered: Answered, likely: Array) -> Variant:
+        value = expected(self.metric, answered.unseen, likely, self.terms)
         return Variant(bytes=answered.size, value=value if np.isfinite(value) else None)
 
     def _decided(self, answered: Answered) -> Array:
         nothing = np.zeros(len(answered.all_rows), np.int64)
         return Rows(nothing, answered.all_rows, self.terms).decision
+
+
+def expected(metric: Metric, answers: Array, likely: Array, terms: Terms) -> float:
+    """Return the metric of ``answers`` (n x labels) where a label is true as often as ``likely``.
+
+    ``likely`` are probabilities, n x labels. Each row counts once as each label, with its weight.
+    """
+    n, labels = likely.shape
+    rows = Rows(np.tile(np.arange(labels), n), np.repeat(answers, labels, axis=0), terms)
+    return float(metric.score(rows, likely.reshape(1, -1))[0])

@@ -62,6 +62,7 @@ def described(order: Order, model: FineTuned) -> dict[str, Any]:
         "complexity": encoder.complexity,
         "target": f"{config['model_type']} from {encoder.weights.removeprefix('package:')}",
         "rounds": None,
+        "rows": len(order.jobs[-1].fitted),
         "features": config["hidden_size"],
         "encoder": {
             "weights": encoder.weights,
