@@ -39,7 +39,15 @@ OTHER_KINDS = {
     "Parquet": (b"PAR1\x15\x04", "call the file .parquet"),
     "gzip": (gzip.compress(PLAIN.encode()), "unpack it"),
     "UTF-16": (PLAIN.encode("utf-16"), "write `encoding: utf-16`"),
-    "UTF-16 without its mark": (PLAIN.encode("utf-16-le"), "write `encoding: utf-16`"),
+    "UTF-16 without its mark": (PLAIN.encode("utf-16-le"), "write `encoding: utf-16-le`"),
+    "the other UTF-16": (PLAIN.encode("utf-16-be"), "write `encoding: utf-16-be`"),
+    "UTF-32": (PLAIN.encode("utf-32"), "write `encoding: utf-32`"),
+    "zeros": (b"\0" * 900, "bytes that are zero"),
+    "page behind a comment": (b"<!-- saved -->\n<html>", "a web page"),
+    "page from its head": (b"<head><title>Sign in</title></head>", "a web page"),
+    "store's error": (b"<Error><Code>NoSuchKey</Code></Error>", "a web page"),
+    "JSON": (b'[\n  {"note": "a", "size": 1}]', "JSON"),
+    "JSON lines": (b'{"note": "a", "size": 1}\n', "JSON"),
 }
 
 
@@ -77,9 +85,84 @@ def test_a_last_line_cut_off_is_refused(tmp_path: Path) -> None:
     assert "'text numb'" in message
 
 
-@pytest.mark.parametrize("ending", ["whole,1,1", "short,1\n", ",1,0\n\n\n"])
+@pytest.mark.parametrize("ending", ["whole,1,1", "   \nwhole,1,1\n", ",1,0\n\n\n"])
 def test_other_ends_of_a_file_are_legal(tmp_path: Path, ending: str) -> None:
     assert len(read(tmp_path, PLAIN + ending)) == 41
+
+
+RAGGED = {
+    "cut short": "short,1\n",
+    "another delimiter": "other;1;0\n",
+    "an open comma": "one, two,1,0\n",
+    "a comma too many": "text,1,0,\n",
+}
+
+
+@pytest.mark.parametrize("row", RAGGED.values(), ids=RAGGED.keys())
+def test_a_row_of_another_width_is_refused_at_its_line(tmp_path: Path, row: str) -> None:
+    message = refusal(tmp_path, PLAIN + row + "whole,1,1\n")
+    assert "more or fewer cells than its 3 columns, once, in line 42" in message
+
+
+JOINED = {
+    "with a byte-order mark": "\ufeff" + HEADER,
+    "in quotes behind one": '\ufeff"note","size","label"\n',
+    "in capitals": HEADER.upper(),
+    "in another order": "label,note,size\n",
+}
+
+
+@pytest.mark.parametrize("header", JOINED.values(), ids=JOINED.keys())
+def test_a_header_in_the_middle_is_known_however_it_is_written(tmp_path: Path, header: str) -> None:
+    message = refusal(tmp_path, PLAIN + header + "text,1,1\n")
+    assert "repeats its header once, in line 42" in message
+
+
+def test_data_in_place_of_names_are_told(tmp_path: Path) -> None:
+    message = refusal(tmp_path, PLAIN.removeprefix(HEADER))
+    assert "its first line holds data ('text number 0, 0, 0')" in message
+    assert "`header: false`" in message
+
+
+@pytest.mark.parametrize("header", [HEADER, "comment,amount,class\n"])
+def test_names_in_place_of_data_are_told(tmp_path: Path, header: str) -> None:
+    message = refusal(tmp_path, PLAIN.replace(HEADER, header), header=False)
+    assert "its first line seems to name the columns" in message
+    assert header.strip() in message
+
+
+def test_a_first_row_with_a_gap_names_no_columns(tmp_path: Path) -> None:
+    rows = PLAIN.removeprefix(HEADER)
+    assert len(read(tmp_path, "text,NA,?\n" + rows, header=False)) == 41
+
+
+@pytest.mark.parametrize("above", ["Report of May\n\n", "# by a tool\n# of May\n", "sep=,\n"])
+def test_lines_above_the_header_are_told(tmp_path: Path, above: str) -> None:
+    message = refusal(tmp_path, above + PLAIN)
+    line = len(above.splitlines()) + 1
+    assert f"has its columns' names in line {line}: delete the lines above it" in message
+
+
+@pytest.mark.parametrize("blank", [" ", ":", "^"])
+def test_one_column_in_place_of_several_is_told(tmp_path: Path, blank: str) -> None:
+    message = refusal(tmp_path, PLAIN.replace(",", blank))
+    assert "has one column, but 3 are expected" in message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, encoding: str) -> None:
+    assert len(read(tmp_path, ("\ufeff" + PLAIN).encode(encoding), encoding=encoding)) == 40
+
+
+def test_utf_16_without_its_mark_is_told_where_utf_16_is_declared(tmp_path: Path) -> None:
+    message = refusal(tmp_path, PLAIN.encode("utf-16-le"), encoding="utf-16")
+    assert "utf-16-le" in message
+    assert WHERE in message
+
+
+def test_several_columns_without_a_name_are_no_obstacle(tmp_path: Path) -> None:
+    wide = PLAIN.replace("\n", ",,\n")
+    assert len(read(tmp_path, wide)) == 40
 
 
 SWALLOWING = {

@@ -167,8 +167,9 @@ def test_a_row_with_too_many_cells_is_refused(tmp_path: Path, first: bytes) -> N
     refusal(tmp_path, b"size,kind\n" + first + b"\n1,5,food\n")
 
 
-def test_a_row_with_too_few_cells_misses_the_last(tmp_path: Path) -> None:
-    assert read(tmp_path, b"size,kind\n1\n2,books\n")["kind"].isna().tolist() == [True, False]
+def test_a_row_with_too_few_cells_is_refused(tmp_path: Path) -> None:
+    """Which cell is lacking nobody knows: it need not be the last."""
+    refusal(tmp_path, b"size,kind\n1\n2,books\n")
 
 
 def test_a_quote_that_never_ends_is_refused(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ FEW = 50  # different cells: with more a column is free text
 NUMBER = re.compile(r"[-+]?\d[\d.,eE+-]*")
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+AROUND = ' \t\u00a0\ufeff"'  # what may stand around a name: joined files have marks in between
+NAME = re.compile(r"[^\W\d][^\n]*")
+MARKUP = re.compile(rb"<(!doctype\b|!--|\?xml\b|(html|head|body|title|error)[\s>])")
+JSON = re.compile(rb'\{\s*"|\[\s*[\[{"]')
 POINTERS = (b"version https://git-lfs", b"oid sha256:")
 MAGIC = {
     b"PAR1": "Parquet: call the file .parquet",
@@ -45,30 +50,41 @@ def check_content(path: Path, origin: Origin, where: str) -> None:
 
 def _other_kind(head: bytes) -> str | None:
     text = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<?xml")):
+    if MARKUP.match(text):
         return "a web page, often an error or a login page: download the data again"
     if text.startswith(POINTERS):
         return "a pointer of Git LFS: run `git lfs pull`"
+    if JSON.match(text):
+        return "JSON: export its table as CSV"
     if re.match(rb"(outs|md5):", text) and b"md5:" in text:
         return "a pointer of DVC: run `dvc pull`, and name the file without .dvc"
     return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
 
 
 def _undeclared_utf_16(head: bytes, origin: Origin) -> str | None:
-    is_wide = codecs.lookup(origin.encoding).name.startswith(("utf-16", "utf-32"))
-    if head.startswith(UTF_16) and not is_wide:
-        return "text in UTF-16: write `encoding: utf-16` there"
-    if b"\0" in head and not is_wide:
-        return "not text: it holds bytes that are zero. If it is UTF-16, write `encoding: utf-16`"
-    return None
+    if codecs.lookup(origin.encoding).name.startswith(("utf-16", "utf-32")):
+        return None
+    if head.startswith(UTF_32):
+        return "text in UTF-32: write `encoding: utf-32`"
+    if head.startswith(UTF_16):
+        return "text in UTF-16: write `encoding: utf-16`"
+    if b"\0" not in head:
+        return None
+    low, high = head[::2].count(0), head[1::2].count(0)  # Latin letters have an empty half
+    if 3 * max(low, high) < len(head) // 2 or min(low, high) > 0.1 * len(head):
+        return "not text: it holds bytes that are zero"
+    ends = "le" if high > low else "be"
+    return f"text in UTF-16 without a byte-order mark: write `encoding: utf-16-{ends}`"
 
 
 @dataclass
 class Rows:
     """What one pass over a CSV file finds in it; lines count from 1, the header included."""
 
-    repeated_headers: list[int] = field(default_factory=list)
+    first: tuple[int, list[str]] = (0, [])
+    headers: list[int] = field(default_factory=list)  # lines that name the columns
     broken: list[tuple[int, list[str]]] = field(default_factory=list)  # with a line break in a cell
+    ragged: list[int] = field(default_factory=list)  # with more or fewer cells than columns
     usual: list[list[str]] = field(default_factory=list)
     last: tuple[int, list[str]] = (0, [])
 
@@ -78,11 +94,16 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
 
     ``lines`` is a ``csv.reader`` over the whole file, ``names`` are its columns.
     """
-    rows = _surveyed(lines, names, origin)
-    if rows.repeated_headers:
+    rows = _surveyed(lines, names)
+    if not origin.header and _names_columns(rows, origin):
         raise PipelineError(
-            f"{path} repeats its header {_times(rows.repeated_headers)}: it was joined from "
-            "several exports; delete these lines"
+            f"{path}: its first line seems to name the columns "
+            f"({origin.delimiter.join(rows.first[1])[:200]!r}), where {where} says `header: false`"
+        )
+    if repeated := rows.headers[origin.header :]:
+        raise PipelineError(
+            f"{path} repeats its header {_times(repeated)}: it was joined from several exports; "
+            "delete these lines"
         )
     number, last = rows.last
     if 0 < len(last) < len(names) and not _ends_with_line_feed(path, origin):
@@ -96,24 +117,48 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
             f"quotes are plain characters in this file, write `quoting: false` in {where}; else "
             "mend the quotes there"
         )
+    if rows.ragged:
+        raise PipelineError(
+            f"{path} has rows with more or fewer cells than its {len(names)} columns, "
+            f"{_times(rows.ragged)}: a delimiter inside a cell, such as a decimal comma, needs "
+            f"quotes around it. Mend these lines, or see {where}, delimiter and quoting"
+        )
 
 
-def _surveyed(lines: Any, names: Sequence[str], origin: Origin) -> Rows:
-    rows, header = Rows(), list(names)
-    start = 1
+def _surveyed(lines: Any, names: Sequence[str]) -> Rows:
+    rows, wanted, start = Rows(), sorted(map(_plain, names)), 1
     for row in lines:
-        if row:
-            if row[0].strip() == header[0] and [cell.strip() for cell in row] == header:
-                rows.repeated_headers.append(start)
+        if is_filled(row):
+            rows.first = rows.first if rows.first[0] else (start, row)
+            if _plain(row[0]) in wanted and sorted(map(_plain, row)) == wanted:
+                rows.headers.append(start)
             elif lines.line_num > start and any("\n" in c or "\r" in c for c in row):
                 rows.broken.append((start, row))
-            elif len(rows.usual) < SAMPLE and len(row) == len(header):
+            elif len(row) == len(names) and len(rows.usual) < SAMPLE:
                 rows.usual.append(row)
+            if len(row) != len(names):
+                rows.ragged.append(start)
             rows.last = (start, row)
         start = lines.line_num + 1
-    if origin.header:
-        del rows.repeated_headers[:1]  # the header itself
     return rows
+
+
+def is_filled(row: Sequence[str]) -> bool:
+    """Say whether a parsed line is more than blanks: pandas passes over those."""
+    return len(row) > 1 or any(map(str.strip, row))
+
+
+def _plain(name: str) -> str:
+    return name.strip(AROUND).casefold()
+
+
+def _names_columns(rows: Rows, origin: Origin) -> bool:
+    """Say whether the first row holds names: those expected, or words where numbers follow."""
+    line, first = rows.first
+    columns = zip(*rows.usual[1:], strict=True)
+    above = [cell for cell, column in zip(first, columns, strict=False) if _numeric(column)]
+    names = [cell for cell in above if NAME.fullmatch(cell) and cell not in origin.missing]
+    return rows.headers[:1] == [line] or bool(above and names == above)
 
 
 def _swallows(row: Sequence[str], usual: Sequence[Sequence[str]], origin: Origin) -> bool:

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import difflib
+import itertools
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,8 +13,17 @@ import pandas as pd
 
 from stages.core.contract import Origin
 from stages.core.errors import PipelineError
-from stages.preparing.layout import check_content, check_rows, other_delimiter, other_encoding
+from stages.preparing.layout import (
+    NUMBER,
+    check_content,
+    check_rows,
+    is_filled,
+    other_delimiter,
+    other_encoding,
+)
 
+MARK = "\ufeff"  # the byte-order mark, where the encoding does not take it away
+LOOKED_AT = 30  # rows among which the one that names the columns may be
 LONGEST_CELL = 2**31 - 1  # Python's own limit, 131,072 characters, is less than a long text
 
 
@@ -48,8 +58,8 @@ def column_names(origin: Origin, wanted: Iterable[str], where: str) -> list[str]
             return [str(name) for name in pq.read_schema(file).names]
     if not origin.header:
         return _names(path, origin, origin.names or list(wanted), where)
-    with path.open(encoding=_encoding(origin), newline="") as file:
-        return next(filter(None, _lines(file, origin)), [])
+    first, *others = _first_rows(path, origin)[0][1]
+    return [first.removeprefix(MARK), *others]
 
 
 def _read_parquet(path: Path, where: str) -> pd.DataFrame:
@@ -77,6 +87,11 @@ def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -
             f"{path} is not {origin.encoding}: byte {error.object[error.start]:#04x} in "
             f"{around!r}{other_encoding(path, error)}; say what it is in {where}, encoding"
         ) from error
+    except UnicodeError as error:  # what a codec says of a byte-order mark that is lacking
+        raise PipelineError(
+            f"{path} is not {origin.encoding}: {error}. Without that mark, UTF-16 is utf-16-le or "
+            f"utf-16-be: say what it is in {where}, encoding"
+        ) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
         raise PipelineError(f"{path} does not read as {where} says: {error}") from error
 
@@ -88,7 +103,7 @@ def _cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
             file,
             sep=origin.delimiter,
             header=0 if origin.header else None,
-            names=names,
+            names=[name or f" {place}" for place, name in enumerate(names)],  # blank ones differ
             index_col=False,
             dtype=str,
             na_filter=False,
@@ -98,22 +113,57 @@ def _cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
 
 def _names(path: Path, origin: Origin, expected: Sequence[str], where: str) -> list[str]:
     """Return the names in the first line, or the expected ones where there is no header."""
-    with path.open(encoding=_encoding(origin), newline="") as file:
-        first: list[str] = next(filter(None, _lines(file, origin)), [])
-    names = [cell.strip() for cell in first] if origin.header else list(expected)
-    if not first:
+    rows = _first_rows(path, origin)
+    if not rows:
         raise PipelineError(f"{path} is empty: see {where}, path")
-    hint = other_delimiter(origin.delimiter.join(first), origin)
-    if len(first) != len(names) or (hint and len(expected) > 1):
+    _, first = rows[0]
+    names = list(map(_name, first)) if origin.header else list(expected)
+    if origin.header and not {*names} & {*expected}:
+        _check_header(path, names, rows, expected, where)
+    if len(first) != len(names) or len(first) == 1 < len(expected):
+        line = origin.delimiter.join(first)
         raise PipelineError(
             f"{path} has {_counted(first)}, but {len(expected)} are expected "
             f"({', '.join(expected)}): see {where}, names and delimiter; the first line is "
-            f"{origin.delimiter.join(first)[:200]!r}{hint}"
+            f"{line[:200]!r}{other_delimiter(line, origin)}"
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise PipelineError(f"{path}: more than one column is called {twice[0]!r}; see {where}")
     return names
+
+
+def _check_header(
+    path: Path,
+    names: Sequence[str],
+    rows: Sequence[tuple[int, list[str]]],
+    expected: Sequence[str],
+    where: str,
+) -> None:
+    """Raise PipelineError where data stand in place of names, or the names further down."""
+    below = [line for line, row in rows if {*expected} <= {*map(_name, row)}]
+    if below:
+        raise PipelineError(
+            f"{path} has its columns' names in line {below[0]}: delete the lines above it, which "
+            f"begin with {names[0][:200]!r}"
+        )
+    if len(names) > 1 and any(NUMBER.fullmatch(name) for name in names):
+        raise PipelineError(
+            f"{path} names no column: its first line holds data ({', '.join(names)[:200]!r}). "
+            f"Write `header: false` in {where}, and `names` where their order is another"
+        )
+
+
+def _first_rows(path: Path, origin: Origin) -> list[tuple[int, list[str]]]:
+    """Return the first rows that are not blank, each with the line in which it ends."""
+    with path.open(encoding=_encoding(origin), newline="") as file:
+        lines = _lines(file, origin)
+        filled = ((lines.line_num, row) for row in lines if is_filled(row))
+        return list(itertools.islice(filled, LOOKED_AT))
+
+
+def _name(cell: str) -> str:
+    return cell.removeprefix(MARK).strip()
 
 
 def _counted(cells: Sequence[str]) -> str:
@@ -145,7 +195,8 @@ def _cleaned(cells: pd.Series, origin: Origin) -> pd.Series:
 def _found(wanted: list[str], names: list[str], path: Path, where: str) -> list[str]:
     absent = [name for name in wanted if name not in names]
     if absent:
-        lines = "\n".join(f"  {name}{_suggestion(name, names)}" for name in absent)
+        others = [str(name) for name in names if name and name not in wanted]
+        lines = "\n".join(f"  {name}{_suggestion(name, others)}" for name in absent)
         raise PipelineError(
             f"{path} lacks columns that the contract names:\n{lines}\n"
             f"It has {', '.join(map(str, names))}. Mend the file or {where}"
@@ -153,7 +204,14 @@ def _found(wanted: list[str], names: list[str], path: Path, where: str) -> list[
     return wanted
 
 
-def _suggestion(name: str, names: list[str]) -> str:
-    folded = {other.casefold().strip(): other for other in map(str, names)}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+def _suggestion(name: str, others: list[str]) -> str:
+    """Return a hint at a name that is spelled alike, or that holds this one or is held by it."""
+    folded = {other.casefold().strip(): other for other in others}
+    own = name.casefold()
+    close = difflib.get_close_matches(own, folded, n=1)
+    close += [
+        other
+        for other in folded
+        if min(len(own), len(other)) > 2 and (own in other or other in own)
+    ]
     return f" (did you mean {folded[close[0]]!r}?)" if close else ""

@@ -4,6 +4,7 @@ A draft goes by them, and `validate` warns of them.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,14 @@ SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0)
 TWICE = 2  # a mark occurs more than once
 FEWEST = 10  # other values, so that there is something to stand apart from
 PARTS = 64  # into which a column is cut to see what it tells
+IN_A_PART = 10  # values, where a column is cut because they are too many for a part each
 ROWS = 20_000  # looked at
 FEW_ROWS = 50  # too few to say what tells what
+BESIDE = 5  # neighbouring values on each side ...
+SPIKE = 8  # than the most frequent of which a mark in their midst is so many times as frequent
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Score = Callable[[Array, Array, Array], float]
 
 
 def named_as_identifier(name: str) -> bool:
@@ -41,12 +46,22 @@ def _stands_apart(present: Array, value: float) -> bool:
     """
     times = int((present == value).sum())
     others = present[present != value]
-    if times < TWICE or len(others) < FEWEST or others.min() <= value <= others.max():
+    if times < TWICE or len(others) < FEWEST:
         return False
+    if others.min() <= value <= others.max():
+        return _is_spike(others, value, times)
     gap = min(abs(others.min() - value), abs(others.max() - value))
     counts = np.unique(others, return_counts=True)[1]
     frequent = times > 2 * float(np.median(counts))
     return bool(gap > np.ptp(others) or (value < 0 <= others.min() and frequent))
+
+
+def _is_spike(others: Array, value: float, times: int) -> bool:
+    """Say whether a value is far more frequent than the values on both sides of it."""
+    different, counts = np.unique(others, return_counts=True)
+    place = int(np.searchsorted(different, value))
+    beside = counts[max(place - BESIDE, 0) : place + BESIDE]
+    return times >= FEWEST and times > SPIKE * int(beside.max())
 
 
 def _is_empty_zero(present: Array) -> bool:
@@ -62,19 +77,58 @@ def _is_empty_zero(present: Array) -> bool:
 def told_share(cells: Array, target: Array, *, is_classification: bool) -> float:
     """Return how much of the target a column foretells by itself, from 0 (nothing) to 1 (all).
 
-    ``cells`` (n floats, NaN where missing) are cut into at most PARTS parts of equal size. Each
-    half of the rows is foretold by the parts' commonest class, or mean, in the other half. For
-    classes the balanced accuracy on a scale where guessing is 0; for numbers R².
+    ``cells`` are n floats, NaN where missing; that a cell is missing may tell the target, too. For
+    classes the balanced accuracy on a scale where guessing is 0; for numbers the share of the
+    variance of their ranks, so that no few large ones decide.
     """
-    known = np.isfinite(cells) & ~pd.isna(target)
-    rows = np.flatnonzero(known)
-    if len(rows) < FEW_ROWS:
-        return 0.0
+    rows = np.flatnonzero(~pd.isna(target))
     rows = np.random.default_rng(0).permutation(rows)[:ROWS]
-    parts, y = _parts(cells[rows]), target[rows]
-    halves = np.arange(len(rows)) % 2 == 0
-    score = _class_score if is_classification else _value_score
-    return max(0.0, float(np.mean([score(parts, y, half) for half in (halves, ~halves)])))
+    cells, target = cells[rows], target[rows]
+    told = _told_class if is_classification else _told_value
+    known = np.isfinite(cells)
+    if not known.any():
+        return 0.0
+    shares = [told(cells[known], target[known])]
+    if not known.all():
+        lowest = np.nextafter(cells[known].min(), -np.inf)
+        shares.append(told(np.where(known, cells, lowest), target))
+    return max(0.0, *shares)
+
+
+def _told_class(cells: Array, target: Array) -> float:
+    codes, classes = pd.factorize(target)
+    if len(cells) < FEW_ROWS:
+        return 0.0
+    one_cut = _cut_score(cells, codes) if len(classes) == 2 else 0.0
+    return max(one_cut, _foretold(_class_score, cells, codes))
+
+
+def _told_value(cells: Array, target: Array) -> float:
+    if len(cells) < FEW_ROWS or not np.ptp(cells) or not np.ptp(target):
+        return 0.0
+    ranks = pd.Series(target).rank().to_numpy()
+    monotone = np.corrcoef(pd.Series(cells).rank().to_numpy(), ranks)[0, 1] ** 2
+    return max(float(monotone), _foretold(_value_score, cells, ranks))
+
+
+def _foretold(score: Score, cells: Array, y: Array) -> float:
+    """Return how well each half of the rows is foretold, part by part, from the other half.
+
+    The parts are cut by the cells; their commonest class, or mean, in one half is the guess.
+    """
+    parts, halves = _parts(cells), np.arange(len(y)) % 2 == 0
+    return float(np.mean([score(parts, y, half) for half in (halves, ~halves)]))
+
+
+def _cut_score(cells: Array, codes: Array) -> float:
+    """Return Kolmogorov and Smirnov's statistic: what the best single cut tells of two classes."""
+    values, places = np.unique(cells, return_inverse=True)
+    sizes = np.bincount(codes)
+    if sizes.min() < FEWEST:
+        return 0.0
+    counts = [np.bincount(places[codes == code], minlength=len(values)) for code in (0, 1)]
+    below = [count.cumsum() / size for count, size in zip(counts, sizes, strict=True)]
+    return float(np.abs(below[0] - below[1]).max())
 
 
 def _parts(cells: Array) -> Array:
@@ -82,13 +136,13 @@ def _parts(cells: Array) -> Array:
     different = np.unique(cells)
     if len(different) <= PARTS:
         return np.searchsorted(different, cells)
-    cuts = np.unique(np.quantile(cells, np.arange(1, PARTS) / PARTS))
+    count = min(PARTS, max(2, len(cells) // IN_A_PART))
+    cuts = np.unique(np.quantile(cells, np.arange(1, count) / count))
     return np.searchsorted(cuts, cells, side="right")
 
 
-def _class_score(parts: Array, y: Array, fitted: Array) -> float:
-    codes, classes = pd.factorize(y)
-    counts = np.zeros((parts.max() + 1, len(classes)))
+def _class_score(parts: Array, codes: Array, fitted: Array) -> float:
+    counts = np.zeros((parts.max() + 1, codes.max() + 1))
     np.add.at(counts, (parts[fitted], codes[fitted]), 1)
     guess = np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), -1)[parts[~fitted]]
     hits, truth = guess == codes[~fitted], codes[~fitted]
@@ -99,7 +153,6 @@ def _class_score(parts: Array, y: Array, fitted: Array) -> float:
 
 
 def _value_score(parts: Array, y: Array, fitted: Array) -> float:
-    y = y.astype(np.float64)
     sums, counts = np.zeros(parts.max() + 1), np.zeros(parts.max() + 1)
     np.add.at(sums, parts[fitted], y[fitted])
     np.add.at(counts, parts[fitted], 1)

@@ -231,13 +231,14 @@ def _range_hints(prepared: Prepared, name: str, numbers: Numbers, bad: Mask) -> 
     if declared is None or not len(outside):
         return []
     marks = [value for value in np.unique(outside) if value in {*SENTINELS, 0.0}]
-    if len(marks) == 1 and len(np.unique(outside)) == 1 and len(outside) > 1:
+    if len(marks) == 1 and len(np.unique(outside)) == 1:
         return [
             f"if {shown(marks[0])} stands for missing, list it under `missing_in` of the source"
         ]
     swap = swap_hint(prepared, name) if name in prepared.columns else ""
     inside = numbers[~bad & np.isfinite(numbers)]
-    return list(filter(None, [swap or unit_hint(outside, inside)]))
+    unit = prepared.fields[name].unit
+    return list(filter(None, [swap or unit_hint(outside, inside, unit)]))
 
 
 def declared_values(prepared: Prepared) -> Iterator[Finding]:
@@ -313,16 +314,24 @@ def every_class(prepared: Prepared) -> Iterator[Finding]:
 
 
 def varying(prepared: Prepared) -> Iterator[Finding]:
-    for name in prepared.columns:
+    """A constant column is of no use; a constant number to predict leaves nothing to learn."""
+    for name in prepared.fields:
         present = prepared.frame[name].dropna()
+        if name == TARGET and prepared.target.classes:
+            continue  # `two_classes` tells it
         if present.nunique() == 1:
             yield prepared.finding(
                 "constant",
                 name,
                 prepared.frame[name].notna().to_numpy(),
+                severity="error" if name == TARGET else "warn",
                 found=f"every value present is {shown(present.iloc[0])}",
-                expected="a column that varies: this one tells the models nothing",
-                remedy=f"take it out of {prepared.key(f'columns.{name}')}",
+                expected="numbers that vary: there is nothing to learn"
+                if name == TARGET
+                else "a column that varies: this one tells the models nothing",
+                remedy=f"see {prepared.key('target.expression')}"
+                if name == TARGET
+                else f"take it out of {prepared.key(f'columns.{name}')}",
             )
 
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from stages.core.expressions import Expression
-from stages.validating.findings import Finding, Mask, Prepared, shown
+from stages.validating.findings import LISTED, Finding, Mask, Prepared, shown
 
 
 def expected_columns(prepared: Prepared) -> Iterator[Finding]:
     """A column that nothing declares may be new, or another's new name; the contract decides."""
     known = {*prepared.columns, *prepared.ignored, *_used_otherwise(prepared)}
     for name in prepared.header:
-        if name and name not in known:
+        if name.strip() and name.strip() not in known:
             yield prepared.finding(
                 "extra",
                 None,
@@ -24,16 +24,29 @@ def expected_columns(prepared: Prepared) -> Iterator[Finding]:
 
 
 def clean_names(prepared: Prepared) -> Iterator[Finding]:
-    for place, name in enumerate(prepared.header, 1):
-        if not name or name != " ".join(name.split()):
-            yield prepared.finding(
-                "blank_name",
-                None,
-                _nowhere(prepared),
-                found=f"column {place} of the table is called {shown(name)!r}",
-                expected="a name without blanks around it or double ones in it",
-                remedy="rename it in the source" + ("" if name else ", or take it out"),
-            )
+    """Blanks around names are no part of them, but programs less careful think so.
+
+    Where one follows every delimiter, that is how the file is written.
+    """
+    names = prepared.header
+    spaced = len(names) > 1 and all(name[:1] == " " != name[1:2] for name in names[1:])
+    written = [name.removeprefix(" ") for name in names] if spaced else names
+    bad = [
+        f"column {place} is called {shown(name)!r}"
+        for place, name in enumerate(written, 1)
+        if not name or name != " ".join(name.split())
+    ]
+    if bad:
+        more = f", and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
+        yield prepared.finding(
+            "blank_name",
+            None,
+            _nowhere(prepared),
+            found="; ".join(bad[:LISTED]) + more,
+            expected="names without blanks around them or double ones in them",
+            remedy="rename in the source; a column without a name may be a row number or a "
+            "delimiter too many: take it out",
+        )
 
 
 def _used_otherwise(prepared: Prepared) -> set[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr
 
+from stages.core.contract import Column
 from stages.shared.schema import TARGET
 from stages.validating.findings import Finding, Numbers, Prepared, as_numbers, shown
 from stages.validating.statistics import (
@@ -35,9 +36,10 @@ TELLING = 0.15  # correlation with the target that has a sense ...
 MANY = 20  # ... and so many weaker ones, which by chance hardly all turn round, have one, too
 OPPOSITE = -0.7  # cosine between old and new relations to the target
 SWAPPED = 0.5  # of the distance that is left once two columns are exchanged
-FAR = 0.5  # share of the rows of two columns that lie elsewhere, before a swap is thought of
+FAR = 0.3  # share of the rows of two columns that lie elsewhere, before a swap is thought of
 SHRUNK = 0.5  # share of the accepted rows below which a table is too small
 SAMPLE = 20_000  # rows by which columns are compared with one another
+AMOUNTS, WORDS = ("number", "integer"), ("category", "boolean")
 
 
 def as_many_rows(prepared: Prepared) -> Iterator[Finding]:
@@ -66,7 +68,7 @@ def spread_like(prepared: Prepared, name: str, old: Spread) -> Spread:
     """Return how a column is spread now, counted in the accepted table's parts."""
     cells, column = prepared.frame[name], prepared.fields[name]
     missing = int(cells.isna().sum())
-    if column.type in ("category", "boolean"):
+    if column.type in WORDS:
         return Spread(missing=missing, values=old.values, counts=count_words(cells, old.values))
     counts = count_numbers(as_amounts(cells, column), old.edges)
     return Spread(missing=missing, edges=old.edges, counts=counts)
@@ -251,23 +253,30 @@ def swapped(prepared: Prepared) -> Iterator[Finding]:
 
 
 def _distances(prepared: Prepared) -> Matrix:
-    """Return the share of rows that lie elsewhere, of each column now (rows) to each then."""
+    """Return the share of rows that lie elsewhere, of each column now (rows) to each then.
+
+    Numbers are compared with numbers, and words with words; else it is NaN.
+    """
     old = prepared.accepted.columns if prepared.accepted else {}
-    names = [
-        name
-        for name, it in prepared.columns.items()
-        if name in old and it.type in ("number", "integer")
-    ]
+    names = [name for name in prepared.columns if name in old]
     every = max(1, len(prepared.frame) // SAMPLE)
-    now = {name: as_numbers(prepared.frame[name].iloc[::every]) for name in names}
-    return pd.DataFrame(
-        {then: [_distance(now[name], old[then]) for name in names] for then in names}, index=names
-    )
+    rows = prepared.frame.iloc[::every]
+    found = {
+        then: [_distance(rows[now], prepared.columns[now], old[then]) for now in names]
+        for then in names
+    }
+    return pd.DataFrame(found, index=names, dtype="float64")
 
 
-def _distance(numbers: Numbers, old: Spread) -> float:
-    counts = [np.array(old.counts, float), np.array(count_numbers(numbers, old.edges), float)]
-    shares = [it / max(it.sum(), 1) for it in counts]
+def _distance(cells: pd.Series, column: Column, old: Spread) -> float:
+    """Return the share of cells that lie elsewhere than those of another column did."""
+    if column.type in AMOUNTS and old.edges:
+        counts = count_numbers(as_numbers(cells), old.edges)
+    elif column.type in WORDS and old.values:
+        counts = count_words(cells, old.values)
+    else:
+        return float("nan")
+    shares = [it / max(it.sum(), 1) for it in map(np.array, (old.counts, counts))]
     return float(np.abs(shares[0] - shares[1]).sum() / 2)
 
 

@@ -18,9 +18,13 @@ from stages.validating.findings import (
     shown,
 )
 from stages.validating.rows import mixed, numbered
+from stages.validating.values import counts_rows
 
 SURE, LIKELY = 0.995, 0.98  # share of the target that one column tells: an error, a warning
 EXACT = 1e-9  # relative error of a target that follows from columns
+ROUNDED = 0.01  # of a target's deviation: a smaller step is its rounding
+FINEST = 6  # digits behind the point to which a target may be rounded
+GAPS = 0.2  # share of a column's values that may be missing where formulas are looked for
 NUMERIC = ("number", "integer", "boolean")
 
 
@@ -56,16 +60,23 @@ def _codes(prepared: Prepared, name: str) -> Numbers:
 
 
 def no_formula(prepared: Prepared) -> Iterator[Finding]:
-    """A number that is a sum, difference, product or ratio of columns needs no model."""
+    """A number that is a sum, difference, product or ratio of columns needs no model.
+
+    Columns with many gaps are left aside: hardly a row would have all.
+    """
     if prepared.target.classes:
         return
-    names = [name for name, it in prepared.columns.items() if it.type in NUMERIC]
+    names = [
+        name
+        for name, it in prepared.columns.items()
+        if it.type in NUMERIC and prepared.frame[name].isna().mean() < GAPS
+    ]
     numbers = np.column_stack([as_numbers(prepared.frame[name]) for name in [*names, TARGET]])
     complete = numbers[np.isfinite(numbers).all(axis=1)][:ROWS]
     if len(complete) < FEW_ROWS + 3 * len(names) or not names or not np.ptp(complete[:, -1]):
         return
     for words, parts in (("a weighted sum", complete), ("a product or ratio", _logs(complete))):
-        used = [names[i] for i in _exact_parts(parts)]
+        used = [names[i] for i in _exact_parts(parts, complete[:, -1])]
         if used:
             yield prepared.finding(
                 "follows",
@@ -85,10 +96,12 @@ def _logs(numbers: Numbers) -> Numbers:
     return logs if positive[-1] else np.zeros_like(logs)
 
 
-def _exact_parts(numbers: Numbers) -> list[int]:
+def _exact_parts(numbers: Numbers, target: Numbers) -> list[int]:
     """Return the columns of which the last one is a weighted sum, or none.
 
-    Least squares on one half of the rows must foretell the other half within EXACT.
+    Least squares on one half of the rows must foretell the other half within EXACT, or as well as
+    the target is rounded. The last column is ``target`` itself or its logarithm, and of logarithms
+    the weights are powers: whole or half ones.
     """
     X, y = numbers[:, :-1], numbers[:, -1]
     if not np.ptp(y):
@@ -97,10 +110,30 @@ def _exact_parts(numbers: Numbers) -> list[int]:
     design = np.column_stack([X / scale, np.ones(len(X))])
     half = len(X) // 2
     weights = np.linalg.lstsq(design[:half], y[:half], rcond=1e-12)[0]
-    missed = np.abs(design[half:] @ weights - y[half:])
-    if missed.max() > EXACT * max(np.abs(y).max(), 1.0) * 10:
-        return []
+    slack = EXACT * max(np.abs(y).max(), 1.0) * 10
+    if np.abs(design[half:] @ weights - y[half:]).max() > slack:
+        is_log = y is not target and not np.array_equal(y, target)
+        weights = _powers(X, y, weights, scale) if is_log else weights
+        told = design @ weights
+        missed = np.abs((np.exp(np.minimum(told, 700.0)) if is_log else told) - target)
+        if missed.max() > _grain(target):
+            return []
     return np.flatnonzero(np.abs(weights[:-1]) > 1e-6 * np.abs(y).max()).tolist()
+
+
+def _powers(X: Numbers, y: Numbers, weights: Numbers, scale: Numbers) -> Numbers:
+    """Return the weights of the nearest whole and half powers, with the constant that fits them."""
+    powers = np.round(2 * weights[:-1] / scale) / 2
+    return np.append(powers * scale, np.median(y - X @ powers))
+
+
+def _grain(target: Numbers) -> float:
+    """Return the step to which a target is rounded, where it is far below its spread; else 0."""
+    for digits in range(FINEST + 1):
+        if np.array_equal(np.round(target, digits), target):
+            step = 10.0**-digits
+            return step if step < ROUNDED * target.std() else 0.0
+    return 0.0
 
 
 def apart(prepared: Prepared) -> Iterator[Finding]:
@@ -159,8 +192,8 @@ def _identifiers(prepared: Prepared) -> list[str]:
         name
         for name, it in prepared.columns.items()
         if it.type in ("integer", "category", "text")
-        and named_as_identifier(name)
         and prepared.frame[name].is_unique
+        and (named_as_identifier(name) or counts_rows(prepared.frame[name], it))
     ]
 
 

@@ -15,6 +15,14 @@ NUMBERS = {
     ),
     r"[-+]?[\d.,]+\s*%": '{0} is a percentage: write the number alone, with `unit: "%"`',
     r"#(REF|VALUE|DIV/0|NAME|NUM|N/A)[!?]?": "{0} is a spreadsheet's error: mend its formula",
+    r"""['="]+\s*[-+]?[\d.,]+["']*""": (
+        "{0} is a number that a spreadsheet keeps as text: write it without quotes"
+    ),
+    r"[<>~≤≥≈]\s*[-+]?[\d.,]+": "{0} is a bound: write a number, or leave the cell empty",
+    r"[\d.]+\s*[-\u2013]\s*[\d.]+": "{0} is a span: write one number, or declare a category",
+    r"(?=.*\d)(?=.*[OoIl])[\dOoIl.]+": "{0} has a letter in place of a digit",
+    r"\d{4}-\d\d-\d\d.*": "{0} is a date: see whether columns were shifted or swapped",
+    r"\u2212[\d.,]+": "{0} begins with a typographer's minus, U+2212: write -",
     r"\d{1,2}[-. ][A-Za-z]{3}|[A-Za-z]{3}[-. ]\d{2}": (
         "{0} is what a spreadsheet makes of a number that looks like a date: import it as text"
     ),
@@ -32,7 +40,20 @@ DATES = {
         "{0} names its month: write dates as 2024-05-31"
     ),
 }
-KNOWN = {"number": NUMBERS, "integer": NUMBERS, "datetime": DATES}
+GAPS = {
+    r"(?i)-+|\.+|n\.?/?a\.?|nan|null|nil|none|missing|unknown|\\n|#n/a": (
+        "{0} seems to stand for no value: list it under `missing` of the source"
+    ),
+}
+FRACTIONS = {
+    r"[-+]?\d*\.\d+": "{0} is no whole number: correct it, or declare `type: number`",
+}
+KNOWN = {
+    "number": GAPS | NUMBERS,
+    "integer": GAPS | FRACTIONS | NUMBERS,
+    "datetime": GAPS | DATES,
+    "boolean": GAPS,
+}
 
 
 def spelling_hint(values: Sequence[str], kind: str) -> str:

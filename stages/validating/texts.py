@@ -9,10 +9,11 @@ import pandas as pd
 from stages.shared.schema import TARGET
 from stages.validating.findings import Finding, Mask, Prepared
 
-# Control characters but for tab, line ends and U+0085, a line end, too.
+NEXT_LINE = "\u0085"  # a line end among the control characters: legal, if rare
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 REPLACED = "\ufffd"
 WORDS = re.compile(r"\w+")
+WORDS_AND_SIGNS = re.compile(r"\w+|[^\w\s]")  # an emoji may tell the class, too
 MOST_TEXTS = 20_000  # different ones that are looked through for mojibake, and for tell-tale words
 GIVEN_AWAY = 0.98  # of the texts with a word that are of one class
 OFTEN = 0.2  # share of a class's texts that hold it
@@ -50,12 +51,16 @@ def decoded(prepared: Prepared) -> Iterator[Finding]:
                 "mojibake",
                 name,
                 broken,
-                found=f"{int(broken.sum()):,} values hold characters that a wrong encoding leaves, "
+                found=f"{_values(int(broken.sum()))} characters that a wrong encoding leaves, "
                 "or control characters",
                 expected="text that was decoded as it was encoded",
                 remedy="read the original again with the right `encoding` of the source, or mend "
                 "the values there",
             )
+
+
+def _values(count: int) -> str:
+    return f"{count:,} value holds" if count == 1 else f"{count:,} values hold"
 
 
 def _broken(texts: pd.Series) -> list[str]:
@@ -64,7 +69,9 @@ def _broken(texts: pd.Series) -> list[str]:
     return [
         text
         for text in texts
-        if CONTROL.search(text) or REPLACED in text or (not text.isascii() and is_bad(text))
+        if CONTROL.search(text)
+        or REPLACED in text
+        or (not text.isascii() and is_bad(text.replace(NEXT_LINE, "\n")))
     ]
 
 
@@ -94,7 +101,7 @@ def _tell_tales(texts: pd.Series, labels: pd.Series) -> Iterator[tuple[str, str,
     sizes = labels.value_counts()
     holding: dict[str, Counter[str]] = {}
     for text, label in zip(texts, labels, strict=True):
-        for word in set(WORDS.findall(text.casefold())):
+        for word in set(WORDS_AND_SIGNS.findall(text.casefold())):
             holding.setdefault(word, Counter())[label] += 1
     for word, counts in holding.items():
         label, times = counts.most_common(1)[0]
@@ -104,5 +111,5 @@ def _tell_tales(texts: pd.Series, labels: pd.Series) -> Iterator[tuple[str, str,
 
 
 def _holding(texts: pd.Series, word: str) -> Mask:
-    held = texts.str.contains(rf"\b{re.escape(word)}\b", case=False)
+    held = texts.str.contains(rf"(?<!\w){re.escape(word)}(?!\w)", case=False)
     return held.fillna(False).to_numpy(dtype=bool)

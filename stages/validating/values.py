@@ -1,9 +1,10 @@
 """Looks for values that the contract lets in and a person would not: marks, units, swaps."""
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from stages.core.contract import Column
 from stages.shared.schema import SPLITS, TARGET
@@ -18,16 +19,24 @@ FEWEST = 5  # values out of range, to think of another unit
 NEAR = 0.2  # logarithmic distance of converted values from the others
 APART = 3.0  # standard deviations between two groups of values
 ALIKE = 0.05  # relative, by which the groups' ratio may miss a known factor
-UNITS: Mapping[str, tuple[float, float]] = {  # value = factor x other + shift
-    "pounds instead of kilograms, or the reverse": (2.20462, 0.0),
-    "inches instead of centimetres, or the reverse": (2.54, 0.0),
-    "feet instead of metres, or the reverse": (3.28084, 0.0),
-    "miles instead of kilometres, or the reverse": (1.609344, 0.0),
-    "mmol/l instead of mg/dl of cholesterol, or the reverse": (38.67, 0.0),
-    "mmol/l instead of mg/dl of glucose, or the reverse": (18.016, 0.0),
-    "shares instead of percentages, or the reverse": (100.0, 0.0),
-    "thousands instead of ones, or the reverse": (1000.0, 0.0),
-    "degrees Celsius instead of Fahrenheit, or the reverse": (1.8, 32.0),
+UNITS: Mapping[
+    str, tuple[float, float, str]
+] = {  # value = factor x other + shift, what is measured
+    "pounds instead of kilograms, or the reverse": (2.20462, 0.0, "kg|kilo|lb|pound"),
+    "inches instead of centimetres, or the reverse": (2.54, 0.0, "cm|cent|inch"),
+    "feet instead of metres, or the reverse": (3.28084, 0.0, "m|met(re|er)s?|ft|feet|foot"),
+    "miles instead of kilometres, or the reverse": (1.609344, 0.0, "km|kilomet|mi|miles?|mph"),
+    "kilopascals instead of mmHg, or the reverse": (7.50062, 0.0, "mm ?hg|kpa"),
+    "mmol/l instead of mg/dl of cholesterol, or the reverse": (38.67, 0.0, "mg/dl|mmol"),
+    "mmol/l instead of mg/dl of glucose, or the reverse": (18.016, 0.0, "mg/dl|mmol"),
+    "months instead of years, or the reverse": (12.0, 0.0, "years?|months?"),
+    "shares instead of percentages, or the reverse": (100.0, 0.0, ""),
+    "thousands instead of ones, or the reverse": (1000.0, 0.0, ""),
+    "degrees Celsius instead of Fahrenheit, or the reverse": (
+        1.8,
+        32.0,
+        "°|degrees|deg|f|c|celsius",
+    ),
 }
 
 
@@ -44,7 +53,7 @@ def marks_for_missing(prepared: Prepared) -> Iterator[Finding]:
                 "all other values: it seems to stand for missing",
                 expected=f"amounts{f' in {column.unit}' if column.unit else ''}, or no value",
                 remedy=f'list "{shown(value)}" for it under `missing_in` of the source, '
-                f"or write `checks: {{ sentinel: off }}` in {prepared.key(f'columns.{name}')}",
+                f"or write `checks: {{ sentinel: off }}` in {_own_checks(prepared, name)}",
             )
 
 
@@ -73,8 +82,7 @@ def no_identifiers(prepared: Prepared) -> Iterator[Finding]:
         present = prepared.frame[name].dropna()
         if column.type not in ("integer", "category") or len(present) < ENOUGH:
             continue
-        counts_rows = column.type == "integer" and bool((present.diff().dropna() == 1).all())
-        if present.is_unique and (counts_rows or named_as_identifier(name)):
+        if present.is_unique and (counts_rows(present, column) or named_as_identifier(name)):
             yield prepared.finding(
                 "identifier",
                 name,
@@ -83,6 +91,11 @@ def no_identifiers(prepared: Prepared) -> Iterator[Finding]:
                 expected="a property that rows can share",
                 remedy=f"move it from {prepared.key(f'columns.{name}')} to `ignored`",
             )
+
+
+def counts_rows(present: pd.Series, column: Column) -> bool:
+    """Say whether a column's values are whole numbers that go up by one from row to row."""
+    return column.type == "integer" and bool((present.diff().dropna() == 1).all())
 
 
 def missing_shares(prepared: Prepared) -> Iterator[Finding]:
@@ -106,7 +119,7 @@ def missing_shares(prepared: Prepared) -> Iterator[Finding]:
 def one_unit(prepared: Prepared) -> Iterator[Finding]:
     """Two groups of values, one a known factor above the other, are one column in two units."""
     for name, column, numbers in _amounts(prepared):
-        found = _two_units(numbers)
+        found = _two_units(numbers, column.unit)
         if found:
             words, mask = found
             yield prepared.finding(
@@ -117,18 +130,25 @@ def one_unit(prepared: Prepared) -> Iterator[Finding]:
                 f"some were {words}",
                 expected=f"one unit{f', {column.unit},' if column.unit else ''} throughout",
                 remedy="convert the smaller group in the source, or write `checks: { units: off }` "
-                f"in {prepared.key(f'columns.{name}')}",
+                f"in {_own_checks(prepared, name)}",
             )
 
 
-def unit_hint(outside: Numbers, inside: Numbers) -> str:
+def _units_of(unit: str | None) -> Iterator[tuple[str, float, float]]:
+    """Yield the changes of unit that a column may have undergone: all, where none is declared."""
+    for words, (factor, shift, measured) in UNITS.items():
+        if not unit or not measured or re.match(rf"({measured})\b", unit, re.IGNORECASE):
+            yield words, factor, shift
+
+
+def unit_hint(outside: Numbers, inside: Numbers, unit: str | None) -> str:
     """Return which change of unit would bring values out of range to where the others are."""
     if min(len(outside), len(inside)) < FEWEST or np.median(inside) <= 0:
         return ""
     centre = float(np.median(inside))
     found = [
         (abs(np.log(max(float(np.median(converted)), 1e-300) / centre)), words)
-        for words, (factor, shift) in UNITS.items()
+        for words, factor, shift in _units_of(unit)
         for converted in (outside * factor + shift, (outside - shift) / factor)
     ]
     distance, words = min(found)
@@ -154,11 +174,11 @@ def _fits(numbers: Numbers, column: Column) -> bool:
     return bool(len(present)) and float(np.mean((present >= low) & (present <= high))) >= FITS
 
 
-def _two_units(numbers: Numbers) -> tuple[str, Mask] | None:
+def _two_units(numbers: Numbers, unit: str | None) -> tuple[str, Mask] | None:
     positive = np.isfinite(numbers) & (numbers > 0)
     if positive.sum() < ENOUGH or len(np.unique(numbers[positive])) < ENOUGH:
         return None
-    for words, (factor, shift) in UNITS.items():
+    for words, factor, shift in _units_of(unit):
         cut = _cut(np.log(np.sort(numbers[positive])), float(np.log(factor))) if not shift else None
         if cut is not None:
             above = positive & (np.log(np.where(positive, numbers, 1.0)) > cut)
@@ -186,7 +206,13 @@ def _cut(logs: Numbers, distance: float) -> float | None:
     return float((low[-1] + high[0]) / 2) if is_apart and is_clean and is_alike else None
 
 
-def _amounts(prepared: Prepared) -> Iterator[tuple[str, Any, Numbers]]:
-    for name, column in prepared.columns.items():
-        if column.type in ("number", "integer") and name != TARGET:
+def _amounts(prepared: Prepared) -> Iterator[tuple[str, Column, Numbers]]:
+    """Yield the columns of numbers, and the target where it is one."""
+    for name, column in prepared.fields.items():
+        if column.type in ("number", "integer"):
             yield name, column, as_numbers(prepared.frame[name])
+
+
+def _own_checks(prepared: Prepared, name: str) -> str:
+    """Return where the contract says how serious a column's rules are; a target has no own."""
+    return prepared.key("checks" if name == TARGET else f"columns.{name}")
