@@ -5,13 +5,15 @@ A few cases for each operation; ``python -m benchmarks.serve.fuzz`` asks ten tho
 
 from pathlib import Path
 
-from benchmarks.serve.fuzz import ask
+from benchmarks.serve.fuzz import SETTINGS, ask
 from tests.explained_models import write_explained_heart
+from tests.serving import server_process
 
 CASES = 20
 
 
 def test_every_operation_keeps_what_the_document_says(tmp_path: Path) -> None:
     write_explained_heart(tmp_path)
-    done = ask(tmp_path, CASES, seed=1)
+    with server_process(tmp_path, **SETTINGS) as server:
+        done = ask(server, CASES, seed=1)
     assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-2_000:]

@@ -1,14 +1,14 @@
 """Mends DVC's own files after a kill: it writes ``dvc.lock`` and its list of locks in place.
 
-Either one cut off makes every later command of DVC fail, and so does a list of the dead.
+Either one cut off makes every later command of DVC fail.
 """
 
 import json
 import subprocess
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -54,40 +54,31 @@ def _committed() -> str:
 
 
 def _mend_busy() -> Iterator[str]:
-    """Take the list away where it is cut off, or where nobody on it is alive.
+    """Take the list away where it is cut off; looks twice, for somebody may just be writing it.
 
-    Looks twice, for somebody may just be writing it. DVC takes a process for alive that has ended
-    but that its parent has not asked after; where nobody does, as in many containers, for ever.
+    So too where all that it names are dead: DVC takes one for alive whose parent did not notice.
     """
-    if not _is_sound(BUSY):
+    if not _is_whole(BUSY):
         time.sleep(SECONDS_TO_WRITE)
-        if not _is_sound(BUSY):
+        if not _is_whole(BUSY):
             BUSY.unlink(missing_ok=True)
             yield f"{BUSY} was left by a kill and is gone: DVC makes a new one"
 
 
-def _is_sound(path: Path) -> bool:
+def _is_whole(path: Path) -> bool:
+    """Tell whether the list can be read, and names a process that lives if it names any."""
     try:
-        listed = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return True
     except ValueError:
         return False
-    holders = set(_holders(listed))
-    return not holders or any(_is_alive(holder) for holder in holders)
+    named = [*content.get("write", {}).values(), *chain(*content.get("read", {}).values())]
+    return not named or any(_lives(it["pid"]) for it in named)
 
 
-def _holders(listed: Any) -> Iterator[int]:
-    """Yield the number of each process in the list, which has them at several depths."""
-    if isinstance(listed, dict) and "pid" in listed:
-        yield int(listed["pid"])
-    elif isinstance(listed, dict | list):
-        for part in listed.values() if isinstance(listed, dict) else listed:
-            yield from _holders(part)
-
-
-def _is_alive(number: int) -> bool:
+def _lives(pid: int) -> bool:
     try:
-        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

@@ -1,0 +1,81 @@
+"""What a clone holds of a task, after all of it was verified: for `benchmarks.kills`.
+
+Two clones that hold the same give the same.
+"""
+
+import os
+from contextlib import redirect_stdout
+from io import StringIO
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import mlflow  # noqa: F401 - once, and not in each audit
+from dvc.exceptions import DvcException
+
+from serve.load import load_model
+from serve.manifest import ManifestError
+from stages import champions, verify
+from stages.composing.lockfile import read_lock
+from stages.core.errors import PipelineError
+from stages.core.storage import sha256
+from stages.registering.ledger import Ledger
+from stages.registering.store import CHALLENGER, CHAMPION, CONTENT, DATABASE, Registry, registry
+
+Audit = tuple[dict[str, Any], list[str]]  # what is there, and what is wrong
+
+
+def audit(folder: Path, task: str) -> Audit:
+    """Verify the clone in ``folder`` in a process of its own, which ends with the audit."""
+    with get_context("fork").Pool(1) as pool:
+        return pool.apply(_audit, (folder, task))
+
+
+def _audit(folder: Path, task: str) -> Audit:
+    os.chdir(folder)
+    try:
+        with redirect_stdout(StringIO()):
+            verify.main()
+            load_model(Path("models", task))  # it gives its golden predictions again
+            return {"dvc.lock": read_lock(), "model": files(Path("models", task))} | held(task), []
+    except (PipelineError, ManifestError, DvcException, OSError, SystemExit) as error:
+        return {}, [str(error)]
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+
+
+def held(task: str) -> dict[str, Any]:
+    """Return moves, aliases, versions and runs; nothing where there is no registry."""
+    if not DATABASE.exists():
+        return {}
+    ledger = Ledger(task)
+    champions.verify(ledger)
+    with registry() as store:
+        return {
+            "moves": [(it.kind, it.before, it.version, it.content) for it in ledger.moves()],
+            "aliases": {name: pointed(store, task, name) for name in (CHAMPION, CHALLENGER)},
+            "versions": versions(store, task),
+            "runs": runs(store, task),
+        }
+
+
+def pointed(store: Registry, task: str, alias: str) -> str | None:
+    found = store.aliased(task, alias)
+    return str(found.version) if found else None
+
+
+def versions(store: Registry, task: str) -> list[tuple[str, str]]:
+    """Return number and content of each version."""
+    found = store.client.search_model_versions(f"name = '{task}'")
+    return sorted((str(it.version), it.tags[CONTENT]) for it in found)
+
+
+def runs(store: Registry, task: str) -> list[tuple[str, str, int, int]]:
+    """Return of each run its content, its state, and how many params and metrics it has."""
+    found = store.client.search_runs([store.experiment(task)])
+    return sorted(
+        (it.data.tags[CONTENT], it.info.status, len(it.data.params), len(it.data.metrics))
+        for it in found
+    )
