@@ -187,20 +187,22 @@ def described(
     file = manifests.model_file(artefact.model, family, estimator, len(inputs.trained_on))
     vectorisers = tuple(entry for entry, _ in artefact.vectorisers)
     tokenizer = artefact.tokenizer[0] if artefact.tokenizer else None
+    beside = (*vectorisers, *([tokenizer] if tokenizer else []))
     columns = manifests.columns(params.columns, inputs.trained_on)
     target = manifests.target(params.target, evaluated.threshold, evaluated.interval)
+    spelling = manifests.spelling(params.origin, columns)
     return Manifest(
         task=inputs.task,
         title=params.title,
         problem=schema.problem,
-        version=manifests.version(file, vectorisers, columns, target, tokenizer),
+        version=manifests.version(file, *beside, *columns, target, spelling),
         model=file,
         vectorisers=vectorisers,
         tokenizer=tokenizer,
         precision=artefact.precision,
         columns=columns,
         target=target,
-        spelling=manifests.spelling(params.origin, columns),
+        spelling=spelling,
         onnx=manifests.Graph(input=artefact.input, output=output_name(schema)),
         explanation=explanation(explained, schema),
         metrics=evaluated.metrics,

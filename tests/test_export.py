@@ -223,12 +223,15 @@ def test_numbers_survive_the_file() -> None:
 def test_the_version_follows_the_answers_and_nothing_else() -> None:
     manifest = read()
     model, columns, target = manifest.model, manifest.columns, manifest.target
-    assert version(model, (), columns, target) == manifest.version
-    other = target.model_copy(update={"threshold": 0.123})
-    assert version(model, (), columns, other) != manifest.version
-    assert version(model, (), columns[1:], target) != manifest.version
-    beside = vectoriser(b"{}", "dose", 1)
-    assert version(model, (beside,), columns, target) != manifest.version
+    spelling = manifest.spelling
+    assert version(model, *columns, target, spelling) == manifest.version
+    others = (
+        (*columns, target.model_copy(update={"threshold": 0.123}), spelling),
+        (*columns[1:], target, spelling),
+        (*columns, target, spelling.model_copy(update={"decimal": ","})),
+        (vectoriser(b"{}", "dose", 1), *columns, target, spelling),
+    )
+    assert len({version(model, *parts) for parts in others} | {manifest.version}) == 5
 
 
 @pytest.mark.usefixtures("exported")

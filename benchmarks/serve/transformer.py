@@ -137,7 +137,7 @@ def write(
         task=TASK,
         title="Sentences",
         problem="classification",
-        version=manifests.version(file, (), columns, target, tokenizer),
+        version=manifests.version(file, tokenizer, *columns, target),
         model=file,
         vectorisers=(),
         tokenizer=tokenizer,

@@ -243,22 +243,10 @@ def target(declared: contract.Target, threshold: float | None, interval: Interva
     )
 
 
-def version(
-    model: ModelFile,
-    vectorisers: Items[Vectoriser],
-    columns: Items[Column],
-    target: Target,
-    tokenizer: Tokens | None = None,
-) -> str:
-    """Return a short hash of all that can change an answer."""
-    parts = [
-        model.sha256,
-        *(vectoriser.model_dump(mode="json") for vectoriser in vectorisers),
-        *([tokenizer.model_dump(mode="json")] if tokenizer else []),
-        [column.model_dump(mode="json") for column in columns],
-        target.model_dump(mode="json"),
-    ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:DIGITS]
+def version(model: ModelFile, *parts: Frozen) -> str:
+    """Return a short hash of all that can change an answer: the model, and what is beside it."""
+    content = [model.sha256, *(part.model_dump(mode="json") for part in parts)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
 def columns(declared: dict[str, contract.Column], trained_on: pd.DataFrame) -> tuple[Column, ...]:
