@@ -42,17 +42,15 @@ def fold_jobs(
     The rows that stop a fit are held out of the fold's own, so that a cross-validated score never
     sees the fold it is computed on. Rows of one of the ``groups`` are in one part only.
     """
-    return [
-        Job(
-            f"fold-{repeat}-{number}",
-            *_parted(fitted, y[fitted], held_out, cv.seed + repeat, of_rows(groups, fitted)),
-            held,
-        )
-        if held_out
-        else Job(f"fold-{repeat}-{number}", fitted, held, held)
-        for repeat in range(cv.repeats)
-        for number, (fitted, held) in enumerate(folds(schema, y, cv, repeat, groups))
-    ]
+    jobs = []
+    for repeat in range(cv.repeats):
+        for number, (fitted, held) in enumerate(folds(schema, y, cv, repeat, groups)):
+            learnt, watched = fitted, held
+            if held_out:
+                known = y[fitted], of_rows(groups, fitted)
+                learnt, watched = _parted(fitted, *known, held_out, cv.seed + repeat)
+            jobs.append(Job(f"fold-{repeat}-{number}", learnt, watched, held))
+    return jobs
 
 
 def final_job(train: int, validation: int, held_out: float | None) -> Job:
@@ -127,7 +125,7 @@ def _shares(logits: Any, temperature: float, **_: Any) -> Array:
 
 
 def _parted(
-    rows: Array, y: Array, held_out: float, seed: int, groups: Array | None
+    rows: Array, y: Array, groups: Array | None, held_out: float, seed: int
 ) -> tuple[Array, Array]:
     try:
         fitted, watched = hold_out(y, held_out, seed, True, groups)
