@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from subprocess import DEVNULL
 
+import dvc_data.index.collect
 import pytest
+from dvc.repo import Repo
+from registry_world import Killed, Killer
 from ruamel.yaml import YAML
 
 from tests.clone import ROOT, RUNNING, Clone, commit, environment
@@ -194,6 +197,23 @@ def test_a_push_sends_again_what_the_remote_has_lost(
     connect(pushing, shared)
     command(pushing, "push")
     assert objects(shared) == objects(small[1])
+
+
+@pytest.mark.parametrize("calls", [2, 4])  # of the four outputs
+def test_a_fetch_that_was_killed_while_it_took_notes_is_completed(
+    small: tuple[Clone, Folder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    """DVC's own next fetch believes its notes and leaves out what is not in them."""
+    fresh = joined(small[0], small[1], tmp_path)
+    killer = Killer(calls)
+    note = dvc_data.index.collect._collect_from_index
+    with monkeypatch.context() as patch, Repo(str(fresh.path)) as repo:
+        name = "dvc_data.index.collect._collect_from_index"
+        patch.setattr(name, lambda *args, **more: (killer("note"), note(*args, **more)))
+        with pytest.raises(Killed):
+            repo.fetch()
+    assert ran(command(fresh, "restore")) == set()
+    assert_restored(fresh, small[0])
 
 
 def test_a_push_of_what_is_not_here_fails(small: tuple[Clone, Folder], tmp_path: Path) -> None:

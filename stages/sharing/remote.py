@@ -19,6 +19,8 @@ def connect(repo: Any) -> Any:
     """
     from botocore.exceptions import BotoCoreError
 
+    # DVC notes what there is to fetch and to send, and believes notes that a kill has cut off.
+    repo.drop_data_index()
     try:
         remote = repo.cloud.get_remote_odb()
     except RemoteConfigError as error:
