@@ -85,6 +85,14 @@ DEFECTS: dict[str, tuple[Change, str, str | None, int | None, str]] = {
     "a missing label": (put("num", slice(0, 3), ""), "target_missing", "_target", 3, "target"),
     "no label but one": (put("num", slice(None), "0"), "target_classes", "_target", 304, "healthy"),
     "columns swapped": (swap("trestbps", "thalach"), "swapped", "trestbps", None, "thalach"),
+    "categories swapped": (swap("sex", "fbs"), "swapped", "sex", None, "fbs"),
+    "years in months": (
+        turn("age", slice(0, 40), lambda x: x * 12), "range", "age", 40, "months",
+    ),
+    "one -999": (put("oldpeak", slice(7, 8), "-999"), "range", "oldpeak", 1, "missing_in"),
+    "two columns without a name": (
+        lambda frame: frame.assign(**{" ": "", "  ": ""}), "blank_name", None, None, "column 16",
+    ),
     "columns swapped out of range": (swap("age", "chol"), "range", "age", None, "swapped"),
     "a constant": (put("thal", slice(None), "3"), "constant", "thal", 304, "is 3"),
     "nearly a constant": (put("fbs", slice(0, 280), "0"), "dominant", "fbs", None, "0 is 9"),
@@ -135,6 +143,8 @@ def test_no_error_accuses_a_column_that_was_not_touched(name: str, tmp_path: Pat
 MISSING = {
     "missing": (lambda frame: frame.drop(columns="chol"), "lacks columns", "chol"),
     "renamed": (named(chol="Chol_"), "did you mean 'Chol_'", "chol"),
+    "longer": (named(chol="Serum cholesterol"), "did you mean 'Serum cholesterol'", "chol"),
+    "another's name": (named(thal="scan"), "thal\n", "thal"),  # not: did you mean thalach?
     "twice": (named(chol="age"), "more than one column is called 'age'", "age"),
 }
 
@@ -193,6 +203,25 @@ def test_a_good_table_passes_however_it_is_written(name: str, tmp_path: Path) ->
     assert [(it.rule, it.column, it.found) for it in told] == []
 
 
+def test_a_hint_at_a_unit_fits_what_is_measured(tmp_path: Path) -> None:
+    """Pressures half as high again are no lengths, whatever their ratio."""
+    told = found(turn("trestbps", slice(0, 40), lambda x: x * 2.54)(table("heart")), tmp_path)
+    range_ = next(it for it in told if it.rule == "range")
+    assert range_.column == "trestbps"
+    assert "inches" not in range_.remedy
+
+
+def test_blanks_after_delimiters_are_a_way_of_writing(tmp_path: Path) -> None:
+    text = as_csv(table("heart")).replace(",", ", ")
+    assert findings("heart", tmp_path, text) == []
+
+
+def test_a_blank_in_a_name_is_told_once(tmp_path: Path) -> None:
+    told = found(table("heart").rename(columns={"chol": " chol", "age": "age "}), tmp_path)
+    assert [it.rule for it in told] == ["blank_name"]
+    assert "column 1 is called 'age '; column 5 is called ' chol'" in told[0].found
+
+
 def test_the_contract_decides_how_serious_a_rule_is(tmp_path: Path) -> None:
     frame = put("age", slice(0, 5), "150")(table("heart"))
     assert found(frame, tmp_path)[0].severity == "error"
@@ -223,6 +252,24 @@ HOUSING: dict[str, tuple[Change, str, str]] = {
     "a ratio": (
         lambda f: f.assign(median_house_value=1e5 * num(f, "total_rooms") / num(f, "households")),
         "a product or ratio of total_rooms, households", "follows",
+    ),
+    "a product, rounded": (
+        lambda f: f.assign(
+            median_house_value=(num(f, "total_rooms") * num(f, "median_income")).round(2)
+        ),
+        "a product or ratio of total_rooms, median_income", "follows",
+    ),
+    "a sum beside a column of gaps": (
+        lambda f: f.assign(
+            median_house_value=num(f, "households") + num(f, "population"), total_bedrooms=""
+        ),
+        "a weighted sum of population, households", "follows",
+    ),
+    "always the same": (
+        lambda f: f.assign(median_house_value="1000"), "every value present is 1000", "constant",
+    ),
+    "in two units": (
+        turn("median_house_value", slice(0, 300), lambda x: x / 1000), "thousands", "units",
     ),
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from stages.core.errors import PipelineError
 from stages.drafting.aim import find_aim, find_group
 from stages.drafting.dialect import read_table
 from stages.drafting.guess import guess_column, roomy
-from stages.drafting.writing import flow, scalar
+from stages.drafting.writing import flow, scalar, written
 from tests.clone import Clone
 from tests.defaults import contract_defaults
 
@@ -130,6 +130,44 @@ def test_a_decimal_comma_is_seen_and_one_between_words_is_not(tmp_path: Path) ->
     assert "decimal" not in read_table(path, None)[0]
 
 
+def test_a_comma_that_may_stand_between_thousands_is_no_decimal_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("sales;place\n" + "".join(f"{i + 1},500;a\n" for i in range(9)))
+    assert "decimal" not in read_table(path, None)[0]
+    path.write_text("share;place\n" + "".join(f"0,50{i};a\n" for i in range(9)))
+    assert read_table(path, None)[0]["decimal"] == ","
+
+
+def test_western_windows_is_preferred_to_an_encoding_that_reads_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(
+        ("name,size\n" + "M\u00fcller,1\nGro\u00df,2\nJ\u00e4ger,3\n" * 40).encode("cp1252")
+    )
+    assert read_table(path, None)[0]["encoding"] == "cp1252"
+
+
+def test_a_number_among_the_names_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("no,1,on,y\n" + "".join(f"{i},{i % 7},{i % 3},a\n" for i in range(20)))
+    assert list(read_table(path, None)[1]) == ["no", "1", "on", "y"]
+
+
+def test_a_column_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(",size,kind,\n" + "".join(f"{i},{i % 7},a,\n" for i in range(20)))
+    assert list(read_table(path, None)[1]) == ["size", "kind"]
+
+
+def test_a_column_of_lists_or_records_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    cells = {"size": range(30), "tags": [["a", "b"]] * 30, "place": [{"city": "Oslo"}] * 30}
+    pd.DataFrame(cells).to_parquet(path)
+    frame = read_table(path, None)[1]
+    assert find_group(frame, list(frame)) is None
+    for name in ("tags", "place"):
+        assert "lists or records" in guess_column(name, frame[name], ".").left_out
+
+
 # What a column is
 
 GUESSES = {
@@ -154,7 +192,9 @@ LEFT_OUT = {
     "named as one": ([str(i * i) for i in range(20)], "patient_id", "identifier"),
     "codes": ([f"{i * 7919 + 0xA0000000:08x}" for i in range(20)], "x", "identifier"),
     "dates of another kind": ([f"{i}/12/2024" for i in range(1, 25)], "x", "nor ISO 8601 dates"),
-    "thousands": ([f"{i},500" for i in range(1, 30)], "x", "neither numbers"),
+    "German dates": ([f"{i:02}.12.2024" for i in range(1, 25)], "x", "nor ISO 8601 dates"),
+    "thousands": ([f"{i},500" for i in range(1, 30)], "x", "thousands are set apart"),
+    "percentages": ([f"{i} %" for i in range(1, 30)] * 9, "x", "a percentage"),
     "many words": ([f"Name{'x' * i}" for i in range(60)], "x", "too many for a category"),
 }
 
@@ -252,6 +292,14 @@ def test_a_target_of_no_use_is_refused(cells: list[str], words: str) -> None:
 
 def test_rows_without_a_target_are_counted() -> None:
     assert "3 rows lack it" in aim(["yes", "no"] * 20 + [None] * 3).comments["target"]
+
+
+@pytest.mark.parametrize(("lacking", "most"), [(1, 0.05), (20, 0.5)])
+def test_rows_without_a_target_do_not_stop_the_run(lacking: int, most: float) -> None:
+    found = aim(["yes", "no"] * 20 + [None] * lacking)
+    contract = YAML(typ="safe").load(written("T", {"path": "t.csv"}, [], found, None, 60))
+    assert contract["on_bad_rows"] == "quarantine"
+    assert lacking / (40 + lacking) < contract["most_bad_rows"] <= most + 0.02
 
 
 def test_folds_are_few_enough_for_the_rarest_class() -> None:

@@ -90,6 +90,15 @@ def test_other_ends_of_a_file_are_legal(tmp_path: Path, ending: str) -> None:
     assert len(read(tmp_path, PLAIN + ending)) == 41
 
 
+def test_a_quote_swallows_lines_of_a_kind_that_comes_late(tmp_path: Path) -> None:
+    """Files of several sites, one after the other: the last column is another in each."""
+    early = "".join(f"text number {i},{i},phone\n" for i in range(1_500))
+    late = "".join(f"text number {i},{i},film\n" for i in range(200))
+    swallowing = '"an open quote,1,film\n' + 'plain,5,film\nand "its end,2,film\n'
+    message = refusal(tmp_path, HEADER + early + late + swallowing + late)
+    assert "swallows the lines after it once, in line 1702" in message
+
+
 RAGGED = {
     "cut short": "short,1\n",
     "another delimiter": "other;1;0\n",

@@ -26,6 +26,13 @@ def test_a_mark_far_from_all_amounts_is_seen(mark: float) -> None:
     assert sentinels(np.append(AMOUNTS, [mark] * 4)) == [mark]
 
 
+def test_a_mark_in_the_midst_of_amounts_is_seen_by_how_often_it_comes() -> None:
+    people = RNG.integers(500, 1_500, 2_000).astype(float)  # each number about twice
+    assert sentinels(np.append(people, [999.0] * 60)) == [999.0]
+    assert sentinels(np.append(people, [999.0] * 3)) == []
+    assert sentinels(RNG.poisson(99, 2_000).astype(float)) == []
+
+
 def test_once_is_no_mark() -> None:
     assert sentinels(np.append(AMOUNTS, [-999.0])) == []
 
@@ -64,3 +71,22 @@ def test_an_always_right_guess_of_a_lopsided_class_is_not_knowledge() -> None:
 
 def test_few_rows_tell_nothing() -> None:
     assert told_share(np.arange(40.0), np.arange(40.0), is_classification=False) == 0.0
+
+
+def test_a_column_that_parts_two_classes_at_one_cut_tells_all_of_them() -> None:
+    target = np.array(["a", "b"] * 60)
+    score = np.where(target == "a", -1, 1) * RNG.uniform(0.1, 5, 120)
+    assert told_share(score, target, is_classification=True) == 1.0
+
+
+def test_a_cell_that_is_empty_for_one_class_alone_tells_it() -> None:
+    target = np.array(["stayed", "left"] * 60)
+    reason = np.where(target == "left", RNG.integers(0, 5, 120), np.nan)
+    assert told_share(reason, target, is_classification=True) == 1.0
+    gaps = np.where(RNG.random(120) < 0.5, RNG.normal(size=120), np.nan)
+    assert told_share(gaps, target, is_classification=True) < 0.5
+
+
+def test_a_few_large_amounts_hide_no_leak() -> None:
+    amount = np.exp(RNG.normal(0, 3, 400))  # the largest outweighs nearly all others
+    assert told_share(np.log(amount), amount, is_classification=False) == pytest.approx(1.0)

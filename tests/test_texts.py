@@ -81,6 +81,12 @@ def test_text_that_was_decoded_wrongly_is_found(broken: str) -> None:
     assert (finding.rule, finding.count, finding.rows) == ("mojibake", 2, (6, 7))
 
 
+def test_line_ends_of_any_kind_are_legal() -> None:
+    cells = texts()
+    cells[5] = "first\nsecond \u201cquoted\u201d\u2028third\u0085fourth, caf\u00e9"
+    assert told(cells) == []
+
+
 def test_empty_text_is_missing() -> None:
     cells = [*texts(199), None]
     (finding,) = told(cells)
@@ -103,6 +109,14 @@ def test_a_label_in_the_text_is_found() -> None:
     found = [it for it in told(cells, labels) if it.rule == "label_in_text"]
     assert {"'stars5x'" in it.found for it in found} == {True, False}
     assert {it.count for it in found} == {100}
+
+
+def test_an_emoji_for_each_class_is_found() -> None:
+    labels = ["good", "bad"] * 100
+    faces = {"good": "\U0001f600", "bad": "\U0001f621"}
+    cells = [f"{text} {faces[label]}" for text, label in zip(texts(), labels, strict=True)]
+    found = [it for it in told(cells, labels) if it.rule == "label_in_text"]
+    assert [it.count for it in found] == [100, 100]
 
 
 def test_words_that_lean_to_a_class_are_no_label() -> None:

@@ -1,6 +1,6 @@
 """Proposes what to predict and how to judge it: classes, metric, split and folds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class Aim:
     split: dict[str, Any] = field(default_factory=dict)
     cv: dict[str, Any] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
+    lacking: float = 0.0  # share of the rows
 
 
 def find_aim(frame: pd.DataFrame, name: str, positive: str | None, decimal: str) -> Aim:
@@ -57,21 +58,22 @@ def find_aim(frame: pd.DataFrame, name: str, positive: str | None, decimal: str)
     lacking = len(frame) - len(present)
     expression = name if name.isidentifier() else f"col({name!r})"
     if _is_amount(numbers, len(counts)):
-        return _noted(_regression(expression, numbers, len(frame)), lacking)
+        return _noted(_regression(expression, numbers, len(frame)), lacking, len(frame))
     if len(counts) > MOST_CLASSES:
         first = ", ".join(map(str, counts.index[:5]))
         raise PipelineError(
             f"--target {name}: {len(counts):,} different words ({first}, …) are too many for "
             f"classes, of which there may be {MOST_CLASSES}"
         )
-    return _noted(_classification(expression, counts, positive, len(frame)), lacking)
+    return _noted(_classification(expression, counts, positive, len(frame)), lacking, len(frame))
 
 
-def _noted(aim: Aim, lacking: int) -> Aim:
-    """Say of how many rows the target is missing: `validate` stops on them."""
-    if lacking:
-        aim.comments["target"] += f"; {lacking:,} rows lack it: take them out"
-    return aim
+def _noted(aim: Aim, lacking: int, rows: int) -> Aim:
+    """Say of how many rows the target is missing: no model learns from them."""
+    if not lacking:
+        return aim
+    words = f"{aim.comments['target']}; {lacking:,} rows lack it"
+    return replace(aim, comments={**aim.comments, "target": words}, lacking=lacking / rows)
 
 
 def _is_amount(numbers: pd.Series, different: int) -> bool:
@@ -134,7 +136,7 @@ def _cv(rows: int, rarest: int) -> dict[str, Any]:
 def find_group(frame: pd.DataFrame, names: list[str]) -> str | None:
     """Return a column that tells whose rows belong together: an identifier that repeats."""
     for name in names:
-        present = frame[name].dropna()
+        present = as_tokens(frame[name].dropna())
         repeats = 1.2 * present.nunique() <= len(present) if len(present) else False
         if repeats and present.nunique() >= 0.02 * len(frame) and named_as_identifier(name):
             return name

@@ -12,7 +12,7 @@ import pandas as pd
 
 from stages.core.contract import Origin
 from stages.core.errors import PipelineError
-from stages.preparing.layout import UTF_16, check_content
+from stages.preparing.layout import UTF_16, WESTERN, check_content, likely_encoding
 from stages.preparing.parsing import read_raw
 
 MARKS = (",", ";", "\t", "|")
@@ -20,6 +20,7 @@ LOOKED_AT = 500  # lines from which delimiter and header are found out
 SLICE = 1 << 20  # bytes of a file from which its encoding is guessed
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?")
 COMMA_NUMBER = re.compile(r"[-+]?\d+,\d+")
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")  # as likely as a decimal comma
 POINT_NUMBER = re.compile(r"[-+]?\d+\.\d+")
 WHERE = "the command line"  # where a person would mend what cannot be read
 Origin_ = dict[str, Any]  # the keys of an origin that differ from its defaults
@@ -47,7 +48,7 @@ def read_table(path: Path, names: Sequence[str] | None) -> tuple[Origin_, pd.Dat
 def _read(origin: Origin_) -> pd.DataFrame:
     described = Origin(**origin)
     columns = origin.get("names") or _first_rows(described, 1)[0]
-    return read_raw(described, [cell.strip() for cell in columns], WHERE)
+    return read_raw(described, [cell.strip() for cell in columns if cell.strip()], WHERE)
 
 
 def _parquet_columns(path: Path) -> list[str]:
@@ -81,8 +82,6 @@ def _layout(path: Path, names: Sequence[str] | None) -> Origin_:
 
 def _encoding(path: Path) -> str:
     """Return the mark's encoding, UTF-8 where the file is that, else the likeliest."""
-    from charset_normalizer import from_bytes
-
     with path.open("rb") as file:
         head = file.read(SLICE)
     if head.startswith(UTF_16):
@@ -96,8 +95,7 @@ def _encoding(path: Path) -> str:
     except UnicodeDecodeError as error:
         with path.open("rb") as file:
             file.seek(max(0, error.start - SLICE // 2) if error.start > SLICE else 0)
-            guess = from_bytes(file.read(SLICE)).best()
-        return guess.encoding if guess else "cp1252"
+            return likely_encoding(file.read(SLICE)) or WESTERN
     return "utf-8"
 
 
@@ -122,18 +120,17 @@ def _evenness(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether the first row names the columns: no numbers, no blanks, and nothing of it again.
+    """Say whether the first row names the columns.
 
-    A column of numbers under a word is the surest sign; a table of words alone must not repeat
-    any word of its first row in the same column.
+    Words above most columns of numbers are the surest sign; a table of words alone must hold no
+    number in its first row, and repeat none of its words in the same column.
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
-    if any(NUMBER.fullmatch(cell) for cell in first):
-        return False
     columns = list(zip(*(row for row in rest if len(row) == len(first)), strict=True))
-    if any(_mostly_numbers(column) for column in columns):
-        return True
-    return not any(
+    above = [name for name, column in zip(first, columns, strict=False) if _mostly_numbers(column)]
+    if above:
+        return 2 * sum(bool(NUMBER.fullmatch(name)) for name in above) < len(above)
+    return not any(NUMBER.fullmatch(name) for name in first) and not any(
         name in {c.strip() for c in col} for name, col in zip(first, columns, strict=False)
     )
 
@@ -147,8 +144,12 @@ def _uses_decimal_comma(frame: pd.DataFrame) -> bool:
     """Say whether numbers with a comma occur in some column, and none with a point there."""
     for name in frame:
         cells = frame[name].dropna().head(LOOKED_AT).astype(str)
-        commas = cells.str.fullmatch(COMMA_NUMBER).sum()
-        numbers = commas + cells.str.fullmatch(r"[-+]?\d+").sum()
-        if commas and numbers == len(cells) and not cells.str.fullmatch(POINT_NUMBER).any():
+        commas = cells.str.fullmatch(COMMA_NUMBER)
+        numbers = commas.sum() + cells.str.fullmatch(r"[-+]?\d+").sum()
+        if (
+            (commas & ~cells.str.fullmatch(THOUSANDS)).any()
+            and numbers == len(cells)
+            and not cells.str.fullmatch(POINT_NUMBER).any()
+        ):
             return True
     return False

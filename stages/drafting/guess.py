@@ -11,6 +11,7 @@ import pandas as pd
 from stages.core.contract import RESERVED
 from stages.preparing.casting import FALSE, TRUE, as_tokens, to_dates, to_numbers
 from stages.shared.signs import named_as_identifier, sentinels
+from stages.validating.spellings import AMOUNTS, DAY_FIRST, form_hint
 
 MARKS = (
     "-",
@@ -75,16 +76,23 @@ def _marks(cells: pd.Series, decimal: str) -> tuple[str, ...]:
 
 def _leave_out(name: str, present: pd.Series) -> Guess | None:
     reason = None
-    different = present.nunique()
+    different = as_tokens(present).nunique()
     if not name or name in RESERVED:
         reason = "it has no name of its own"
     elif different == 0:
         reason = "it holds nothing"
+    elif is_nested(present):
+        reason = f"it holds lists or records ({str(present.iloc[0])[:40]}): make columns of them"
     elif different == 1:
         reason = f"every value present is {str(present.iloc[0])[:40]}"
     elif different == len(present) and len(present) > SPARE and is_identifier(name, present):
         reason = "an identifier: each value occurs once"
     return Guess(name, left_out=reason) if reason else None
+
+
+def is_nested(cells: pd.Series) -> bool:
+    """Say whether cells hold several values each, as Parquet's lists and structs do."""
+    return cells.dtype == object and bool(cells.map(pd.api.types.is_list_like).any())
 
 
 def is_identifier(name: str, present: pd.Series) -> bool:
@@ -96,7 +104,7 @@ def is_identifier(name: str, present: pd.Series) -> bool:
         counts = bool((numbers.diff().dropna() == 1).all())
         return whole and (named or counts)
     words = as_tokens(present)
-    if to_dates(present).notna().all():
+    if to_dates(present).notna().all() or words.str.fullmatch(DAY_FIRST).all():
         return False
     return named or not (words.str.contains(" ").any() or words.str.len().nunique() > 1)
 
@@ -153,6 +161,10 @@ def roomy(low: float, high: float, whole: bool) -> list[float]:
 
 def _words(name: str, words: pd.Series, numbers: pd.Series) -> Guess:
     different = words.unique().tolist()
+    amount = form_hint(different, AMOUNTS)
+    if words.str.fullmatch(DAY_FIRST).all() or (amount and len(different) > CODES):
+        words_of = amount or repr(different[0][:40])
+        return Guess(name, left_out=f"neither numbers nor ISO 8601 dates: {words_of}")
     if len(different) <= FEW and len(different) * SPARE <= len(words):
         return Guess(name, "category", {"values": _values(different)}, _variants(different))
     if numbers.notna().mean() > 0.8:

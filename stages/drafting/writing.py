@@ -73,6 +73,12 @@ def _columns(guesses: list[Guess]) -> str:
 
 def _settings(aim: Aim, guesses: list[Guess], group: str | None, rows: int) -> str:
     lines = [f"metric: {aim.metric}"]
+    if aim.lacking:
+        most = min(0.99, round(1.5 * aim.lacking + 0.005, 2))
+        lines += [
+            "on_bad_rows: quarantine # rows without a target are set aside, and any other bad one",
+            f"most_bad_rows: {max(most, 0.05)}",
+        ]
     if group:
         lines.append(
             f"split: {{ group: {scalar(group)} }} # it repeats: its rows stay together in one split"

@@ -22,6 +22,7 @@ SAMPLE = 1_000  # rows from which a column's usual cells are learned
 FEW = 50  # different cells: with more a column is free text
 NUMBER = re.compile(r"[-+]?\d[\d.,eE+-]*")
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+WESTERN = "cp1252"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 AROUND = ' \t\u00a0\ufeff"'  # what may stand around a name: joined files have marks in between
@@ -85,8 +86,18 @@ class Rows:
     headers: list[int] = field(default_factory=list)  # lines that name the columns
     broken: list[tuple[int, list[str]]] = field(default_factory=list)  # with a line break in a cell
     ragged: list[int] = field(default_factory=list)  # with more or fewer cells than columns
-    usual: list[list[str]] = field(default_factory=list)
+    usual: list[list[str]] = field(default_factory=list)  # a sample of the others, evenly spread
+    whole: int = 0  # rows of the right width
     last: tuple[int, list[str]] = (0, [])
+
+    def sample(self, row: list[str]) -> None:
+        """Keep every row, then every second, fourth, … so that no more than SAMPLE are kept."""
+        every = 1 << (self.whole // SAMPLE).bit_length()
+        if self.whole % every == 0:
+            self.usual.append(row)
+        if len(self.usual) > SAMPLE:
+            self.usual = self.usual[::2]
+        self.whole += 1
 
 
 def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, where: str) -> None:
@@ -134,8 +145,8 @@ def _surveyed(lines: Any, names: Sequence[str]) -> Rows:
                 rows.headers.append(start)
             elif lines.line_num > start and any("\n" in c or "\r" in c for c in row):
                 rows.broken.append((start, row))
-            elif len(row) == len(names) and len(rows.usual) < SAMPLE:
-                rows.usual.append(row)
+            elif len(row) == len(names):
+                rows.sample(row)
             if len(row) != len(names):
                 rows.ragged.append(start)
             rows.last = (start, row)
@@ -227,9 +238,20 @@ def other_delimiter(first: str, origin: Origin) -> str:
 
 def other_encoding(path: Path, error: UnicodeDecodeError) -> str:
     """Return a hint at the encoding that a file not in the declared one may be in."""
-    from charset_normalizer import from_bytes
-
     with path.open("rb") as file:
         file.seek(max(0, error.start - HEAD) if error.start < 1 << 20 else 0)
-        guess = from_bytes(file.read(1 << 16)).best()
-    return f" (it may be {guess.encoding})" if guess else ""
+        guess = likely_encoding(file.read(1 << 16))
+    return f" (it may be {guess})" if guess else ""
+
+
+def likely_encoding(content: bytes) -> str | None:
+    """Return the likeliest encoding of text that is not UTF-8, if any.
+
+    That of Western Windows, which spreadsheets write, is preferred to one that reads the same.
+    """
+    from charset_normalizer import from_bytes
+
+    guess = from_bytes(content).best()
+    if guess and content.decode(WESTERN, errors="replace") == str(guess):
+        return WESTERN
+    return guess.encoding if guess else None

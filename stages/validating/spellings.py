@@ -1,10 +1,10 @@
 """Recognises numbers and dates that are written in another way than the contract says."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 GAP = "[,.'\u2019 \u00a0\u202f]"  # what may stand between thousands
-NUMBERS = {
+AMOUNTS = {
     rf"[-+]?\d{{1,3}}({GAP}\d{{3}})+([.,]\d+)?": (
         "thousands are set apart, as in {0}: write them without"
     ),
@@ -14,6 +14,8 @@ NUMBERS = {
         "{0} carries a currency sign: write the number alone and name the currency as `unit`"
     ),
     r"[-+]?[\d.,]+\s*%": '{0} is a percentage: write the number alone, with `unit: "%"`',
+}
+NUMBERS = AMOUNTS | {
     r"#(REF|VALUE|DIV/0|NAME|NUM|N/A)[!?]?": "{0} is a spreadsheet's error: mend its formula",
     r"""['="]+\s*[-+]?[\d.,]+["']*""": (
         "{0} is a number that a spreadsheet keeps as text: write it without quotes"
@@ -30,15 +32,13 @@ NUMBERS = {
         "{0} carries its unit: write the number alone and name the unit as `unit`"
     ),
 }
+DAY_FIRST = r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}( .*)?"
+MONTH_NAMED = r".*[A-Za-z]{3,}.*\d{4}.*|\d{1,2}.[A-Za-z]{3,}.*"
 DATES = {
     r"\d{5}(\.\d+)?": "{0} is a spreadsheet's day number, counted from 1899-12-30: export dates",
     r"\d{10}|\d{13}": "{0} is a time in seconds or milliseconds since 1970: make it a date",
-    r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}( .*)?": (
-        "in {0} day and month cannot be told apart: write dates as 2024-05-31"
-    ),
-    r".*[A-Za-z]{3,}.*\d{4}.*|\d{1,2}.[A-Za-z]{3,}.*": (
-        "{0} names its month: write dates as 2024-05-31"
-    ),
+    DAY_FIRST: ("in {0} day and month cannot be told apart: write dates as 2024-05-31"),
+    MONTH_NAMED: "{0} names its month: write dates as 2024-05-31",
 }
 GAPS = {
     r"(?i)-+|\.+|n\.?/?a\.?|nan|null|nil|none|missing|unknown|\\n|#n/a": (
@@ -61,7 +61,12 @@ def spelling_hint(values: Sequence[str], kind: str) -> str:
 
     Most of them must be written in that way; the first of these is quoted.
     """
-    for form, words in KNOWN.get(kind, {}).items():
+    return form_hint(values, KNOWN.get(kind, {}))
+
+
+def form_hint(values: Sequence[str], forms: Mapping[str, str]) -> str:
+    """Return the words of the first form in which most of the values are written, or nothing."""
+    for form, words in forms.items():
         found = [value for value in values if re.fullmatch(form, value.strip())]
         if 2 * len(found) > len(values):
             return words.format(repr(found[0]))
