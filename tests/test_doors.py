@@ -209,7 +209,9 @@ NO_TABLES = {
     "utf-16": (HEADER.encode("utf-16"), 400, "text in UTF-16"),
     "quote": (b'"age\n', 400, "the header cannot be read"),
     "endless": (b"x" * (LONGEST_LINE + 1), 400, "a line has more than"),
-    "blank": (b"\n\n", 422, "the file lacks this column"),
+    "blank": (b"\n\n", 422, "the first line names none of the columns"),
+    "page": (b"<!DOCTYPE html>\n<html>", 422, "it is '<!DOCTYPE html>'"),
+    "semicolons": (HEADER.replace(",", ";").encode(), 422, "the right delimiter"),
 }
 
 
@@ -223,12 +225,14 @@ def test_what_is_no_table_is_refused(
 
 
 def test_columns_that_are_not_there_are_named(client: TestClient) -> None:
-    header = "patient,ages,sex,chol,chol,smoker,visit,thal"
+    header = "patient,ages,sex,chol,chol,smoker,Visit,thal scan"
     response = post(client, table(header=header), "?id=pat")
     assert response.status_code == 422
     found = {tuple(it["loc"]): it["msg"] for it in response.json()["detail"]}
     assert found == {
         ("header", "age"): "the file lacks this column: did you mean 'ages'?",
+        ("header", "visit"): "the file lacks this column: did you mean 'Visit'?",
+        ("header", "thal"): "the file lacks this column: did you mean 'thal scan'?",
         ("header", "pat"): "the file lacks this column: did you mean 'patient'?",
         ("header", "chol"): "more than one column of the file has this name",
     }

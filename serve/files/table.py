@@ -71,7 +71,10 @@ class Predictor:
 
     def check(self, names: Sequence[str]) -> None:
         """Raise RequestError (422) unless a table with columns of these names can be answered."""
-        errors = [_absent(name, names) for name in self.wanted if name not in names]
+        errors = [_absent(name, names, self.wanted) for name in self.wanted if name not in names]
+        is_other = len(names) == 1 or not any(_near(name, names) for name in self.wanted)
+        if len(errors) == len(self.wanted) > 1 and is_other:
+            errors = [_no_header(self.wanted, names)]
         errors += [_repeated(name) for name in self.wanted if names.count(name) > 1]
         if errors:
             raise RequestError(422, errors)
@@ -154,11 +157,29 @@ def _can_be_known_again(cell: object) -> bool:
     return cell is None or isinstance(cell, int) or (isinstance(cell, float) and abs(cell) > 0)
 
 
-def _absent(name: str, names: Sequence[str]) -> Finding:
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {words.cut(near[0])!r}?" if near else f"it has {_listed(names)}"
+def _absent(name: str, names: Sequence[str], wanted: Sequence[str]) -> Finding:
+    near = _near(name, [other for other in names if other not in wanted])
+    hint = f"did you mean {words.cut(near)!r}?" if near else f"it has {_listed(names)}"
     message = f"the file lacks this column: {hint}"
     return Finding(loc=["header", words.cut(name)], msg=message, type="missing", input=None)
+
+
+def _near(name: str, names: Sequence[str]) -> str | None:
+    """Return the name that is spelled alike but for case, or a longer one with this one in it."""
+    folded = {other.casefold(): other for other in names}
+    own = name.casefold()
+    near = difflib.get_close_matches(own, folded, n=1)
+    near += [other for other in folded if len(own) > 2 and own in other]
+    return folded[near[0]] if near else None
+
+
+def _no_header(wanted: Sequence[str], names: Sequence[str]) -> Finding:
+    """Say once that this is another table, or none: a page, a pointer, another delimiter."""
+    message = (
+        f"the first line names none of the columns {_listed(wanted)}: it is {_listed(names)!r}. "
+        "Is this the right file, with a header and the right delimiter?"
+    )
+    return Finding(loc=["header"], msg=message, type="missing", input=None)
 
 
 def _repeated(name: str) -> Finding:
