@@ -250,21 +250,19 @@ def read_manifest(folder: Path) -> Manifest:
         raise ManifestError(f"{MANIFEST} is of task {manifest.task!r}, not {folder.name!r}")
     if (found := version(manifest)) != manifest.version:
         raise ManifestError(
-            f"{MANIFEST} was changed after its export: the version of its model, columns and "
-            f"target is {found}, it says {manifest.version}; export the task again"
+            f"{MANIFEST} was changed after its export: the version of what it describes "
+            f"is {found}, it says {manifest.version}; export the task again"
         )
     return manifest
 
 
 def version(card: Card) -> str:
     """Return the version as ``stages/exporting/manifest.py`` makes it: a hash of what decides."""
-    columns = [column.model_dump(mode="json") for column in card.columns]
-    beside = [vectoriser.model_dump(mode="json") for vectoriser in card.vectorisers]
-    beside += [card.tokenizer.model_dump(mode="json")] if card.tokenizer else []
-    decisive = [card.model.sha256, *beside, columns, card.target.model_dump(mode="json")]
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[
-        :VERSION_DIGITS
-    ]
+    beside = (*card.vectorisers, *([card.tokenizer] if card.tokenizer else []))
+    parts = (*beside, *card.columns, card.target, card.spelling)
+    decisive = [card.model.sha256, *(part.model_dump(mode="json") for part in parts)]
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return digest[:VERSION_DIGITS]
 
 
 def read_file(folder: Path, entry: ModelFile | Vectoriser | Tokens | Explanation) -> bytes:

@@ -113,8 +113,7 @@ def write_model(models: Path, task: str, content: bytes, changes: Json) -> Path:
         "libraries": {"scikit-learn": "1.9.0"},
         **changes,
     }
-    target = manifest["target"]
-    decisive = [sha256, manifest["columns"], target]
+    decisive = [sha256, *manifest["columns"], manifest["target"], manifest["spelling"]]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     manifest = {"version": digest[:12], **manifest}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
