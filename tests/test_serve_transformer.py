@@ -241,7 +241,7 @@ def rewrite(folder: Path, **changes: Any) -> None:
     try:
         read_manifest(folder)
     except ManifestError as error:
-        found = str(error).partition("target is ")[2][:12]
+        found = str(error).partition("describes is ")[2][:12]
         path.write_text(json.dumps({**content, "version": found or content["version"]}))
 
 
