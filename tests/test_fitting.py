@@ -423,7 +423,7 @@ def test_a_fit_on_all_rows_takes_the_rounds_it_is_given(name: str) -> None:
     pipeline = fit(made, X, y, rounds=7)
     trees = pipeline["estimator"].n_estimators
     assert trees == 7
-    assert described(made, pipeline)["rounds"] == 7
+    assert described(made, pipeline, len(X))["rounds"] == 7
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -434,7 +434,7 @@ def test_without_early_stopping_every_row_is_fitted(name: str) -> None:
     assert rounds is None
     expected = predict(fit(made, X, y), X, schema())
     np.testing.assert_array_equal(predict(pipeline, X, schema()), expected)
-    assert described(made, pipeline)["rounds"] is None
+    assert described(made, pipeline, len(X))["rounds"] is None
 
 
 @pytest.mark.parametrize(
@@ -596,10 +596,11 @@ def test_the_task_is_laid_over_the_family_and_named_where_it_fails() -> None:
 def test_a_candidate_names_the_libraries_it_was_made_with() -> None:
     made = recipe("xgboost")
     pipeline = fit(made, *table(), rounds=3)
-    found = described(made, pipeline)
+    found = described(made, pipeline, 240)
     assert {"scikit-learn", "xgboost", "numpy", "pandas"} <= set(found["libraries"])
     assert "lightgbm" not in found["libraries"]
     assert found["target"] == "xgboost.XGBClassifier"
+    assert found["rows"] == 240
     assert found["features"] == pipeline["features"].transform(table()[0]).shape[1]
 
 

@@ -527,6 +527,7 @@ def test_a_report_of_very_much_stays_within_githubs_limit() -> None:
         stages=Stages((), tuple(names), ()),
         outdated=(),
         uncommitted=(),
+        seconds={},
     )
     text = page(findings, [("task_000", many[0].own)] * 400, {})
     assert len(text.encode()) < LIMIT == 65_536
