@@ -18,7 +18,7 @@ FOUND = {
     "an output is gone": "data/candidates/heart/linear/candidate.json is deleted",
     "a folder holds another file": "evaluate-heart: data/evaluated/heart/plots is modified",
     "code has changed": (
-        "validate@housing: stages/validating/values.py is modified since dvc.lock was written"
+        "validate@housing: stages/validating is modified since dvc.lock was written"
     ),
     "a parameter has changed": (
         "train@heart-linear: task.heart.models.linear is modified since dvc.lock was written"
