@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
+from stages.composing.lockfile import LOCK
 from stages.core.declare import run_plainly
 from stages.core.errors import PipelineError
 from stages.registering.artefact import read_export
 from stages.registering.asked import model_asked, parser
 from stages.registering.restoring import COMMIT
 from stages.registering.store import CONTENT, registry
-from stages.registering.workspace import LOCK, git
+from stages.registering.workspace import git
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

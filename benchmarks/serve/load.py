@@ -2,7 +2,7 @@
 
 ``MODELS_DIR=models python -m benchmarks.serve.load heart``: interleaved rounds of wrk over loopback
 (32 connections, one worker), which is in Debian's package of that name. CPU time is the server
-process's own, from /proc.
+process's own, and that of what it starts, from /proc.
 """
 
 import argparse
@@ -20,8 +20,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import processes
+
 CONNECTIONS = 32
-TICKS = os.sysconf("SC_CLK_TCK")
 MANY = 64  # rows of the larger request
 SCRIPT = """
 wrk.method = "POST"
@@ -44,14 +45,11 @@ class Server:
 
     @property
     def cpu_seconds(self) -> float:
-        words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / TICKS
+        return processes.cpu_seconds(self.pid)
 
     @property
     def megabytes(self) -> float:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        resident = re.search(r"VmRSS:\s+(\d+) kB", status)
-        return int(resident[1]) / 1024 if resident else 0.0
+        return processes.megabytes(self.pid)
 
 
 @contextmanager

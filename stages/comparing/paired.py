@@ -5,7 +5,7 @@ for both cancels out. The intervals of one family of questions hold all together
 good models, any of them misses zero with probability `alpha` at most.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from stages.evaluating.bootstrap import Bootstrap, resamples
+from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Metric, Rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -94,7 +94,7 @@ def differences(
     defined = [question for question in questions if np.isfinite(question.scores).all()]
     if not defined:
         return []
-    drawn = np.concatenate(list(_gains(defined, rows, bootstrap)), axis=1)
+    drawn = bootstrap.drawn(rows, lambda weights: [it.gains(weights) for it in defined])
     bases = np.array([question.scores[0] for question in defined])
     values = np.array([_difference(*question.scores) for question in defined])
     errors = np.nanstd(drawn, axis=1, ddof=1)
@@ -110,11 +110,6 @@ def differences(
 
 def _difference(base: float, here: float) -> float:
     return 0.0 if abs(here - base) <= ROUNDING * abs(base) else here - base
-
-
-def _gains(questions: Sequence[Question], rows: int, bootstrap: Bootstrap) -> Iterator[Array]:
-    for weights in resamples(rows, bootstrap.samples, bootstrap.seed):
-        yield np.stack([question.gains(weights) for question in questions])
 
 
 def _critical(deviations: Array, errors: Array, alpha: float) -> float:

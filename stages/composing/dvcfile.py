@@ -182,7 +182,7 @@ def _fields(
     return {
         "desc": stage.desc.format(**shown),
         "cmd": f"exec python -m stages.{stage.verb} {words}",
-        "deps": [*(dep for dep in deps if not _within(dep, code)), *_listed(code)],
+        "deps": _with_code(deps, code),
         "params": [*keys, *_libraries(sorted(used)), *own],
         "outs": _outputs(stage.outs, shown, stage.persistent),
         "metrics": _outputs(stage.metrics, shown),
@@ -213,9 +213,10 @@ def _file(stage: AnyStage) -> Path:
     return Path("stages", f"{stage.verb}.py")
 
 
-def _within(dep: str, code: Collection[Path]) -> bool:
-    """Say whether a folder of code is listed that has the file, as a template, in it."""
-    return Path(dep).parent in imports.dependencies(code)
+def _with_code(deps: Sequence[str], code: Collection[Path]) -> list[str]:
+    """Return dependencies and code, less the files (templates) in a folder that is listed."""
+    listed = _listed(code)
+    return [*(dep for dep in deps if Path(dep).parent.as_posix() not in listed), *listed]
 
 
 def _listed(code: Collection[Path]) -> list[str]:

@@ -1,6 +1,6 @@
 """Intervals by the bootstrap: rows drawn again with replacement, as counts of how often."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -48,25 +48,21 @@ class Bootstrap:
 
         Samples in which a metric is undefined (ROC AUC where a class is absent) are left out.
         """
-        (drawn,) = self.scores(metrics, rows)
+        drawn = self.drawn(len(rows), lambda weights: [it.score(rows, weights) for it in metrics])
         tail = (1 - self.confidence) / 2
         return {
             metric.name: Estimate(metric.of(rows), *_quantiles(scores, tail))
             for metric, scores in zip(metrics, drawn, strict=True)
         }
 
-    def scores(self, metrics: Sequence[Metric], *models: Rows) -> Array:
-        """Return every metric of every sample (models x metrics x samples).
+    def drawn(self, rows: int, score: Callable[[Array], Sequence[Array]]) -> Array:
+        """Return what ``score`` makes of every sample's weights (scores x samples).
 
-        ``models`` are the same rows as one or several models predict them: their samples are the
-        same, so that differences between them are paired.
+        It gets weights (some samples x rows) and returns so many arrays of one value a sample.
         """
         with _libraries().limit(limits=1, user_api="blas"):
-            chunks = [
-                [[metric.score(rows, weights) for metric in metrics] for rows in models]
-                for weights in resamples(len(models[0]), self.samples, self.seed)
-            ]
-        return np.concatenate([np.asarray(chunk) for chunk in chunks], axis=2)
+            chunks = [np.asarray(score(it)) for it in resamples(rows, self.samples, self.seed)]
+        return np.concatenate(chunks, axis=1)
 
 
 def resamples(rows: int, samples: int, seed: int) -> Iterator[Array]:

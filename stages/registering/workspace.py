@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from stages.composing.lockfile import LOCK
 from stages.core.errors import PipelineError
 from stages.core.storage import sha256
 
-LOCK = Path("dvc.lock")
 OUR_OWN = ":!data/registry"  # the log of moves changes with every move, and is no input of a model
 
 

@@ -10,11 +10,10 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
+from stages.composing.lockfile import LOCK
 from stages.core.declare import PARAMS_FILE
 from stages.reporting.commits import Commit
 from stages.reporting.store import MissingError, Store
-
-LOCK = Path("dvc.lock")
 
 
 @dataclass(frozen=True)

@@ -23,18 +23,6 @@ QUIET = {
 }
 
 
-class Tree(Server):
-    """A server of several processes."""
-
-    @property
-    def cpu_seconds(self) -> float:
-        return processes.cpu_seconds(self.pid)
-
-    @property
-    def megabytes(self) -> float:
-        return processes.megabytes(self.pid)
-
-
 @contextmanager
 def started(peer: Peer, command: str, programs: Path, log: Path, port: int) -> Iterator[Server]:
     """Run a peer until the block ends; raises OSError with the end of its log if it does not start.
@@ -52,7 +40,7 @@ def started(peer: Peer, command: str, programs: Path, log: Path, port: int) -> I
     url = f"http://127.0.0.1:{port}"
     try:
         wait(url + peer.ready, process, log)
-        yield Tree(peer.name, process.pid, url + peer.path, time.perf_counter() - began)
+        yield Server(peer.name, process.pid, url + peer.path, time.perf_counter() - began)
     finally:
         stop(process)
 
