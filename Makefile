@@ -29,11 +29,11 @@ $(READY): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	@touch $@
 
 params.yaml: $(READY) $(DEFINITIONS)
-	@python -m stages.compose
+	@python -m commands compose
 	@touch $@
 
 compose: $(READY) ## Write params.yaml and dvc.yaml from conf/ and stages/
-	@python -m stages.compose
+	@python -m commands compose
 
 remote: $(READY) ## Share the cache through URL=s3://bucket/path, or URL=/a/folder
 	@test -n "$$URL" || { echo "where? make remote URL=s3://bucket/path, or a folder"; exit 2; }
@@ -41,19 +41,19 @@ remote: $(READY) ## Share the cache through URL=s3://bucket/path, or URL=/a/fold
 	@dvc remote modify --local shared verify true
 
 pull: params.yaml ## Restore from the remote what dvc.lock names, and from the run cache the rest
-	@python -m stages.restore
+	@python -m commands restore
 
 push: $(READY) ## Send cache and run cache to the remote; goes on where it was stopped
-	@python -m stages.push
+	@python -m commands push
 
 repro: params.yaml ## Run what has changed; with JOBS=2 independent stages side by side
-	@$(if $(JOBS),python -m stages.repro --jobs $(JOBS),python -m stages.mend && dvc repro)
+	@$(if $(JOBS),python -m commands repro --jobs $(JOBS),python -m commands repair && dvc repro)
 
 sweep: params.yaml ## Queue and run the search conf/search/SEARCH.yaml, then rank what came out
-	@python -m stages.sweep $(SEARCH) $(if $(JOBS),--jobs $(JOBS))
+	@python -m commands sweep $(SEARCH) $(if $(JOBS),--jobs $(JOBS))
 
 leaderboard: $(READY) ## Rank the candidates of this commit and of its experiments
-	@python -m stages.leaderboard $(TASK)
+	@python -m commands leaderboard $(TASK)
 
 # Hashes of files and the ends of intervals are left out: `make leaderboard` has the intervals.
 experiments: $(READY) ## Compare experiments: `dvc exp show`, with what differs between them
@@ -61,7 +61,7 @@ experiments: $(READY) ## Compare experiments: `dvc exp show`, with what differs 
 	  '.*\.(low|high|baseline|py|lock|parquet|joblib|json|yaml|jinja)$$|.*/|conf$$|.*target\.classes|Executor|State'
 
 adopt: $(READY) ## Write what `tune` found for TASK=… and MODEL=… into conf/
-	@python -m stages.adopt $(TASK) $(MODEL)
+	@python -m commands adopt $(TASK) $(MODEL)
 
 serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve
@@ -83,32 +83,32 @@ format: $(READY) ## Put the code in order
 	ruff format .
 
 verify: $(READY) ## Hold every tracked file and cache object against its hash
-	@python -m stages.verify
+	@python -m commands verify
 
 accept: $(READY) ## Hold later tables of TASK=… against the one validated last
-	@python -m stages.accept $(TASK)
+	@python -m commands set-reference $(TASK)
 
 register: $(READY) ## Log TASK=… with MLflow and register its model as challenger
-	@python -m stages.register $(TASK)
+	@python -m commands register $(TASK)
 
 # Who decides is whom git knows here, unless BY=… says otherwise.
 promote rollback: export BY ?= $(shell git config user.name)
 promote: $(READY) ## Make the challenger of TASK=… champion if it is better; WHY=… goes into the log
-	@python -m stages.promote $(TASK) --by "$$BY" --why "$$WHY"
+	@python -m commands promote $(TASK) --by "$$BY" --why "$$WHY"
 
 rollback: $(READY) ## Make the previous champion of TASK=… champion again; WHY=…
-	@python -m stages.rollback $(TASK) --by "$$BY" --why "$$WHY"
+	@python -m commands rollback $(TASK) --by "$$BY" --why "$$WHY"
 
 champions: $(READY) ## Show who was champion of TASK=… and when, every hash verified
-	@python -m stages.champions $(TASK) --verify
+	@python -m commands history $(TASK) --verify
 
 plots: $(READY) ## Draw all plots into one page, dvc_plots/index.html, that works offline
-	@python -m stages.plots
+	@python -m commands plots
 
 BASE ?= main
 
 report: $(READY) ## Report what changed against BASE=main in data/report; fails on a regression
-	@python -m stages.report --base "$(BASE)"
+	@python -m commands report --base "$(BASE)"
 
 refetch: params.yaml ## Ask every source again: downloads and databases, which DVC cannot see
 	@dvc repro --force $$(dvc stage list --name-only | grep '^fetch@')
@@ -118,13 +118,13 @@ summary: ## Show the report in the summary of a workflow's run
 	@cat data/report/report.md >> "$$GITHUB_STEP_SUMMARY"
 
 comment: ## Post the report on its pull request, or update the one it has there
-	@$(PYTHON) -m stages.comment
+	@$(PYTHON) -m commands.review.comment
 
 propose: ## Open a pull request with a new dvc.lock and its report
-	@$(PYTHON) -m stages.propose
+	@$(PYTHON) -m commands.review.propose
 
 readme: $(READY) ## Bring the generated tables of README.md up to date
-	@python -m tests.readme
+	@python -m tests.support.readme
 
 RESOLVE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header

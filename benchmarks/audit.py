@@ -13,14 +13,15 @@ from typing import Any
 import mlflow  # noqa: F401 - once, and not in each audit
 from dvc.exceptions import DvcException
 
-from serve.load import load_model
-from serve.manifest import ManifestError
-from stages import champions, verify
-from stages.composing.lockfile import read_lock
-from stages.core.errors import PipelineError
-from stages.core.storage import sha256
-from stages.registering.ledger import Ledger
-from stages.registering.store import CHALLENGER, CHAMPION, CONTENT, DATABASE, Registry, registry
+from commands.registry import history
+from commands.registry.audit_log import Ledger
+from commands.registry.store import CHALLENGER, CHAMPION, CONTENT, DATABASE, Registry, registry
+from commands.workspace import verify
+from commands.workspace.lockfile import read_lock
+from serve.runtime.load import load_model
+from serve.runtime.manifest import ManifestError
+from stages.shared.errors import PipelineError
+from stages.shared.storage import sha256
 
 Audit = tuple[dict[str, Any], list[str]]  # what is there, and what is wrong
 
@@ -51,7 +52,7 @@ def held(task: str) -> dict[str, Any]:
     if not DATABASE.exists():
         return {}
     ledger = Ledger(task)
-    champions.verify(ledger)
+    history.verify(ledger)
     with registry() as store:
         return {
             "moves": [(it.kind, it.before, it.version, it.content) for it in ledger.moves()],

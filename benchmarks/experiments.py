@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.clone import Clone, commit, make_clone
+from tests.support.clone import Clone, commit, make_clone
 
 VALUES = (0.01, 0.02, 0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 TARGET = "train@heart-linear"
@@ -22,7 +22,7 @@ PR_SET_CHILD_SUBREAPER = 36
 BARE = """
 from pathlib import Path
 from stages import train
-from stages.core.declare import read_params
+from stages.runner.declare import read_params
 text = Path("params.yaml").read_text()
 for value in ({values}):
     Path("params.yaml").write_text(text.replace("C: 0.1\\n", f"C: {{value}}\\n", 1))
@@ -42,7 +42,7 @@ def main() -> None:
         bare = measured("eight trainings in one process", lambda: run(clone, "-c", code))
         train = measured("train as a stage", lambda: run(clone, "-m", "stages.train", *WORDS))
         check = measured(
-            "compose as a stage", lambda: run(clone, "-m", "stages.compose", "--check")
+            "compose as a stage", lambda: run(clone, "-m", "commands", "compose", "--check")
         )
         queue = measured("queue eight", lambda: queued(clone))
         ran = measured("run eight, two side by side", lambda: all_run(clone))

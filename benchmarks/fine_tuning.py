@@ -31,7 +31,7 @@ from scipy.special import softmax
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from benchmarks.text_quality import SEED, sentences, shown, split
-from stages import compose
+from stages.composing import config
 from stages.fine_tuning.examples import Examples
 from stages.fine_tuning.hardware import NATIVE
 from stages.fine_tuning.jobs import Job
@@ -98,7 +98,7 @@ def over(parts: list[tuple[Array, Array]], train: Callable[..., Trained]) -> Tra
 
 def shipped_encoder() -> Encoder:
     """Return ``conf/encoder/minilm.yaml`` as `fine_tune` reads it, on one thread."""
-    params = compose.read_yaml(compose.composed_params())
+    params = config.read_yaml(config.compose_params())
     encoder = Encoder.parse(params["encoder"]["minilm"], "conf/encoder/minilm.yaml")
     return encoder.model_copy(update={"threads": 1})
 

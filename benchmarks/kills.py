@@ -29,10 +29,10 @@ from typing import Any
 
 from benchmarks.audit import Audit, audit
 from benchmarks.processes import cpu_seconds
-from serve.load import load_model
-from serve.manifest import MANIFEST, ManifestError
-from tests.clone import Clone, commit, environment, make_clone
-from tests.stores import Folder, objects
+from serve.runtime.load import load_model
+from serve.runtime.manifest import MANIFEST, ManifestError
+from tests.support.clone import Clone, commit, environment, make_clone
+from tests.support.stores import Folder, objects
 
 TASK = "heart"
 PR_SET_CHILD_SUBREAPER = 36
@@ -44,7 +44,7 @@ SMALLER = {
     "accept: [first, better]": "accept: [first, better, not worse, inconclusive, worse]",
 }
 REPRO = ("make", "-o", ".venv/.ready", "repro")
-COMMIT = "python -m stages.mend && dvc commit --force"
+COMMIT = "python -m commands repair && dvc commit --force"
 WHO = ("--by", "ada", "--why", "to see")
 
 

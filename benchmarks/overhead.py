@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 
-from stages.compose import VERBS
+from stages.composing.pipeline import VERBS
 
 RUNS = 7
 HEAVY = ("torch", "transformers", "mlflow")

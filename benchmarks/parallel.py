@@ -13,9 +13,9 @@ import time
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from stages.reproducing.pipeline import Pipeline
-from tests.clone import Clone, make_clone
-from tests.made_pipeline import locks, make_pipeline
+from commands.workspace.scheduling.pipeline import Pipeline
+from tests.support.clone import Clone, make_clone
+from tests.support.made_pipeline import locks, make_pipeline
 
 JOBS = 2
 LINE = re.compile(r"^\[ *\d+/\d+\] +([\d.]+) s  (\S+): ran$", re.M)
@@ -38,7 +38,7 @@ def stress(folder: Path, rounds: int) -> None:
 
 def compare(serial: Clone, parallel: Clone) -> None:
     once, _ = measured(serial, "dvc", "repro")
-    command = (sys.executable, "-m", "stages.repro", "--jobs")
+    command = (sys.executable, "-m", "commands", "repro", "--jobs")
     one, printed = measured(parallel, *command, "1")
     same = serial.read("dvc.lock") == parallel.read("dvc.lock")
     chain, names = critical_path({name: float(s) for s, name in LINE.findall(printed)})

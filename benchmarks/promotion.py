@@ -10,11 +10,11 @@ from collections import Counter
 import numpy as np
 from scipy.special import expit, ndtri
 
+from commands.registry.comparison import Pair, compare, compare_worst_slice
+from commands.registry.promotion_policy import overall
+from commands.registry.settings import Promotion
 from stages.evaluating.metrics import Rows, find_metric
 from stages.evaluating.slices import Slice
-from stages.registering.comparison import Pair, compare, compare_worst_slice
-from stages.registering.gate import overall
-from stages.registering.settings import Promotion
 
 TERMS = Promotion(
     accept=("better",),

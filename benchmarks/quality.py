@@ -20,12 +20,12 @@ import pandas as pd
 from sklearn.metrics import r2_score, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, RepeatedStratifiedKFold
 
-from stages import compose
-from stages.core import declare
+from stages.composing import config
 from stages.fetch import main as fetch
 from stages.prepare import STAGE as PREPARE
 from stages.prepare import PrepareParams, raw_columns, schema, typed
 from stages.preparing.parsing import read_raw
+from stages.runner import declare
 from stages.shared.features import encode, encode_target
 from stages.shared.predicting import predict
 from stages.train import STAGE as TRAIN
@@ -39,7 +39,7 @@ SEED = 42
 
 def main() -> None:
     """Print one line for each task and model."""
-    params_file = compose.read_yaml(compose.composed_params(["source=published"]))
+    params_file = config.read_yaml(config.compose_params(["source=published"]))
     declare.read_params = lambda: params_file  # what every stage then loads
     for task in sys.argv[1:] or ["heart", "housing"]:
         table, params = published(task)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.clone import Clone, environment, make_clone
+from tests.support.clone import Clone, environment, make_clone
 
 TASK = """\
 title: Income above 50,000

@@ -26,8 +26,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.quality import final_fit
-from stages import compose
-from stages.core import declare
+from stages.composing import config
+from stages.runner import declare
 from stages.shared.predicting import predict
 from stages.shared.schema import Field, Schema
 from stages.train import STAGE as TRAIN
@@ -89,7 +89,7 @@ def answers(fitted: pd.DataFrame, held: pd.DataFrame) -> Iterator[tuple[str, Arr
     tutorial = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())
     found = tutorial.fit(fitted["text"], fitted["label"]).predict_proba(held["text"])
     yield "scikit-learn, words 1-2", found[:, 1], time.process_time() - start
-    params = compose.read_yaml(compose.composed_params())
+    params = config.read_yaml(config.compose_params())
     declare.read_params = lambda: params  # what every stage then loads
     X, y = (fitted[["text"]].to_numpy(dtype=object), fitted["label"].to_numpy())
     for model in params["task"]["sentiment"]["models"]:

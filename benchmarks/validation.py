@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.contract import Origin
-from stages.core.rules import Rule
+from stages.contract.source import Origin
 from stages.fetching.archive import Gathering, gather
 from stages.validating.checks import find
+from stages.validating.rules import Rule
 from stages.validating.statistics import statistics
-from tests.validation_world import prepared, shipped
+from tests.support.validation_fixtures import prepared, shipped
 
 DISTRIBUTION: set[Rule] = {"shift", "correlation", "row_count", "swapped", "flipped"}
 HEART = ("cleveland", "hungarian", "switzerland", "va")

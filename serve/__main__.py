@@ -5,8 +5,8 @@ import sys
 
 import uvicorn
 
-from serve import logs
-from serve.settings import Settings, SettingsError, described, read_settings
+from serve.http import logs
+from serve.http.settings import Settings, SettingsError, described, read_settings
 
 
 def main() -> None:
@@ -27,11 +27,11 @@ def main() -> None:
 def run(settings: Settings) -> None:
     """Serve with as many processes as the settings say, sharing the port."""
     uvicorn.run(
-        "serve.app:app",
+        "serve.http.app:app",
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http="serve.draining:DrainingProtocol",
+        http="serve.http.draining:DrainingProtocol",
         log_config=None,
         access_log=False,
         server_header=False,

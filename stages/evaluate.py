@@ -8,23 +8,23 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 
-from stages.core.declare import At, Params, Stage
-from stages.core.errors import PipelineError
-from stages.core.storage import atomic, read_frame, write_frame, write_json, write_text
 from stages.evaluating.candidates import OutOfFold, read_candidate
 from stages.evaluating.content import evaluation_content, metrics_content, plots_content
-from stages.evaluating.contest import Contest, hold_contest
-from stages.evaluating.examination import Findings, Table, examine
 from stages.evaluating.figures import rounded
 from stages.evaluating.metrics import Rows, find_metric
+from stages.evaluating.model_selection import Contest, hold_contest
 from stages.evaluating.plots import PICTURES
 from stages.evaluating.results import markdown
 from stages.evaluating.settings import Evaluation, Exam
 from stages.evaluating.slices import slices_by
+from stages.evaluating.test_evaluation import Findings, Table, examine
+from stages.runner.declare import At, Params, Stage
+from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.folds import groups_of
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, Schema, read_schema
+from stages.shared.storage import atomic, read_frame, write_frame, write_json, write_text
 
 
 class EvaluateParams(Params):

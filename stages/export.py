@@ -12,14 +12,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.core.contract import Column, Origin, Target
-from stages.core.declare import At, Params, Stage
-from stages.core.errors import PipelineError
-from stages.core.frozen import Frozen
-from stages.core.storage import read_frame, sha256
+from stages.contract.columns import Column
+from stages.contract.source import Origin
+from stages.contract.target import Target
 from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import manifest as manifests
-from stages.exporting.artefact import Artefact, Champion, cases, in_best_precision
+from stages.exporting.artifact import Artefact, Champion, cases, in_best_precision
 from stages.exporting.card import card
 from stages.exporting.evaluated import Evaluated, read_evaluated
 from stages.exporting.explaining import Explained, check, explain
@@ -29,11 +27,15 @@ from stages.exporting.manifest import Manifest
 from stages.exporting.parity import Answering, Exported, Parity, compare
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
-from stages.shared import imports
+from stages.runner import imports
+from stages.runner.declare import At, Params, Stage
+from stages.shared.errors import PipelineError
 from stages.shared.features import encode
 from stages.shared.finetuned import FineTuned
+from stages.shared.frozen import Frozen
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, SPLITS, Schema, read_schema
+from stages.shared.storage import read_frame, sha256
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

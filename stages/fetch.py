@@ -11,13 +11,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from stages.core import storage
-from stages.core.contract import Origin
-from stages.core.declare import At, Params, Stage
-from stages.core.errors import PipelineError
+from stages.contract.source import Origin
 from stages.fetching.archive import Gathering, gather
 from stages.fetching.download import mirrored, obtain, official
 from stages.fetching.sql import Question, materialise
+from stages.runner.declare import At, Params, Stage
+from stages.shared import storage
+from stages.shared.errors import PipelineError
 
 RECORD = "source.json"
 JOINED_BY = {"members", "delimiter", "header", "names", "encoding", "quoting"}

@@ -11,11 +11,11 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from stages.core.contract import CrossValidation
-from stages.core.declare import At, Params, Plot, Stage
-from stages.core.storage import write_json
-from stages.shared import imports
+from stages.contract.split import CrossValidation
+from stages.runner import imports
+from stages.runner.declare import At, Params, Plot, Stage
 from stages.shared.encoder import Encoder
+from stages.shared.storage import write_json
 
 
 class FineTuneParams(Params):

@@ -5,16 +5,20 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
-from stages.core.contract import SLICE, Column, Origin, Split, Target
-from stages.core.declare import At, Params, Stage
-from stages.core.expressions import Expression
-from stages.core.frozen import Items
-from stages.core.storage import write_frame, write_json, write_text
+from stages.contract.columns import Column
+from stages.contract.expressions import Expression
+from stages.contract.names import SLICE
+from stages.contract.source import Origin
+from stages.contract.split import Split
+from stages.contract.target import Target
 from stages.preparing.casting import Misfits, as_tokens, cast, cast_target, misfits
 from stages.preparing.parsing import column_names, read_raw
 from stages.preparing.quarantine import faults, set_aside
 from stages.preparing.splitting import split_names
+from stages.runner.declare import At, Params, Stage
+from stages.shared.frozen import Items
 from stages.shared.schema import GROUP, ROW, SPLITS, TARGET, Derived, Field, Schema
+from stages.shared.storage import write_frame, write_json, write_text
 
 
 class PrepareParams(Params):

@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from stages.core.contract import CrossValidation, TextFeatures
-from stages.core.declare import At, Params, Plot, Stage
-from stages.core.storage import atomic, read_frame, write_frame, write_json
-from stages.shared import imports
+from stages.contract.split import CrossValidation
+from stages.contract.text_features import TextFeatures
+from stages.runner import imports
+from stages.runner.declare import At, Params, Plot, Stage
 from stages.shared.curves import write_curve
 from stages.shared.features import encode, encode_target
 from stages.shared.folds import groups_of
 from stages.shared.model import Model
 from stages.shared.schema import ROW, Schema, read_schema
+from stages.shared.storage import atomic, read_frame, write_frame, write_json
 from stages.training.crossval import out_of_fold
 from stages.training.curves import curve
 from stages.training.fitting import Recipe, fit, rounds_for_all_rows, use_cuda

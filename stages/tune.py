@@ -16,15 +16,17 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 
-from stages.core.contract import CrossValidation, TextFeatures, Tuning
-from stages.core.declare import At, Params, Plot, Stage
-from stages.core.storage import read_frame, sha256, write_json, write_text
+from stages.contract.split import CrossValidation
+from stages.contract.text_features import TextFeatures
+from stages.contract.tuning import Tuning
 from stages.evaluating.metrics import Terms, find_metric
-from stages.shared import imports
+from stages.runner import imports
+from stages.runner.declare import At, Params, Plot, Stage
 from stages.shared.features import encode, encode_target
 from stages.shared.folds import groups_of
 from stages.shared.model import Model
 from stages.shared.schema import Schema, read_schema
+from stages.shared.storage import read_frame, sha256, write_json, write_text
 from stages.training.fitting import Recipe, use_cuda
 from stages.tuning.objective import Objective
 from stages.tuning.space import Range, Values

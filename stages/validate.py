@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-from stages.core.contract import Column, Split, Target
-from stages.core.declare import At, Params, Stage
-from stages.core.errors import PipelineError
-from stages.core.frozen import Items
-from stages.core.rules import Rule, Verdict
-from stages.core.storage import read_frame, read_json, write_json, write_text
+from stages.contract.columns import Column
+from stages.contract.split import Split
+from stages.contract.target import Target
+from stages.runner.declare import At, Params, Stage
+from stages.shared.errors import PipelineError
+from stages.shared.frozen import Items
 from stages.shared.schema import SPLITS, read_schema
+from stages.shared.storage import read_frame, read_json, write_json, write_text
 from stages.validating.checks import find
 from stages.validating.findings import Prepared, Unparsed
 from stages.validating.report import Report, errors, on_screen, page, summary
+from stages.validating.rules import Rule, Verdict
 from stages.validating.statistics import Statistics, statistics
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.clone import Clone, commit, make_clone
+from tests.support.clone import ROOT, Clone, commit, make_clone
 
 # Started in the background of a script, a process ignores Ctrl-C, and so would all it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,7 +35,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(f"{shared}.lock"):
         if not (shared / "done").exists():
             clone = quick_clone(shared / "run")
-            tracing = str(Path(__file__).parent / "tracing")
+            tracing = str(ROOT / "tests/support/tracing")
             clone.run("dvc", "repro", PYTHONPATH=tracing, TRACE_LOG=str(shared / "trace.tsv"))
             commit(clone, "dvc.lock")
             (shared / "done").touch()

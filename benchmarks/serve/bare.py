@@ -1,6 +1,6 @@
 """The limit: an ASGI application that reads a POST body and answers a constant of our size.
 
-``uvicorn benchmarks.serve.bare:app`` is what every answer of `serve.app` is measured against.
+``uvicorn benchmarks.serve.bare:app`` is what every answer of `serve.http.app` is measured against.
 """
 
 from typing import Any

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serve import batch
-from serve.examples import as_csv, rows_of
-from serve.load import load_model
-from serve.model import Model
+from serve.http.examples import as_csv, rows_of
+from serve.runtime.load import load_model
+from serve.runtime.model import Model
 
 
 def write_tables(model: Model, rows: int, folder: Path) -> tuple[Path, Path]:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.serve_models import HEART_ROW, write_heart, write_housing
-from tests.serving import Load, server_process
-from tests.test_serve_process import children, is_worker
-from tests.test_serve_reload import write_other_heart
+from tests.serve.http.test_process import children, is_worker
+from tests.serve.http.test_reload import write_other_heart
+from tests.support.serve_models import HEART_ROW, write_heart, write_housing
+from tests.support.serving import Load, server_process
 
 CLIENTS = 4
 

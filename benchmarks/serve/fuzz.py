@@ -17,11 +17,11 @@ from pathlib import Path
 
 import httpx
 
-from serve.app import create_app
-from serve.settings import Settings
-from tests.explained_models import write_explained_heart
-from tests.fuzzing import fuzz, targets
-from tests.serving import Server, server_process
+from serve.http.app import create_app
+from serve.http.settings import Settings
+from tests.support.explained_models import write_explained_heart
+from tests.support.fuzzing import fuzz, targets
+from tests.support.serving import Server, server_process
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"reload": "false", "default_task": "heart"}
@@ -37,12 +37,12 @@ def operations(server: Server) -> list[str]:
 def ask(server: Server, cases: int, seed: int, *options: str) -> "subprocess.CompletedProcess[str]":
     """Let schemathesis ask about every operation, up to ``cases`` random times each."""
     environment = os.environ | {
-        "SCHEMATHESIS_HOOKS": "tests.schemathesis_hooks",
+        "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
         "PYTHONPATH": str(ROOT),
     }
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file"),
-        *(str(ROOT / "tests/schemathesis.toml"), "run", f"{server.url}/openapi.json"),
+        *(str(ROOT / "tests/support/schemathesis.toml"), "run", f"{server.url}/openapi.json"),
         *("--checks", "all", "--max-examples", str(cases), "--seed", str(seed), "--no-color"),
         *("--phases", "coverage,fuzzing", *options),
     ]

@@ -108,7 +108,7 @@ def compare(rows: object, task: str, rounds: int, seconds: float, port: int) -> 
         bare, serve = (
             stack.enter_context(running(name, application, port + number, f"/predict/{task}"))
             for number, (name, application) in enumerate(
-                [("bare", "benchmarks.serve.bare:app"), ("serve", "serve.app:app")]
+                [("bare", "benchmarks.serve.bare:app"), ("serve", "serve.http.app:app")]
             )
         )
         for _ in range(rounds):

@@ -23,7 +23,7 @@ from benchmarks.serve.peering.environments import all_installed
 from benchmarks.serve.peering.peer import Peer
 from benchmarks.serve.peering.processes import ROOT, started
 from benchmarks.serve.peering.question import Asked
-from serve.load import load_model
+from serve.runtime.load import load_model
 
 
 def prepare(task: str, folder: Path) -> None:
@@ -87,7 +87,7 @@ def compare(
     os.environ |= {"MODEL": str(champion(task)), "MODELS_DIR": str(ROOT / "models")}
     with ExitStack() as stack:
         path = f"/predict/{task}"
-        ours = stack.enter_context(running("this service", "serve.app:app", port, path))
+        ours = stack.enter_context(running("this service", "serve.http.app:app", port, path))
         servers = [(ours, script(folder, 0, asked.named))]
         for number, (peer, programs) in enumerate(peers, 1):
             if server := enter(stack, peer, programs, asked, folder, port + number):

@@ -31,14 +31,15 @@ import transformers
 
 from benchmarks.serve.load import press, running
 from benchmarks.text_quality import SCHEMA, sentences, split
-from serve.engine import TransformerEngine
-from serve.load import load_model
-from serve.model import Model
-from stages import compose
-from stages.core.contract import Column, Origin
+from serve.runtime.engine import TransformerEngine
+from serve.runtime.load import load_model
+from serve.runtime.model import Model
+from stages.composing import config
+from stages.contract.columns import Column
+from stages.contract.source import Origin
 from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import manifest as manifests
-from stages.exporting.artefact import Artefact, in_best_precision
+from stages.exporting.artifact import Artefact, in_best_precision
 from stages.exporting.golden import golden_rows
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
@@ -91,7 +92,7 @@ def main() -> None:
 
 def make_model(known: pd.DataFrame) -> tuple[Pretrained, FineTuned]:
     """Return the shipped encoder as published, and with a head fitted on the sentences."""
-    params = compose.read_yaml(compose.composed_params())
+    params = config.read_yaml(config.compose_params())
     content = {**params["encoder"]["minilm"], "method": "frozen", "pooling": "mean"}
     encoder = Encoder.parse(content, "conf/encoder/minilm.yaml")
     pretrained = load_pretrained(encoder, "conf/encoder/minilm.yaml")
@@ -232,7 +233,7 @@ def measure_over_http(models: Path, name: str, texts: pd.Series, seconds: float,
         bodies.write_text("\n".join(json.dumps({"text": text}) for text in texts))
         script.write_text(SCRIPT.format(bodies=bodies))
         path = f"/predict/{TASK}"
-        server = stack.enter_context(running(name, "serve.app:app", port, path))
+        server = stack.enter_context(running(name, "serve.http.app:app", port, path))
         for _ in range(ROUNDS):
             press(server, script, seconds)
         print(

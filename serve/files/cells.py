@@ -2,7 +2,7 @@
 
 A cell is the text of a CSV file, or what a Parquet file holds. ``stages/preparing`` reads the table
 that a model is trained on; this reads a client's, in plain Python, and makes the same of every
-cell. What a cell cannot be stays what it is, so that `serve.encode` refuses it in its own words.
+cell. What a cell cannot be stays what it is, so that `encode` refuses it in its own words.
 """
 
 import math
@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from serve.files.dates import in_utc
-from serve.manifest import Column, Spelling
+from serve.runtime.manifest import Column, Spelling
 
 EXACT = 2**53  # from here on float64 skips integers
 WORDS = {
@@ -22,7 +22,7 @@ Cast = Callable[[object], object]
 
 
 class Unfit(str):
-    """A cell that its column cannot hold: no reader of `serve.encode` takes it for a text."""
+    """A cell that its column cannot hold: no reader of `encode` takes it for a text."""
 
     __slots__ = ()
 

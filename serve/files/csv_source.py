@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO, Literal
 
+from serve.runtime.errors import RequestError
+
 from serve.files.table import Row
-from serve.manifest import Spelling
-from serve.wire import RequestError
+from serve.runtime.manifest import Spelling
 
 LONGEST_LINE = 1 << 20  # characters; what a quote opens may be as long, too
 OTHER_KINDS = {

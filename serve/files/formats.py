@@ -6,7 +6,7 @@ from typing import BinaryIO, Literal, Protocol
 from serve.files.csv_source import CsvSource
 from serve.files.sinks import CsvSink, Layout, Sink
 from serve.files.table import Row
-from serve.manifest import Spelling
+from serve.runtime.manifest import Spelling
 
 Format = Literal["csv", "parquet"]
 

@@ -5,10 +5,12 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO, Protocol
 
+from serve.runtime.errors import Finding, RequestError
+from serve.runtime.json_rows import as_json
+
 from serve.files.table import Predictor, Result
-from serve.manifest import Manifest
-from serve.model import Model
-from serve.wire import Finding, RequestError, as_json
+from serve.runtime.manifest import Manifest
+from serve.runtime.model import Model
 
 
 class Sink(Protocol):

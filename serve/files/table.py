@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from serve import words
-from serve.answers import Outcome
-from serve.encode import Input, MisfitError, RowError
+from serve.runtime.errors import Finding, Place, RequestError
+
 from serve.files.cells import caster
-from serve.manifest import Column, Spelling
-from serve.model import Checked, Model, no_answer
-from serve.wire import Finding, Place, RequestError
+from serve.runtime import messages
+from serve.runtime.answers import Outcome
+from serve.runtime.encode import Input, MisfitError, RowError
+from serve.runtime.manifest import Column, Spelling
+from serve.runtime.model import Checked, Model, no_answer
 
 REMEMBERED = 4_096  # cells of a column ...
 LONGEST_REMEMBERED = 32  # ... of so many characters
@@ -58,7 +59,7 @@ class Predictor:
     """Answers the rows of one table with one model, each row as `/predict` would.
 
     What a cell is to the model is remembered, since columns repeat themselves. A row with a cell
-    that needs an error or a warning is read again by `serve.encode`, which alone writes those.
+    that needs an error or a warning is read again by `encode`, which alone writes those.
     """
 
     def __init__(self, model: Model, id_column: str | None = None) -> None:
@@ -159,9 +160,9 @@ def _can_be_known_again(cell: object) -> bool:
 
 def _absent(name: str, names: Sequence[str], wanted: Sequence[str]) -> Finding:
     near = _near(name, [other for other in names if other not in wanted])
-    hint = f"did you mean {words.cut(near)!r}?" if near else f"it has {_listed(names)}"
+    hint = f"did you mean {messages.cut(near)!r}?" if near else f"it has {_listed(names)}"
     message = f"the file lacks this column: {hint}"
-    return Finding(loc=["header", words.cut(name)], msg=message, type="missing", input=None)
+    return Finding(loc=["header", messages.cut(name)], msg=message, type="missing", input=None)
 
 
 def _near(name: str, names: Sequence[str]) -> str | None:
@@ -184,10 +185,10 @@ def _no_header(wanted: Sequence[str], names: Sequence[str]) -> Finding:
 
 def _repeated(name: str) -> Finding:
     message = "more than one column of the file has this name"
-    return Finding(loc=["header", words.cut(name)], msg=message, type="repeated_key", input=None)
+    return Finding(loc=["header", messages.cut(name)], msg=message, type="repeated_key", input=None)
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(words.cut(name) for name in names[: words.MOST_VALUES])
-    rest = len(names) - words.MOST_VALUES
+    shown = ", ".join(messages.cut(name) for name in names[: messages.MOST_VALUES])
+    rest = len(names) - messages.MOST_VALUES
     return shown + (f" and {rest:,} more" if rest > 0 else "")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.core.declare import Plot, Stage
-from stages.shared import imports
+from stages.runner import imports
+from stages.runner.declare import Plot, Stage
 from stages.shared.encoder import Encoder
 
 AnyStage = Stage[Any]
@@ -101,7 +101,7 @@ def _guard(stages: Sequence[AnyStage]) -> str:
     return _block(
         "compose",
         desc="Stop at once where params.yaml or dvc.yaml is older than conf/",
-        cmd="exec python -m stages.compose --check",
+        cmd="exec python -m commands compose --check",
         deps=deps,
         params=_libraries(imports.libraries(code)),
         outs=[GUARD],

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.errors import PipelineError
-from stages.core.storage import read_frame, read_json
 from stages.evaluating.metrics import Metric, Rows, Terms
+from stages.shared.errors import PipelineError
 from stages.shared.schema import ROW
+from stages.shared.storage import read_frame, read_json
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FILES = ("model.joblib", "out_of_fold.parquet", "candidate.json")

@@ -3,13 +3,13 @@
 from typing import Any
 
 from stages.evaluating import plots
-from stages.evaluating.contest import Contest
-from stages.evaluating.examination import Findings
 from stages.evaluating.importance import MOST_ROWS
 from stages.evaluating.metrics import Terms
+from stages.evaluating.model_selection import Contest
 from stages.evaluating.selection import Candidate, Choice, difference
 from stages.evaluating.settings import Exam
 from stages.evaluating.slices import Scored, worst_first
+from stages.evaluating.test_evaluation import Findings
 
 Content = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stages.core.errors import PipelineError
 from stages.evaluating import rank_metrics
 from stages.evaluating.rank_metrics import Ranking, ratio
+from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Problem = Literal["classification", "regression"]

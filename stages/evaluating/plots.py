@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from stages.core.declare import Plot
 from stages.evaluating.importance import Importance
 from stages.evaluating.learning_curve import Point
 from stages.evaluating.metrics import Rows, reliability
 from stages.evaluating.selection import Candidate
 from stages.evaluating.slices import Scored
+from stages.runner.declare import Plot
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Points = list[dict[str, Any]]

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.core.frozen import Frozen
 from stages.evaluating.metrics import Metric, Terms
+from stages.shared.frozen import Frozen
 from stages.shared.schema import Schema
 
 Rule = Literal["balanced_accuracy", "f1"]

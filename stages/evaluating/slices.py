@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import SLICE
+from stages.contract.names import SLICE
 from stages.evaluating.bootstrap import Bootstrap, Estimate
 from stages.evaluating.metrics import Metric, Rows
 from stages.shared.features import UNSEEN

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.errors import PipelineError
 from stages.evaluating.settings import Rule
+from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -16,8 +16,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 from sklearn.base import is_classifier
 from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegression, Ridge
 
-from stages.core.errors import PipelineError
 from stages.exporting.onnx_builder import OPSETS, Array, Builder
+from stages.shared.errors import PipelineError
 from stages.shared.schema import Schema
 
 LINEAR = (LogisticRegression, Ridge, LinearRegression, ElasticNet)

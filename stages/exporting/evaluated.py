@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from pydantic import ConfigDict
 
-from stages.core.errors import PipelineError
-from stages.core.frozen import Frozen, Items
-from stages.core.storage import read_json
+from stages.shared.errors import PipelineError
+from stages.shared.frozen import Frozen, Items
+from stages.shared.storage import read_json
 
 T = TypeVar("T", bound="Known")
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from serve.attribution import Attribution, answer
-from stages.core.errors import PipelineError
+from serve.runtime.attribution import Attribution, answer
 from stages.exporting.estimators import LINEAR
 from stages.exporting.graph import INPUT, add_features, input_width, text_widths
 from stages.exporting.manifest import Link, Method
@@ -21,6 +20,7 @@ from stages.exporting.onnx_builder import Array, Builder
 from stages.exporting.parity import Exported, alterations
 from stages.exporting.paths import paths_of
 from stages.exporting.trees import Ensemble, read_ensemble
+from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.schema import Schema
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Column
+from stages.contract.columns import Column
 from stages.exporting.manifest import Golden
 from stages.exporting.parity import Answering
 from stages.shared.features import encode

@@ -14,11 +14,11 @@ from google.protobuf.message import Error as ProtobufError  # type: ignore[impor
 from onnx import TensorProto
 from sklearn.pipeline import Pipeline
 
-from stages.core.errors import PipelineError
-from stages.core.expressions import Expression, column_name
+from stages.contract.expressions import Expression, column_name
 from stages.exporting.estimators import Source, add_estimator
 from stages.exporting.folding import add_columns, fold
 from stages.exporting.onnx_builder import Array, Builder
+from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.schema import Field, Schema
 from stages.shared.text_features import TextFeaturizer

@@ -6,10 +6,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from stages.core import contract
-from stages.core.contract import ColumnType, Value
-from stages.core.frozen import Frozen, Items
+from stages.contract.columns import Column as DeclaredColumn
+from stages.contract.columns import ColumnType
+from stages.contract.names import Value
+from stages.contract.source import Origin
+from stages.contract.target import Target as DeclaredTarget
 from stages.exporting.evaluated import Interval
+from stages.shared.frozen import Frozen, Items
 
 CHECKED = {"missing_share", "checks"}  # what only `validate` goes by
 Method = Literal["linear", "trees"]
@@ -220,7 +223,7 @@ def _named(kind: str, content: bytes, ending: str) -> tuple[str, str]:
     return f"{kind}-{digest[:DIGITS]}.{ending}", digest
 
 
-def spelling(origin: contract.Origin, columns: Items[Column]) -> Spelling:
+def spelling(origin: Origin, columns: Items[Column]) -> Spelling:
     """Describe how cells are written, as the contract's source has it."""
     names = {column.name for column in columns}
     return Spelling(
@@ -232,7 +235,7 @@ def spelling(origin: contract.Origin, columns: Items[Column]) -> Spelling:
     )
 
 
-def target(declared: contract.Target, threshold: float | None, interval: Interval | None) -> Target:
+def target(declared: DeclaredTarget, threshold: float | None, interval: Interval | None) -> Target:
     """Describe what is predicted, as the contract has it and the evaluation decided."""
     return Target(
         labels=declared.labels,
@@ -249,7 +252,7 @@ def version(model: ModelFile, *parts: Frozen) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
-def columns(declared: dict[str, contract.Column], trained_on: pd.DataFrame) -> tuple[Column, ...]:
+def columns(declared: dict[str, DeclaredColumn], trained_on: pd.DataFrame) -> tuple[Column, ...]:
     """Describe each column of the contract, with what was seen in the rows trained on."""
     return tuple(
         Column(
@@ -259,7 +262,7 @@ def columns(declared: dict[str, contract.Column], trained_on: pd.DataFrame) -> t
     )
 
 
-def _seen(column: contract.Column, values: pd.Series) -> tuple[float, float] | None:
+def _seen(column: DeclaredColumn, values: pd.Series) -> tuple[float, float] | None:
     present = values.dropna()
     if column.type not in ("number", "integer") or present.empty:
         return None

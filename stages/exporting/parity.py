@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stages.core.errors import PipelineError
 from stages.exporting.graph import graph_input
+from stages.shared.errors import PipelineError
 from stages.shared.features import UNSEEN, Featurizer
 from stages.shared.predicting import predict
 from stages.shared.schema import Field, Schema

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from stages.core.storage import atomic, write_json, write_text
 from stages.exporting.manifest import Manifest
+from stages.shared.storage import atomic, write_json, write_text
 
 MANIFEST, CARD = "manifest.json", "README.md"
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from serve.transformer import Transformer
-from stages.core.errors import PipelineError
+from serve.runtime.transformer import Transformer
+from stages.shared.errors import PipelineError
 from stages.shared.finetuned import FineTuned
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -14,7 +14,7 @@ KINDS = {"word": "words", "char_wb": "characters"}
 def vectoriser_files(featurizer: Featurizer) -> list[tuple[str, int, bytes]]:
     """Return each text column's name, its number of features, and its vectoriser as JSON.
 
-    ``serve/text.py`` says how the JSON is read.
+    ``serve/runtime/text.py`` says how the JSON is read.
     """
     if not isinstance(featurizer, TextFeaturizer):
         return []

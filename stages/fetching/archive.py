@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from stages.core import storage
-from stages.core.contract import Member, Origin
-from stages.core.errors import PipelineError
+from stages.contract.source import Member, Origin
 from stages.fetching.download import (
     DownloadError,
     Patience,
@@ -27,6 +25,8 @@ from stages.fetching.download import (
     reported,
     verify,
 )
+from stages.shared import storage
+from stages.shared.errors import PipelineError
 
 # Damaged, of a method that Python does not know, behind a password, or cut off.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)

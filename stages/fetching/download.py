@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from stages.core import storage
-from stages.core.errors import PipelineError
+from stages.shared import storage
+from stages.shared.errors import PipelineError
 
 CONNECT_SECONDS = 10.0  # longest wait for a server to take the connection
 READ_SECONDS = 30.0  # longest silence of a server; a slow but steady download may take longer

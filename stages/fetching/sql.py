@@ -19,8 +19,8 @@ from string import Template
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_plus
 
-from stages.core.errors import PipelineError
-from stages.core.storage import atomic
+from stages.shared.errors import PipelineError
+from stages.shared.storage import atomic
 
 if TYPE_CHECKING:
     import pyarrow as pa

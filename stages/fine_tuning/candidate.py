@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import safetensors.torch
 
-from stages.core.storage import atomic, write_frame
 from stages.fine_tuning.checkpoints import State
 from stages.fine_tuning.hardware import dtype_for
 from stages.fine_tuning.jobs import averaged, calibrated, out_of_fold
 from stages.fine_tuning.working import Order
-from stages.shared import imports
+from stages.runner import imports
 from stages.shared.curves import Curve, write_curve
 from stages.shared.finetuned import FineTuned
 from stages.shared.schema import ROW, Schema
+from stages.shared.storage import atomic, write_frame
 
 
 def finished(order: Order, results: list[State], repeats: int) -> tuple[list[State], Curve]:

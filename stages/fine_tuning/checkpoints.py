@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from stages.core.storage import atomic
+from stages.shared.storage import atomic
 
 log = logging.getLogger(__name__)
 SLOTS = ("even", "odd")  # the two latest checkpoints take turns

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from stages.core.contract import CrossValidation
-from stages.core.errors import PipelineError
+from stages.contract.split import CrossValidation
 from stages.fine_tuning.calibration import temperature
 from stages.fine_tuning.checkpoints import State
 from stages.fine_tuning.examples import Examples
 from stages.shared.curves import Curve
+from stages.shared.errors import PipelineError
 from stages.shared.folds import folds, hold_out, of_rows
 from stages.shared.schema import Schema
 

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from stages.core.errors import PipelineError
 from stages.fine_tuning.calibration import log_loss, temperature
 from stages.fine_tuning.examples import Examples, epoch_batches
 from stages.fine_tuning.team import Team
 from stages.fine_tuning.trainee import depth
 from stages.shared.encoder import Encoder
+from stages.shared.errors import PipelineError
 from stages.shared.finetuned import answers
 from stages.shared.tokens import padded
 

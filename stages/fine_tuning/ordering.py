@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.class_weight import compute_sample_weight
 
-from stages.core.errors import PipelineError
-from stages.core.storage import read_frame, sha256
 from stages.fine_tuning.examples import Examples
 from stages.fine_tuning.hardware import dtype_for, use_cuda
 from stages.fine_tuning.jobs import final_job, fold_jobs
 from stages.fine_tuning.pretrained import load_pretrained
 from stages.fine_tuning.working import Order
-from stages.shared import imports
+from stages.runner import imports
 from stages.shared.encoder import Encoder
+from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.finetuned import joined_texts
 from stages.shared.folds import groups_of
 from stages.shared.schema import Schema, read_schema
+from stages.shared.storage import read_frame, sha256
 from stages.shared.tokens import tokenised
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import safetensors.torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
-from stages.core.errors import PipelineError
 from stages.shared.encoder import Encoder
+from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
     import torch

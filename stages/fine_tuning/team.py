@@ -15,8 +15,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from stages.core import lifeline
-from stages.core.errors import PipelineError
+from stages.runner import lifeline
+from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")

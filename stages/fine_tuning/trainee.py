@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from stages.core.errors import PipelineError
 from stages.fine_tuning.pretrained import Pretrained
 from stages.shared.encoder import Encoder
+from stages.shared.errors import PipelineError
 from stages.shared.finetuned import Pooling, architecture, network, settings_of
 
 Weights = dict[str, torch.Tensor]

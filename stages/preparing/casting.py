@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Column, Target
-from stages.core.expressions import Expression
+from stages.contract.columns import Column
+from stages.contract.expressions import Expression
+from stages.contract.target import Target
 
 SHOWN = 20  # misfits listed per column
 EXACT = 2**53  # from here on float64, in which models compute, skips integers
@@ -71,7 +72,7 @@ def to_texts(raw: pd.Series, form: Literal["NFC", "NFKC"] | None) -> pd.Series:
 
 
 def clean_text(text: str, form: Literal["NFC", "NFKC"] | None) -> str:
-    """Return a text as models see it; ``serve/encode.py`` does the same to a request's."""
+    """Return a text as models see it; ``serve/runtime/encode.py`` does the same to a request's."""
     return (unicodedata.normalize(form, text) if form else text).strip()
 
 

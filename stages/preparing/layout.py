@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stages.core.contract import Origin
-from stages.core.errors import PipelineError
+from stages.contract.source import Origin
+from stages.shared.errors import PipelineError
 
 HEAD = 512  # bytes in which a file says what it is
 LISTED = 5  # lines that a message names

@@ -11,8 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core.contract import Origin
-from stages.core.errors import PipelineError
+from stages.contract.source import Origin
 from stages.preparing.layout import (
     NUMBER,
     check_content,
@@ -21,6 +20,7 @@ from stages.preparing.layout import (
     other_delimiter,
     other_encoding,
 )
+from stages.shared.errors import PipelineError
 
 MARK = "\ufeff"  # the byte-order mark, where the encoding does not take it away
 LOOKED_AT = 30  # rows among which the one that names the columns may be

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Column, Target
-from stages.core.errors import PipelineError
+from stages.contract.columns import Column
+from stages.contract.target import Target
+from stages.shared.errors import PipelineError
 from stages.shared.schema import ROW, TARGET
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]

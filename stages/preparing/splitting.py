@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Split, TimeSplit
-from stages.core.errors import PipelineError
+from stages.contract.split import Split, TimeSplit
 from stages.preparing.casting import as_tokens, to_dates
+from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

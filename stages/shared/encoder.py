@@ -5,8 +5,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.core.errors import PipelineError
-from stages.core.frozen import Frozen, Items
+from stages.shared.errors import PipelineError
+from stages.shared.frozen import Frozen, Items
 
 HUB_NAME = r"[\w.-]+(/[\w.-]+)?"
 

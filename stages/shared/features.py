@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from stages.core.expressions import Expression
+from stages.contract.expressions import Expression
 from stages.shared.schema import TARGET, Field, Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -16,8 +16,8 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from stages.core.contract import CrossValidation
-from stages.core.errors import PipelineError
+from stages.contract.split import CrossValidation
+from stages.shared.errors import PipelineError
 from stages.shared.schema import GROUP, Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from stages.core.errors import PipelineError
-from stages.core.frozen import Frozen
+from stages.shared.errors import PipelineError
+from stages.shared.frozen import Frozen
 
 Problem = Literal["classification", "regression"]
 

@@ -7,9 +7,9 @@ editing those retrains nothing.
 from pathlib import Path
 from typing import Literal
 
-from stages.core.contract import ColumnType
-from stages.core.frozen import Frozen, Items
-from stages.core.storage import read_json
+from stages.contract.columns import ColumnType
+from stages.shared.frozen import Frozen, Items
+from stages.shared.storage import read_json
 
 ROW, TARGET = "_row", "_target"
 GROUP = "_group"  # only in a table that is split by group: the group as text

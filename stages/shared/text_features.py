@@ -2,7 +2,7 @@
 
 A text becomes two blocks of numbers: its words (and pairs of words) and its runs of characters,
 each weighted by how rare it is in training (Spärck Jones 1972) and scaled to Euclidean length 1.
-``serve/text.py`` computes the same numbers without scikit-learn.
+``serve/runtime/text.py`` computes the same numbers without scikit-learn.
 """
 
 from typing import Any, Self
@@ -12,8 +12,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import f_classif, f_regression
 
-from stages.core.contract import TextFeatures
-from stages.core.errors import PipelineError
+from stages.contract.text_features import TextFeatures
+from stages.shared.errors import PipelineError
 from stages.shared.features import Array, Featurizer
 from stages.shared.schema import Schema
 

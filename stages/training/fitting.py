@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
-from stages.core.contract import TextFeatures
-from stages.core.errors import PipelineError
+from stages.contract.text_features import TextFeatures
+from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.folds import hold_out
 from stages.shared.model import Model

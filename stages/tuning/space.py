@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from stages.core.frozen import Frozen, Items
+from stages.shared.frozen import Frozen, Items
 
 Value = bool | int | float | str | None
 Values = dict[str, Value]  # by argument

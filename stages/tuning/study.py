@@ -21,8 +21,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from stages.core.contract import Tuning
-from stages.core.errors import PipelineError
+from stages.contract.tuning import Tuning
+from stages.shared.errors import PipelineError
 from stages.tuning.space import Range, Value, Values
 
 SHARED = "TUNE_STORAGE"  # a database's URL: workers on several machines then share a study

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Column, ColumnType, Target
-from stages.core.expressions import Expression
-from stages.core.rules import SEVERITY, Rule
+from stages.contract.columns import Column, ColumnType
+from stages.contract.expressions import Expression
+from stages.contract.target import Target
+from stages.shared.heuristics import SENTINELS
 from stages.shared.schema import ROW, SPLITS, TARGET
-from stages.shared.signs import SENTINELS
 from stages.validating.columns import clean_names, expected_columns
 from stages.validating.distribution import (
     as_many_rows,
@@ -36,6 +36,7 @@ from stages.validating.findings import (
 )
 from stages.validating.leakage import apart, no_crossing, no_formula, no_tellers
 from stages.validating.rows import Codes, mixed, numbered, refined
+from stages.validating.rules import SEVERITY, Rule
 from stages.validating.spellings import spelling_hint
 from stages.validating.texts import decoded, lengths, without_the_label
 from stages.validating.values import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stages.core.expressions import Expression
+from stages.contract.expressions import Expression
 from stages.validating.findings import LISTED, Finding, Mask, Prepared, shown
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr
 
-from stages.core.contract import Column
+from stages.contract.columns import Column
 from stages.shared.schema import TARGET
 from stages.validating.findings import Finding, Numbers, Prepared, as_numbers, shown
 from stages.validating.statistics import (

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Column, Split, Target
-from stages.core.frozen import Frozen, Items
-from stages.core.rules import SEVERITY, Rule, Severity, Verdict
+from stages.contract.columns import Column
+from stages.contract.split import Split
+from stages.contract.target import Target
+from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import ROW, SPLITS, TARGET
+from stages.validating.rules import SEVERITY, Rule, Severity, Verdict
 
 if TYPE_CHECKING:
     from stages.validating.statistics import Statistics

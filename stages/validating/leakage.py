@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from stages.shared.heuristics import FEW_ROWS, ROWS, named_as_identifier, told_share
 from stages.shared.schema import SPLITS, TARGET
-from stages.shared.signs import FEW_ROWS, ROWS, named_as_identifier, told_share
 from stages.validating.findings import (
     PLACE,
     Finding,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Column, ColumnType
-from stages.core.frozen import Frozen, Items
+from stages.contract.columns import Column, ColumnType
+from stages.shared.frozen import Frozen, Items
 from stages.validating.findings import Mask, Numbers, Prepared, shown
 from stages.validating.statistics import as_amounts
 

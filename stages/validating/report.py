@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from jinja2 import Environment, StrictUndefined
 
-from stages.core.frozen import Frozen, Items
+from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import SPLITS, TARGET
 from stages.validating.findings import Finding, Prepared, shown
 from stages.validating.profiles import ALL, Plain, Profile, plain, profiles

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.core.contract import Column
-from stages.core.frozen import Frozen, Items
+from stages.contract.columns import Column
+from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import TARGET
 from stages.validating.findings import Numbers, Prepared, as_numbers, as_seconds
 from stages.validating.texts import MOST_TEXTS, WORDS

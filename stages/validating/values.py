@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from stages.core.contract import Column
+from stages.contract.columns import Column
+from stages.shared.heuristics import named_as_identifier, sentinels
 from stages.shared.schema import SPLITS, TARGET
-from stages.shared.signs import named_as_identifier, sentinels
 from stages.validating.findings import Finding, Mask, Numbers, Prepared, as_numbers, shown
 
 MOST = 0.95  # share of one value that is too much

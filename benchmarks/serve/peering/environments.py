@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.serve.peering.peer import PEERS, Peer
-from stages.registering.artefact import LOCK
-from stages.shared import imports
+from commands.registry.artifact import LOCK
+from stages.runner import imports
 
 BIN = Path(sys.executable).parent
 

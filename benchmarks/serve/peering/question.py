@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.serve.peering.peer import Row
-from serve.model import Model
+from serve.runtime.model import Model
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""The states of the repository that hold results: commits, their experiments, the workspace."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.shared.errors import PipelineError
+
+# Where DVC keeps an experiment: its base's hash in two parts, then its name.
+EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
+FIELDS = "%(refname)%09%(objectname)%09%(committerdate:format:%Y-%m-%d %H:%M)"
+
+
+@dataclass(frozen=True)
+class State:
+    """A commit, an experiment on top of the commit ``base``, or the workspace (without commit)."""
+
+    experiment: str
+    commit: str
+    base: str
+    when: str
+
+    def read(self, path: str) -> str:
+        """Return a file's text in this state, or "" where it has none."""
+        if not self.commit:
+            return Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
+        found = subprocess.run(
+            ["git", "show", f"{self.commit}:./{path}"], capture_output=True, text=True, check=False
+        )
+        return found.stdout
+
+
+def states(commits: int) -> list[State]:
+    """Return the last ``commits`` of this branch, newest first, each followed by its experiments.
+
+    The workspace comes last. Raises PipelineError where git finds no commit.
+    """
+    listed = _git("log", "--first-parent", f"-n{commits}", "--format=%H%x09%cd",
+                  "--date=format:%Y-%m-%d %H:%M", "HEAD")  # fmt: skip
+    found, experiments = list[State](), list(_experiments())
+    for line in listed.splitlines():
+        commit, when = line.split("\t")
+        found.append(State("", commit, commit, when))
+        found += [it for it in experiments if it.base == commit]
+    return [*found, State("workspace", "", found[0].commit, "")]
+
+
+def _experiments() -> Iterator[State]:
+    listed = _git("for-each-ref", "--sort=committerdate", f"--format={FIELDS}", "refs/exps")
+    for line in listed.splitlines():
+        name, commit, when = line.split("\t")
+        if match := EXPERIMENT.fullmatch(name):
+            yield State(match[3], commit, match[1] + match[2], when)
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PipelineError(f"git {words[0]}: {done.stderr.strip()}")
+    return done.stdout

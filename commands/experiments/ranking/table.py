@@ -1,0 +1,56 @@
+"""The leaderboard as text, one table a task, the best candidates first."""
+
+from collections.abc import Sequence
+
+from commands.experiments.ranking.entries import Entry
+from stages.evaluating.figures import shown
+
+HEAD = ("", "model", "cross-validated", "test", "experiment", "commit", "when", "set to")
+MOST_CHANGES = 3
+
+
+def tables(entries: Sequence[Entry], most: int) -> str:
+    """Return a table for each task and metric, with at most so many rows."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.task, entry.metric), []).append(entry)
+    return "\n\n".join(_table(groups[key], most) for key in sorted(groups))
+
+
+def _table(entries: list[Entry], most: int) -> str:
+    first, sign = entries[0], -1 if entries[0].higher_is_better else 1
+    ranked = sorted(entries, key=lambda it: sign * it.mean)
+    lines = [HEAD, *(_cells(i, it) for i, it in enumerate(ranked[:most], 1))]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+    rows = [
+        "  ".join(f"{cell:{w}}" for cell, w in zip(line, widths, strict=True)) for line in lines
+    ]
+    left = f"\n… and {len(ranked) - most} more (--top)" if len(ranked) > most else ""
+    return "\n".join([_title(first), *(row.rstrip() for row in rows)]) + left
+
+
+def _title(entry: Entry) -> str:
+    better = "higher" if entry.higher_is_better else "lower"
+    return (
+        f"{entry.task}: {entry.metric}, {better} is better; ± standard error over the folds; "
+        f"champions on {entry.rows} test rows [{100 * entry.confidence:g} % interval]"
+    )
+
+
+def _cells(number: int, entry: Entry) -> tuple[str, ...]:
+    state = entry.state
+    return (
+        str(number),
+        entry.model,
+        f"{shown(entry.mean)} ± {shown(entry.error)}",
+        "{} [{}, {}]".format(*map(shown, entry.test)) if entry.test else "",
+        state.experiment,
+        state.commit[:7],
+        state.when,
+        _changes(entry.changes),
+    )
+
+
+def _changes(found: Sequence[str]) -> str:
+    left = len(found) - MOST_CHANGES
+    return ", ".join(found[:MOST_CHANGES]) + (f" and {left} more" if left > 0 else "")

@@ -1,0 +1,105 @@
+"""Packs ``models/<task>`` as a model that ``mlflow.pyfunc`` loads, with its signature."""
+
+import hashlib
+import re
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serve.runtime.load import load_model
+from serve.runtime.manifest import MANIFEST, Column, Manifest, ManifestError
+from stages.exporting.publishing import CARD
+from stages.runner import imports
+from stages.shared.errors import PipelineError
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+LOADER = "serve.runtime.mlflow_pyfunc"
+DATA = "data"  # where MLflow puts the exported files, in a folder with the task's name
+LOCK = Path("requirements.lock")
+
+
+def read_export(folder: Path) -> tuple[Manifest, str]:
+    """Return the verified manifest and its SHA-256, which is the whole content's identity.
+
+    Raises PipelineError for a model that cannot be served: it gives its golden predictions again.
+    """
+    try:
+        manifest = load_model(folder).manifest
+    except ManifestError as error:
+        raise PipelineError(f"{folder} cannot be registered: {error}") from error
+    return manifest, hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+
+
+def names(manifest: Manifest) -> list[str]:
+    """Return the names of the files that make an exported model."""
+    entries = [manifest.model, *manifest.vectorisers, manifest.explanation]
+    return [*(entry.file for entry in entries if entry), CARD, MANIFEST]
+
+
+def pack(folder: Path, manifest: Manifest, target: Path) -> None:
+    """Write an MLflow model to ``target``, which does not exist yet."""
+    import mlflow.pyfunc
+
+    data = target.with_name(f"{target.name}.files") / manifest.task
+    data.mkdir(parents=True)
+    for name in names(manifest):
+        shutil.copyfile(folder / name, data / name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*input example")  # golden rows are inside
+        mlflow.pyfunc.save_model(
+            target,
+            loader_module=LOADER,
+            data_path=str(data),
+            code_paths=["serve"],
+            pip_requirements=list(requirements()),
+            signature=signature(manifest),
+            metadata={"task": manifest.task, "version": manifest.version},
+        )
+
+
+def requirements() -> Iterator[str]:
+    """Yield what loading needs, pinned as the lock file pins it."""
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", LOCK.read_text(encoding="utf-8"), re.M))
+    for name in imports.libraries(imports.modules(Path("serve/runtime/mlflow_pyfunc.py"))):
+        yield f"{name}=={pinned[name]}"
+
+
+def signature(manifest: Manifest) -> "ModelSignature":
+    """Return the types of the columns, and of an answer's parts, as MLflow has them."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Map
+
+    classes = [ColSpec(DataType.string, "label"), ColSpec(Map(DataType.double), "probabilities")]
+    values = [ColSpec(DataType.double, "value"), ColSpec(_anything(), "interval")]
+    answer = classes if manifest.target.labels else [*values, ColSpec(_anything(), "unit")]
+    return ModelSignature(
+        inputs=Schema([ColSpec(_type(column), column.name) for column in manifest.columns]),
+        outputs=Schema([*answer, ColSpec(_anything(), "warnings")]),
+    )
+
+
+def _type(column: Column) -> Any:
+    """Numbers are doubles, which alone can be missing; what else may be missing is of any type.
+
+    MLflow's check of a table is strict: a column of integers has to be cast to float64.
+    """
+    from mlflow.types import DataType
+
+    if column.type in ("number", "integer"):
+        return DataType.double
+    if column.type == "category" and all(isinstance(value, int) for value in column.values or ()):
+        return DataType.double
+    if column.missing == "allowed" or column.type == "category":
+        return _anything()
+    return DataType.boolean if column.type == "boolean" else DataType.string
+
+
+def _anything() -> Any:
+    from mlflow.types.schema import AnyType
+
+    return AnyType()  # type: ignore[no-untyped-call]

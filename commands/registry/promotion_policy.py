@@ -1,0 +1,162 @@
+"""Scores challenger and champion on the same test rows, and says whether the one is better."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from commands.registry.comparison import Comparison, Pair, compare, compare_worst_slice
+from commands.registry.settings import GateParams, Verdict
+from serve.runtime.encode import MisfitError
+from serve.runtime.manifest import Manifest
+from serve.runtime.model import Model
+from stages.contract.columns import Column
+from stages.evaluating.figures import rounded, shown
+from stages.evaluating.metrics import Array, Rows, Terms, find_metric, metrics_for
+from stages.evaluating.slices import slices
+from stages.exporting.golden import plain
+from stages.shared.errors import PipelineError
+from stages.shared.features import encode, encode_target
+from stages.shared.schema import Schema, read_schema
+from stages.shared.storage import read_frame, sha256
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict, the comparisons that it rests on, and in a sentence why."""
+
+    verdict: Verdict
+    comparisons: tuple[Comparison, ...]
+    reason: str
+
+    def content(self) -> dict[str, Any]:
+        """Return it as plain data for the log."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "comparisons": [rounded(asdict(it)) for it in self.comparisons],
+        }
+
+    def lines(self) -> list[str]:
+        """Return what a person reads, a line for each comparison."""
+        return [*map(_line, self.comparisons), f"{self.verdict}: {self.reason}"]
+
+
+@dataclass(frozen=True)
+class Test:
+    """The rows that both models are scored on."""
+
+    schema: Schema
+    frame: pd.DataFrame
+
+    @classmethod
+    def read(cls, task: str, challenger: Manifest) -> "Test":
+        """Read the test rows; raises PipelineError if they are not those of the challenger."""
+        folder = Path("data/prepared", task)
+        path = folder / "test.parquet"
+        data = challenger.hashes.get("data")
+        expected = data.get("test") if isinstance(data, dict) else None
+        if sha256(path) != expected:
+            raise PipelineError(
+                f"{path} is not what the challenger was tested on (sha256 {expected}): check out "
+                "the commit it was registered from, or `make repro` and `make register` again"
+            )
+        return cls(read_schema(folder), read_frame(path))
+
+
+def judge(
+    task: str, challenger: Model, champion: Model | None, params: GateParams, test: Test
+) -> Judgement:
+    """Hold the challenger against the champion, by the task's metric and the worst slice.
+
+    The other metrics are told, and decide nothing.
+    """
+    if champion is None:
+        return Judgement("first", (), f"{task} has no champion yet")
+    if reason := incomparable(challenger.manifest, champion.manifest, params.columns):
+        return Judgement("incomparable", (), reason)
+    models = challenger, champion
+    return decided(task, Pair(*(predicted(it, test, params) for it in models)), params, test)
+
+
+def decided(task: str, pair: Pair, params: GateParams, test: Test) -> Judgement:
+    """Compare by every metric and on the worst slice; the task's metric comes first."""
+    problem, seed = test.schema.problem, params.evaluation.seed
+    metric = find_metric(params.metric, problem, f"conf/task/{task}.yaml: metric")
+    X = encode(test.frame, test.schema)
+    parts = list(slices(test.schema.fields, X, params.evaluation.slices))
+    found = compare(pair, metrics_for(problem), params.promotion, seed)
+    if metric.name not in found:
+        return Judgement("incomparable", (), f"{metric.name} is undefined on the test rows")
+    worst = compare_worst_slice(pair, parts, metric, params.promotion, seed)
+    main = found.pop(metric.name)
+    comparisons = (main, *([worst] if worst else []), *found.values())
+    return Judgement(overall(main, worst), comparisons, reason_of(main, worst))
+
+
+def overall(main: Comparison, worst: Comparison | None) -> Verdict:
+    """Return the word for the whole: a slice that got worse outweighs a gain elsewhere."""
+    return "worse" if worst and worst.verdict == "worse" else main.verdict
+
+
+def reason_of(main: Comparison, worst: Comparison | None) -> str:
+    """Say what decided."""
+    if worst and worst.verdict == "worse":
+        return f"worse where {worst.where}; {main.metric} over all {main.rows} rows: {main.verdict}"
+    return f"by {main.metric} on {main.rows} test rows"
+
+
+def incomparable(
+    challenger: Manifest, champion: Manifest, columns: Mapping[str, Column]
+) -> str | None:
+    """Return why the two cannot be scored on the same rows, if so."""
+    if challenger.target.labels != champion.target.labels:
+        seen = champion.target.labels, challenger.target.labels
+        return f"the champion answers with the labels {seen[0]}, the challenger with {seen[1]}"
+    types = {name: column.type for name, column in columns.items()}
+    lost = [it.name for it in champion.columns if types.get(it.name) != it.type]
+    if lost:
+        return f"the champion reads columns that are gone or of another type: {', '.join(lost)}"
+    return None
+
+
+def predicted(model: Model, test: Test, params: GateParams) -> Rows:
+    """Return the test rows as a model answers them, on its own terms, exactly as it is served."""
+    names = [column.name for column in model.manifest.columns]
+    records = test.frame[names].to_dict("records")
+    rows = [{name: plain(row[name], params.columns[name]) for name in names} for row in records]
+    return Rows(encode_target(test.frame, test.schema), answers(model, rows), terms(model, params))
+
+
+def answers(model: Model, rows: Sequence[Mapping[str, Any]]) -> Array:
+    """Return the outputs (n x labels, or n values); raises PipelineError for a row it cannot read.
+
+    A value that a request may not have (out of range) is scored all the same, as `evaluate` does.
+    """
+    try:
+        found = [model.engine.run(model.encoder.encode_unchecked(row)) for row in rows]
+    except MisfitError as error:
+        version = model.manifest.version
+        raise PipelineError(f"model {version} cannot read the test rows: {error}") from error
+    outputs = np.array(found, dtype=np.float64)
+    return outputs if model.manifest.target.labels else outputs[:, 0]
+
+
+def terms(model: Model, params: GateParams) -> Terms:
+    """Return the model's own threshold and interval."""
+    target = model.manifest.target
+    return Terms(
+        threshold=0.5 if target.threshold is None else target.threshold,
+        half_width=target.interval.half_width if target.interval else float("nan"),
+        bins=params.evaluation.bins,
+    )
+
+
+def _line(it: Comparison) -> str:
+    place = f" where {it.where}" if it.where else ""
+    scores = f"{shown(it.champion)} → {shown(it.challenger)}"
+    gain = f"gain {shown(it.gain)} [{shown(it.low)}, {shown(it.high)}]"
+    return f"  {it.metric}{place}, n = {it.rows}: {scores}, {gain}: {it.verdict}"

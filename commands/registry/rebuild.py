@@ -1,0 +1,113 @@
+"""Makes a registered model again from nothing: ``python -m commands rebuild heart@champion``.
+
+Its commit is checked out beside the workspace, its data restored by hash, every stage run without
+a cache, and every output held against the ``dvc.lock`` of then.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ruamel.yaml import YAML
+
+from commands.registry.args import model_asked, parser
+from commands.registry.artifact import read_export
+from commands.registry.restoring import COMMIT
+from commands.registry.store import CONTENT, registry
+from commands.workspace.git import git
+from commands.workspace.lockfile import LOCK
+from stages.runner.declare import run_plainly
+from stages.shared.errors import PipelineError
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+Hashes = dict[str, str]  # of each output, by stage and path
+RUNNING = re.compile(r"^Running stage '([^']+)'", re.M)
+
+
+def main() -> None:
+    """Say that all is equal, or raise PipelineError that lists what differs."""
+    _, task, name = model_asked(parser("reproduce", __doc__))
+    with registry() as store:
+        version = store.version(task, name)
+    with tempfile.TemporaryDirectory() as folder:
+        print(reproduce(version, Path(folder, "repository")))
+
+
+def reproduce(version: "ModelVersion", copy: Path) -> str:
+    """Run the version's pipeline in ``copy``, which does not exist yet; return what was found."""
+    task = str(version.name)
+    check_out(version, copy)
+    then = hashes(copy / LOCK)
+    ran = run(copy, task)
+    now = hashes(copy / LOCK)
+    differing = sorted(key for key in then if then[key] != now.get(key))
+    if differing:
+        raise PipelineError(
+            f"version {version.version} of {task} is not the same again; these outputs differ:\n"
+            + "\n".join(f"  {it}: {then[it]}, now {now.get(it, 'not there')}" for it in differing)
+        )
+    _, content = read_export(copy / "models" / task)
+    if content != version.tags[CONTENT]:
+        raise PipelineError(f"all is as in {LOCK}, but another model than this was registered")
+    count = sum(key.split(": ")[0] in ran for key in then)
+    return f"version {version.version} of {task}: {len(ran)} stages, {count} outputs, all equal"
+
+
+def check_out(version: "ModelVersion", copy: Path) -> None:
+    """Clone this repository at the version's commit; raises PipelineError if that says too little.
+
+    The clone uses this workspace's cache for the data that ``dvc add`` keeps.
+    """
+    if version.tags.get("git.changed") != "false":
+        raise PipelineError(
+            f"version {version.version} of {version.name} was registered with changes that no "
+            "commit has: commit, `make repro` and `make register` again"
+        )
+    git("clone", "--quiet", "--shared", "--no-checkout", str(Path().resolve()), str(copy))
+    git("checkout", "--quiet", "--detach", version.tags[COMMIT], folder=copy)
+    dvc(copy, "config", "--local", "cache.dir", str(Path(".dvc/cache").resolve()))
+    if pointers := sorted(str(path.relative_to(copy)) for path in copy.glob("data/raw/**/*.dvc")):
+        dvc(copy, "pull" if has_remote(copy) else "checkout", *pointers)
+
+
+def has_remote(copy: Path) -> bool:
+    return bool(dvc(copy, "remote", "list").strip())
+
+
+def run(copy: Path, task: str) -> set[str]:
+    """Run every stage that the task's model needs, whatever was run before; return their names."""
+    told = dvc(copy, "repro", "--force", "--no-run-cache", "--no-commit", f"export@{task}")
+    return set(RUNNING.findall(told))
+
+
+def dvc(copy: Path, *words: str) -> str:
+    """Return what DVC says; raises PipelineError with the end of it where it fails."""
+    environment = {key: it for key, it in os.environ.items() if not key.startswith("DVC_")}
+    command = ["dvc", *words]
+    done = subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        told = (done.stdout + done.stderr).strip()[-2_000:]
+        raise PipelineError(f"`{' '.join(command)}` failed at that commit:\n{told}")
+    return done.stdout
+
+
+def hashes(lock: Path) -> Hashes:
+    """Return the hash of every output in a ``dvc.lock``."""
+    with lock.open(encoding="utf-8") as file:
+        stages = YAML(typ="safe").load(file)["stages"]
+    return {
+        f"{name}: {out['path']}": out["md5"]
+        for name, stage in stages.items()
+        for out in stage.get("outs", [])
+    }
+
+
+if __name__ == "__main__":
+    run_plainly("reproduce", main)

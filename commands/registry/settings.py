@@ -1,0 +1,32 @@
+"""What a promotion is decided by: ``promotion`` in ``conf/config.yaml``, and parts of the task."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.contract.columns import Column
+from stages.evaluating.settings import Evaluation
+from stages.runner.declare import At, Params
+from stages.shared.frozen import Frozen, Items
+
+Verdict = Literal["first", "better", "not worse", "worse", "inconclusive", "incomparable"]
+
+
+class Promotion(Frozen):
+    """When the alias moves; ``conf/config.yaml`` explains each value."""
+
+    accept: Items[Verdict]
+    confidence: float = Field(gt=0, lt=1)
+    slice_confidence: float = Field(gt=0, lt=1)
+    margin: float = Field(ge=0)
+    resamples: int = Field(ge=100)
+    slice_rows: int = Field(ge=10)
+
+
+class GateParams(Params):
+    """The terms of the gate, and what it needs of the task to score two models."""
+
+    promotion: Annotated[Promotion, At("promotion")]
+    evaluation: Annotated[Evaluation, At("evaluation")]
+    metric: Annotated[str, At("task.{task}.metric")]
+    columns: Annotated[dict[str, Column], At("task.{task}.columns")]

@@ -1,0 +1,113 @@
+"""The parts of a report about what led to its results: data, parameters, stages, commands."""
+
+from collections.abc import Mapping, Sequence
+
+from commands.review.data import DataChange
+from commands.review.findings import Findings
+from commands.review.markdown import code, counted, details, duration, listed, table
+from commands.review.ran import Ran
+from stages.evaluating.figures import shown
+from stages.shared.schema import TARGET
+
+CAUSES = 3  # of a stage that are listed
+MANY = 20  # parameters above which they are folded
+
+
+def data_section(findings: Findings, most: int) -> str:
+    """Return what became of each table that changed."""
+    if not findings.data:
+        return "## Data\n\nNo table changed."
+    known = {task: it for task, it in findings.data.items() if isinstance(it, DataChange)}
+    unknown = [f"- {code(task)}: {it}" for task, it in findings.data.items() if isinstance(it, str)]
+    head = ("table", "base:", "here:", "added:", "removed:", "edited:", "in another split:")
+    rows = [(code(task), *(f"{n:,}" for n in _counts(it))) for task, it in known.items()]
+    parts = ["## Data", table(head, rows, most) if rows else ""]
+    parts += [_noted(task, it, most) for task, it in list(known.items())[:most]]
+    return "\n\n".join(part for part in [*parts, "\n".join(unknown[:most])] if part)
+
+
+def _counts(it: DataChange) -> tuple[int, ...]:
+    return it.before, it.rows, it.added, it.removed, it.edited, it.moved
+
+
+def _noted(task: str, it: DataChange, most: int) -> str:
+    """Return which columns were edited, changed themselves, or hold other values now."""
+    cells = [f"{code(_plain(name))} in {counted(n, 'row')}" for name, n in it.cells.items()]
+    lines = [f"edited: {', '.join(cells[:most])}"] if cells else []
+    lines += [f"column {text}" for text in it.columns[:most]]
+    lines += [f"{code(_plain(found.column))}: {code(found.found)}" for found in it.shifts[:most]]
+    if it.unknown:
+        lines.append(f"whether values are spread as before is not known: {it.unknown}")
+    elif not it.shifts:
+        lines.append("values are spread as before: no column has shifted by more than chance")
+    return "\n".join([f"**{code(task)}**", "", *(f"- {line}" for line in lines)])
+
+
+def _plain(column: str | None) -> str:
+    return "the target" if column in (TARGET, None) else str(column)
+
+
+def params_section(findings: Findings, most: int) -> str:
+    """Return each parameter that changed."""
+    if not findings.params:
+        return "## Parameters\n\nNo parameter changed."
+    rows = [(code(it.key), _value(it.before), _value(it.after)) for it in findings.params]
+    listing = table(("key", "base", "here"), rows, most)
+    if len(rows) > MANY:
+        listing = details(f"<b>{len(rows):,} parameters</b> changed", listing)
+    return f"## Parameters\n\n{listing}"
+
+
+def _value(text: str | None) -> str:
+    return shown(None) if text is None else code(text)
+
+
+def stages_section(findings: Findings, most: int) -> str:
+    """Return which stages ran and why, and which had the base's results."""
+    found = findings.stages
+    if not found.ran:
+        return f"## Stages\n\nNone of {counted(found.total, 'stage')} ran: all is as in the base."
+    rows = [(code(it.name), _causes(it), "the same" if it.same else "new") for it in found.ran]
+    parts = [
+        f"## Stages\n\n{len(found.ran)} of {counted(found.total, 'stage')} ran; "
+        f"{len(found.restored)} had the base's inputs, so their results were restored"
+        f"{_saved(found.restored, findings.seconds)}.",
+        details("<b>Ran</b>, and why", table(("stage", "because of", "outputs"), rows, most)),
+    ]
+    if found.restored:
+        parts.append(details("<b>Restored</b>", listed(found.restored, 10 * most)))
+    if found.removed:
+        parts.append(f"Gone: {listed(found.removed, most)}.")
+    return "\n\n".join(parts)
+
+
+def _saved(restored: Sequence[str], seconds: Mapping[str, float]) -> str:
+    """Say how long the restored stages took when they last ran here."""
+    known = [seconds[name] for name in restored if name in seconds]
+    if not known:
+        return ""
+    share = "" if len(known) == len(restored) else f", as far as known ({len(known)} of them)"
+    return f", which saved about {duration(sum(known))}{share}"
+
+
+def _causes(it: Ran) -> str:
+    if it.state == "new":
+        return "it is new"
+    after = f"outputs of {listed(it.after, CAUSES)}" if it.after else ""
+    command = "its command" if it.command else ""
+    causes = [part for part in (listed(it.causes, CAUSES), after, command) if part]
+    return "; ".join(causes) or "no input: its outputs differ from run to run"
+
+
+def reproduce(findings: Findings) -> str:
+    """Return the commands that give this report again."""
+    commands = [
+        "git fetch origin",
+        f"git checkout {findings.head.sha}",
+        "make repro  # with a remote, `dvc repro --pull` restores instead of running",
+        f"make report BASE={findings.base.sha}",
+    ]
+    text = "\n".join(f"$ {command}" for command in commands)
+    changed = findings.uncommitted
+    note = f"\n\nNot committed when it was written: {listed(changed, 5)}." if changed else ""
+    return f"## Reproduce\n\n```console\n{text}\n```{note}"

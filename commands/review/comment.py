@@ -1,0 +1,62 @@
+"""Posts the report as the one comment of its pull request: ``python -m commands comment``.
+
+Run by ``.github/workflows/comment.yaml`` for the pull request from HEAD (``owner:branch``) at SHA,
+whose report was built in RUN. What it posts was written by that request's own code.
+"""
+
+import urllib.parse
+from pathlib import Path
+
+from commands.review.github import ask, pages, run_plainly, setting
+from stages.shared.errors import PipelineError
+
+REPORT = Path("data/report/report.md")
+MARK = "<!-- the report of this pull request -->"
+AUTHOR = "github-actions[bot]"
+MOST_CHARACTERS = 65_536  # of a comment
+CUT = "\n\n… cut off here: the whole report is in the run's summary."
+
+
+def main() -> None:
+    """Write the comment, or write it anew where there is one."""
+    number = pull_request(setting("HEAD"), setting("SHA"))
+    if number is None:
+        print("no open pull request has this commit at its head: nothing to post")
+        return
+    text = body(REPORT.read_text(encoding="utf-8") if REPORT.exists() else "", setting("RUN"))
+    if (own := own_comment(number)) is None:
+        answer = ask("POST", f"issues/{number}/comments", {"body": text})
+    else:
+        answer = ask("PATCH", f"issues/comments/{own}", {"body": text})
+    print(answer["html_url"])
+
+
+def pull_request(head: str, sha: str) -> int | None:
+    """Return the number of the open pull request from ``head``, if it still is at ``sha``."""
+    query = urllib.parse.urlencode({"state": "open", "head": head})
+    found = [it["number"] for it in ask("GET", f"pulls?{query}") if it["head"]["sha"] == sha]
+    return found[0] if found else None
+
+
+def own_comment(number: int) -> int | None:
+    """Return the id of the comment that an earlier run left; a person's is never taken for it."""
+    for comment in pages(f"issues/{number}/comments"):
+        if comment["user"]["login"] == AUTHOR and comment["body"].startswith(MARK):
+            return int(comment["id"])
+    return None
+
+
+def body(report: str, run: str) -> str:
+    """Return the comment's text, marked as ours and no longer than GitHub takes."""
+    if not urllib.parse.urlsplit(run).scheme.startswith("http"):
+        raise PipelineError(f"RUN = {run!r} is no address of a workflow's run")
+    text = report or "The report could not be built."
+    text = f"{MARK}\n{text.rstrip()}\n\n[The run, with pictures]({run})"
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    ending = f"{CUT}\n[The run]({run})"
+    return text[: MOST_CHARACTERS - len(ending)] + ending
+
+
+if __name__ == "__main__":
+    run_plainly(main)

@@ -1,0 +1,144 @@
+"""Compares one task's champion with the base's, on the test rows that both know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from commands.review.flips import Flips, find_flips, kinds
+from commands.review.rows import equal_rows, shared_fields
+from commands.review.side import EVALUATED, Side
+from commands.review.store import MissingError
+from commands.shared.paired import Difference, Question, differences
+from stages.evaluating.bootstrap import Bootstrap
+from stages.evaluating.metrics import Rows, find_metric, metrics_for
+from stages.evaluating.slices import slices, unscorable
+from stages.shared.errors import PipelineError
+from stages.shared.features import encode, encode_target
+from stages.shared.schema import ROW
+
+Array = np.ndarray[Any, np.dtype[Any]]
+FEWEST = 20  # shared test rows below which nothing is said
+# Of the error allowed; the rest is a reserve, for the bootstrap is somewhat too sure of itself.
+METRICS_SHARE, SLICES_SHARE = 0.5, 0.1
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Both champions' predictions of the same test rows.
+
+    ``X`` is the encoded matrix (n x fields) of the rows here, ``numbers`` their row numbers.
+    """
+
+    base: Rows
+    here: Rows
+    X: Array
+    numbers: Array
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What became of a task: ``same`` predictions, ``compared`` ones, or why they are not."""
+
+    task: str
+    state: Literal["same", "compared", "new", "removed", "unknown"]
+    why: str = ""
+    base: Side | None = None
+    here: Side | None = None
+    metrics: tuple[Difference, ...] = ()
+    slices: tuple[Difference, ...] = ()
+    shared: Shared | None = None
+    flips: Flips | None = None
+    kinds: Array = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def own(self) -> Difference | None:
+        """The task's own metric; None where it is undefined or nothing was compared."""
+        if not self.metrics or not self.here:
+            return None
+        name = self.here.evaluation.metric
+        return next((it for it in self.metrics if it.name == name), None)
+
+
+def is_same(base: Side, here: Side) -> bool:
+    """Say whether the champions gave the same answers to the same rows, by what the locks say."""
+    stages = [side.snapshot.stages.get(f"evaluate-{side.task}") for side in (base, here)]
+    if stages[0] == stages[1]:
+        return True
+    names = [f"{EVALUATED}/{name}" for name in ("predictions.parquet", "metrics.json")]
+    return all(base.digest(name) == here.digest(name) is not None for name in names)
+
+
+def compare(base: Side, here: Side, alpha: float) -> Compared:
+    """Compare two evaluations; of equal models it calls any different with probability alpha."""
+    try:
+        shared = shared_rows(base, here)
+        numbers, base_rows, here_rows = shared.numbers, shared.base, shared.here
+        bootstrap = _bootstrap(here, len(numbers))
+        own, parts = _overall(shared, here), _by_slice(shared, here)
+        return Compared(
+            here.task,
+            "compared",
+            base=base,
+            here=here,
+            metrics=tuple(differences(own, len(numbers), bootstrap, alpha * METRICS_SHARE)),
+            slices=tuple(differences(parts, len(numbers), bootstrap, alpha * SLICES_SHARE)),
+            shared=shared,
+            flips=find_flips(base_rows, here_rows, numbers, here.schema.labels),
+            kinds=kinds(base_rows, here_rows),
+        )
+    except PipelineError as error:
+        return Compared(here.task, "unknown", str(error), base, here)
+
+
+def shared_rows(base: Side, here: Side) -> Shared:
+    """Match the test rows by content; raises MissingError where they cannot be compared."""
+    old, new = base.schema, here.schema
+    if (old.problem, set(old.labels)) != (new.problem, set(new.labels)):
+        raise MissingError(
+            f"the target changed: {_target(old.problem, old.labels)}, "
+            f"now {_target(new.problem, new.labels)}"
+        )
+    rows = equal_rows(base.test, here.test, shared_fields(old, new))
+    if len(rows.here) < FEWEST:
+        raise MissingError(
+            f"only {len(rows.here)} of {len(here.test)} test rows are the base's, too: "
+            f"fewer than {FEWEST} say nothing"
+        )
+    order = [old.labels.index(label) for label in new.labels]
+    said = base.predictions[rows.base]
+    truth = encode_target(here.test, new)[rows.here]
+    return Shared(
+        Rows(truth, said[:, order] if order else said, base.terms),
+        Rows(truth, here.predictions[rows.here], here.terms),
+        encode(here.test.iloc[rows.here], new),
+        here.test[ROW].to_numpy()[rows.here],
+    )
+
+
+def _overall(shared: Shared, here: Side) -> list[Question]:
+    """Ask for each metric that has a better and a worse, the task's own first."""
+    known = [metric for metric in metrics_for(here.schema.problem) if metric.direction]
+    known.sort(key=lambda metric: metric.name != here.evaluation.metric)
+    everywhere = np.ones(len(shared.numbers), dtype=bool)
+    return [Question.of(it.name, it, shared.base, shared.here, everywhere) for it in known]
+
+
+def _by_slice(shared: Shared, here: Side) -> list[Question]:
+    metric = find_metric(here.evaluation.metric, here.schema.problem, "evaluation.json: metric")
+    groups = here.snapshot.params["evaluation"]["slices"]
+    return [
+        Question.of(f"{part.column} = {part.label}", metric, shared.base, shared.here, part.mask)
+        for part in slices(here.schema.fields, shared.X, groups)
+        if unscorable(shared.here.part(part.mask), metric) is None
+    ]
+
+
+def _bootstrap(here: Side, rows: int) -> Bootstrap:
+    found = here.snapshot.params["evaluation"]
+    return Bootstrap.affordable(found["resamples"], rows, found["confidence"], found["seed"])
+
+
+def _target(problem: str, labels: Sequence[str]) -> str:
+    return f"{problem} of {', '.join(labels)}" if labels else problem

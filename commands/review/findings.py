@@ -1,0 +1,115 @@
+"""Gathers all that a report tells, before a word of it is written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from commands.review.commits import Commit, uncommitted
+from commands.review.compare import Compared, compare, is_same
+from commands.review.data import DataChange, compare_data
+from commands.review.ran import Stages, compare_stages, outdated
+from commands.review.settings import ReportSettings
+from commands.review.side import EVALUATION, FILES, PREPARED, Side
+from commands.review.snapshot import Snapshot
+from commands.review.values import Change, changes
+from commands.workspace.prune import stage_names
+from stages.runner.stopwatch import seconds
+from stages.shared.errors import PipelineError
+from stages.shared.schema import SPLITS
+
+ORDER = ("worse", "unknown", "better", "within noise", "compared", "new", "removed", "same")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What differs between two states of the pipeline, the most important task first.
+
+    ``data`` holds what became of each task's table, or why that is not known; a table that is the
+    same is not among them. ``outdated`` are stages that would run, so that the report is not about
+    the files here. ``seconds`` has the stages that ever ran here.
+    """
+
+    base: Commit
+    head: Commit
+    settings: ReportSettings
+    compared: tuple[Compared, ...]
+    data: dict[str, DataChange | str]
+    params: tuple[Change, ...]
+    stages: Stages
+    outdated: tuple[str, ...]
+    uncommitted: tuple[str, ...]
+    seconds: dict[str, float]
+
+    @property
+    def has_base(self) -> bool:
+        """Whether the base was ever run."""
+        return bool(self.stages.restored or self.stages.removed) or any(
+            it.state == "ran" for it in self.stages.ran
+        )
+
+
+def find(
+    base: Commit, head: Commit, before: Snapshot, here: Snapshot, settings: ReportSettings
+) -> Findings:
+    """Compare two snapshots in every respect."""
+    both = [task for task in here.tasks if task in before.tasks]
+    pairs = {task: (Side(task, before), Side(task, here)) for task in both}
+    for snapshot in (before, here):
+        snapshot.fetch(_needed(pairs))
+    declared = stage_names(YAML(typ="safe").load(Path("dvc.yaml").read_text(encoding="utf-8")))
+    return Findings(
+        base=base,
+        head=head,
+        settings=settings,
+        compared=tuple(sorted(_compared(pairs, before, here, settings), key=_rank)),
+        data={task: _data(*sides) for task, sides in pairs.items() if not _same_data(*sides)},
+        params=tuple(changes(before.params, here.params)),
+        stages=compare_stages(before.stages, here.stages),
+        outdated=tuple(outdated(declared, here.stages, here.params, here.store)),
+        uncommitted=tuple(uncommitted()),
+        seconds=_seconds(here),
+    )
+
+
+def _compared(
+    pairs: dict[str, tuple[Side, Side]], before: Snapshot, here: Snapshot, settings: ReportSettings
+) -> list[Compared]:
+    """Compare every task; the error allowed is shared by those whose predictions changed."""
+    changed = [task for task, sides in pairs.items() if not is_same(*sides)]
+    alpha = (1 - settings.confidence) / max(len(changed), 1)
+    found = [compare(*pairs[task], alpha) for task in changed]
+    found += [Compared(task, "same", "", *pairs[task]) for task in pairs if task not in changed]
+    found += [Compared(it, "new", here=Side(it, here)) for it in here.tasks if it not in pairs]
+    return found + [Compared(it, "removed") for it in before.tasks if it not in here.tasks]
+
+
+def _needed(pairs: dict[str, tuple[Side, Side]]) -> list[str]:
+    """Return the files to be read: of a task of which nothing changed only its evaluation."""
+    return [
+        name.format(task=task)
+        for task, sides in pairs.items()
+        for name in ([EVALUATION] if is_same(*sides) and _same_data(*sides) else FILES)
+    ]
+
+
+def _same_data(base: Side, here: Side) -> bool:
+    names = [f"{PREPARED}/{split}.parquet" for split in SPLITS]
+    return all(base.digest(name) == here.digest(name) for name in names)
+
+
+def _data(base: Side, here: Side) -> DataChange | str:
+    try:
+        return compare_data(base, here)
+    except PipelineError as error:
+        return str(error)
+
+
+def _seconds(here: Snapshot) -> dict[str, float]:
+    found = {name: seconds(entry["cmd"]) for name, entry in here.stages.items()}
+    return {name: it for name, it in found.items() if it is not None}
+
+
+def _rank(task: Compared) -> tuple[int, str]:
+    word = (task.own and task.own.verdict) or task.state
+    return ORDER.index(word), task.task

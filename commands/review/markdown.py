@@ -1,0 +1,89 @@
+"""Pieces of GitHub's Markdown, safe for any text: nothing from data or parameters takes effect."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from commands.shared.paired import Difference
+from stages.evaluating.figures import shown
+
+LONGEST = 80  # characters of a value that are shown
+MINUS = "\u2212"
+SPACE = "\u00a0"  # at which no line is broken
+MARKS = {
+    "better": f"🟢{SPACE}better",
+    "worse": f"🔴{SPACE}worse",
+    "within noise": f"⚪{SPACE}within{SPACE}noise",
+    None: "",
+}
+
+
+def code(value: object) -> str:
+    """Return a value as code, which GitHub neither renders nor takes for a mention or a link."""
+    text = " ".join(str(value).split()) or " "
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    padded = f" {text} " if "`" in text else text
+    return f"{fence}{padded}{fence}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], most: int) -> str:
+    """Return a table of at most ``most`` rows, and how many more there are.
+
+    A column whose name ends in a colon is aligned to the right.
+    """
+    lines = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    rule = ["---:" if name.endswith(":") else "---" for name in head]
+    kept = [[name.rstrip(":") for name in head], rule, *lines[:most]]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in kept)
+    return text + (f"\n\n… and {len(lines) - most:,} more." if len(lines) > most else "")
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names one after the other, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(code(name) for name in names[:most]) + more
+
+
+def details(summary: str, body: str, is_open: bool = False) -> str:
+    """Return a part that a reader unfolds."""
+    start = "<details open>" if is_open else "<details>"
+    return f"{start}<summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun: 1 row, 2 rows."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds for people, as ``1 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def signed(value: float, scale: float) -> str:
+    """Return a difference with its sign, as exact as ``shown`` gives values of that scale."""
+    if not np.isfinite(value):
+        return shown(None)
+    text = f"{abs(value):,.0f}" if abs(scale) >= 100 else f"{abs(value):.3f}"
+    if not float(text.replace(",", "")):
+        return "0"
+    return f"{'+' if value > 0 else MINUS}{text}"
+
+
+def interval(it: Difference) -> str:
+    """Return a difference and its interval."""
+    value, low, high = (signed(x, it.base) for x in (it.value, it.low, it.high))
+    return f"{value} [{low}, {high}]".replace(" ", SPACE)
+
+
+def change(it: Difference) -> str:
+    """Return in words how a metric changed."""
+    return f"{it.name} {shown(it.base)} → {shown(it.here)}, {interval(it)}"
+
+
+def directed(it: Difference) -> str:
+    """Return a metric's name with an arrow to where it is better."""
+    return f"{it.metric.name}{SPACE}{'↑' if it.metric.direction > 0 else '↓'}"

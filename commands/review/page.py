@@ -1,0 +1,60 @@
+"""Puts a report together: status first, the most important next, short enough for a comment."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from commands.review.background import data_section, params_section, reproduce, stages_section
+from commands.review.findings import Findings
+from commands.review.outcome import task_section
+from commands.review.status import Failure, headline, status
+
+LIMIT = 65_536  # GitHub's, in characters; held in bytes, to be on the safe side
+LENGTHS = (100, 40, 20, 10, 5, 3, 1)  # rows of a table, tried until the report is short enough
+MOST_NAMES = 10  # of parts that were left out
+Part = tuple[str, Callable[[int], str]]  # a name, and what writes it with tables of so many rows
+
+
+def page(findings: Findings, failed: Sequence[Failure], pictures: Mapping[str, str]) -> str:
+    """Return the whole report as Markdown of fewer than LIMIT bytes.
+
+    Tables lose rows first, then whole parts go, the last ones first: the status always stays.
+    ``failed`` are the regressions, ``pictures`` maps a task to its file's name.
+    """
+    parts = _parts(findings, failed, pictures)
+    for most in LENGTHS:
+        if len(text := _joined(parts, most).encode()) < LIMIT:
+            return text.decode()
+    for kept in range(len(parts) - 1, 0, -1):
+        shortened: list[Part] = [*parts[:kept], ("", partial(_left_out, parts[kept:]))]
+        if len(text := _joined(shortened, LENGTHS[-1]).encode()) < LIMIT:
+            return text.decode()
+    return f"# {headline(findings, failed)}\n"
+
+
+def _parts(
+    findings: Findings, failed: Sequence[Failure], pictures: Mapping[str, str]
+) -> list[Part]:
+    """Return every part, the most important first."""
+    parts: list[Part] = [("status", partial(status, findings, failed))]
+    for it in findings.compared:
+        if it.state == "compared":
+            file = pictures.get(it.task, "")
+            parts.append((it.task, partial(task_section, it, file)))
+    return [
+        *parts,
+        ("data", partial(data_section, findings)),
+        ("parameters", partial(params_section, findings)),
+        ("stages", partial(stages_section, findings)),
+        ("how to reproduce", lambda _: reproduce(findings)),
+    ]
+
+
+def _joined(parts: Sequence[Part], most: int) -> str:
+    return "\n\n".join(text for _, write in parts if (text := write(most))) + "\n"
+
+
+def _left_out(parts: Sequence[Part], _: int) -> str:
+    names = [name for name, _ in parts]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    listing = ", ".join(names[:MOST_NAMES]) + more
+    return f"*Left out, because a comment on GitHub holds {LIMIT:,} characters: {listing}.*"

@@ -1,0 +1,66 @@
+"""Opens a pull request with a new ``dvc.lock`` and its report: ``python -m commands propose``.
+
+Run by ``.github/workflows/retrain.yaml``, against the branch BASE. The branch ``retrained`` is its
+own: it is written anew each time, and so is the pull request that is open for it.
+"""
+
+import os
+import subprocess
+
+from commands.review.comment import REPORT, body
+from commands.review.github import ask, run_plainly, setting
+from stages.shared.errors import PipelineError
+
+BRANCH = "retrained"
+LOCK = "dvc.lock"
+AUTHOR = (
+    "-c", "user.name=github-actions[bot]",
+    "-c", "user.email=41898282+github-actions[bot]@users.noreply.github.com",
+)  # fmt: skip
+# Git asks this for a password: the token stays in the environment, out of files and arguments.
+HELPER = '!f() { echo username=x-access-token; echo "password=$GITHUB_TOKEN"; }; f'
+
+
+def main() -> None:
+    """Commit, push and open a pull request, where there is something new."""
+    if not _git("status", "--porcelain", "--", LOCK):
+        print("the sources have nothing new: dvc.lock is as it was")
+        return
+    base = setting("BASE")
+    _git("checkout", "--quiet", "-B", BRANCH)
+    _git(*AUTHOR, "commit", "--quiet", "--message", "Retrain on what the sources hold now", LOCK)
+    _git("-c", f"credential.helper={HELPER}", "push", "--quiet", "--force", "origin", BRANCH)
+    print(opened(base))
+
+
+def opened(base: str) -> str:
+    """Open the pull request or bring it up to date; return its address."""
+    text = body(REPORT.read_text(encoding="utf-8"), run())
+    owner = setting("GITHUB_REPOSITORY").split("/")[0]
+    there = ask("GET", f"pulls?state=open&head={owner}:{BRANCH}")
+    if there:
+        answer = ask("PATCH", f"pulls/{there[0]['number']}", {"body": text})
+    else:
+        content = {"title": "Retrained models", "head": BRANCH, "base": base, "body": text}
+        answer = ask("POST", "pulls", content)
+    return str(answer["html_url"])
+
+
+def run() -> str:
+    """Return the address of the workflow's run."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, number = (setting(name) for name in names)
+    return f"{server}/{repository}/actions/runs/{number}"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(
+        ["git", *words], capture_output=True, text=True, check=False, env=os.environ
+    )
+    if done.returncode:
+        raise PipelineError(f"git {words[-1]}: {done.stderr.strip()}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    run_plainly(main)

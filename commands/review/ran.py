@@ -1,0 +1,104 @@
+"""Which stages ran since the base and why, by what both locks say."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from commands.review.store import Store
+
+Entry = dict[str, Any]
+GONE = object()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A stage whose entry in ``dvc.lock`` differs from the base's.
+
+    ``causes`` are the files and parameters that changed by themselves, ``command`` says whether its
+    command did, ``after`` the stages before
+    it whose outputs changed; ``same`` says that its own outputs are the base's all the same.
+    """
+
+    name: str
+    state: Literal["ran", "new"]
+    causes: tuple[str, ...] = ()
+    command: bool = False
+    after: tuple[str, ...] = ()
+    same: bool = False
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Every stage of the pipeline here, by what became of it, and those that are gone."""
+
+    ran: tuple[Ran, ...]
+    restored: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """The number of stages here."""
+        return len(self.ran) + len(self.restored)
+
+
+def compare_stages(base: dict[str, Entry], here: dict[str, Entry]) -> Stages:
+    """Return what became of each stage: with the same entry as in the base it need not run."""
+    every = {**base, **here}
+    makers = {out["path"]: name for name, it in every.items() for out in it.get("outs", [])}
+    changed = [name for name, entry in here.items() if entry != base.get(name)]
+    return Stages(
+        ran=tuple(_ran(name, base.get(name), here[name], makers) for name in changed),
+        restored=tuple(name for name in here if name not in changed),
+        removed=tuple(name for name in base if name not in here),
+    )
+
+
+def _ran(name: str, old: Entry | None, new: Entry, makers: dict[str, str]) -> Ran:
+    if old is None:
+        return Ran(name, "new")
+    paths = _differing(_hashes(old, "deps"), _hashes(new, "deps"))
+    own = [path for path in paths if path not in makers]
+    keys = _differing(_params(old), _params(new))
+    command = old.get("cmd") != new.get("cmd")
+    after = dict.fromkeys(makers[path] for path in paths if path in makers)
+    same = _hashes(old, "outs") == _hashes(new, "outs")
+    return Ran(name, "ran", (*keys, *own), command, tuple(after), same)
+
+
+def outdated(
+    declared: set[str], stages: dict[str, Entry], params: dict[str, Any], store: Store
+) -> list[str]:
+    """Return the stages that ``dvc repro`` would run: the report is not about what lies here.
+
+    Looked at are the stages' own files, folders and parameters.
+    """
+    made = {path: it for entry in stages.values() for path, it in _hashes(entry, "outs").items()}
+    read = {path for entry in stages.values() for path in _hashes(entry, "deps")}
+    now = {path: store.digest(path) for path in read - set(made)} | made
+    stale = [
+        name
+        for name, entry in stages.items()
+        if any(now[path] != it for path, it in _hashes(entry, "deps").items())
+        or any(_value(params, key) != it for key, it in _params(entry).items())
+    ]
+    return sorted(declared - set(stages)) + stale
+
+
+def _hashes(entry: Entry, part: str) -> dict[str, str]:
+    return {it["path"]: str(it.get("md5")) for it in entry.get(part, [])}
+
+
+def _params(entry: Entry) -> dict[str, Any]:
+    files = entry.get("params", {})
+    return {key: it for file in files.values() for key, it in file.items()}
+
+
+def _value(params: Any, key: str) -> Any:
+    for part in key.split("."):
+        params = params.get(part, GONE) if isinstance(params, dict) else GONE
+    return params
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return the keys, first the old ones, whose values differ or that only one side has."""
+    keys = dict.fromkeys([*old, *new])
+    return [key for key in keys if old.get(key, GONE) != new.get(key, GONE)]

@@ -1,0 +1,121 @@
+"""One task as one snapshot has it, each part read when it is first asked for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from commands.review.snapshot import Snapshot
+from commands.review.store import MissingError
+from stages.contract.task import Task
+from stages.evaluating.metrics import Terms
+from stages.exporting.evaluated import Interval, Known, Test
+from stages.shared.frozen import Items
+from stages.shared.schema import ROW, SPLITS, Schema
+from stages.validating.findings import PLACE
+
+PREPARED = "data/prepared/{task}"
+EVALUATED = "data/evaluated/{task}"
+EVALUATION = f"{EVALUATED}/evaluation.json"
+STATISTICS = "data/validated/{task}/statistics.json"
+FILES = (
+    *(f"{PREPARED}/{split}.parquet" for split in SPLITS),
+    f"{PREPARED}/schema.json",
+    EVALUATION,
+    f"{EVALUATED}/predictions.parquet",
+    STATISTICS,
+)
+
+
+class Candidate(Known):
+    """A model's cross-validated score."""
+
+    model: str
+    mean: float
+    standard_error: float | None
+    chosen: bool
+
+
+class Evaluation(Known):
+    """What a report reads of ``evaluation.json``."""
+
+    metric: str
+    champion: str
+    threshold: float | None
+    interval: Interval | None
+    candidates: Items[Candidate]
+    test: Test
+
+    @property
+    def value(self) -> float | None:
+        """The task's metric on all test rows."""
+        return self.test.metrics[self.metric].value
+
+
+@dataclass(frozen=True)
+class Side:
+    """A task on one side; every property raises PipelineError where its files cannot be used."""
+
+    task: str
+    snapshot: Snapshot
+
+    @property
+    def contract(self) -> Task:
+        where = f"params.yaml of {self.snapshot.name}"
+        return Task.parse(self.snapshot.params["task"][self.task], where)
+
+    @cached_property
+    def schema(self) -> Schema:
+        return Schema.parse(self._json(f"{PREPARED}/schema.json"), f"schema.json of {self.task}")
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        where = f"evaluation.json of {self.task} in {self.snapshot.name}"
+        return Evaluation.parse(self._json(EVALUATION), where)
+
+    @property
+    def statistics(self) -> Any:
+        return self._json(STATISTICS)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """All rows, and in ``_split`` which split each is in."""
+        parts = [self._frame(f"{PREPARED}/{split}.parquet") for split in SPLITS]
+        table = pd.concat(parts, ignore_index=True)
+        table[PLACE] = np.repeat(SPLITS, [len(part) for part in parts])
+        return table
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        return self._frame(f"{PREPARED}/test.parquet")
+
+    @cached_property
+    def predictions(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """The champion's probabilities (n x labels) or values (n) in the order of ``test``."""
+        table = self._frame(f"{EVALUATED}/predictions.parquet").set_index(ROW)
+        if set(table.index) != set(self.test[ROW]):
+            raise MissingError(f"{self.snapshot.name} predicted other rows than its test rows")
+        found = table.loc[self.test[ROW]].to_numpy(dtype=np.float64)
+        return found if self.schema.labels else found[:, 0]
+
+    @property
+    def terms(self) -> Terms:
+        """What turned the predictions into decisions, the way `evaluate` had it."""
+        threshold, interval = self.evaluation.threshold, self.evaluation.interval
+        return Terms(
+            threshold=0.5 if threshold is None else threshold,
+            half_width=interval.half_width if interval else np.nan,
+            bins=self.snapshot.params["evaluation"]["bins"],
+        )
+
+    def digest(self, name: str) -> str | None:
+        """Return the hash of one of FILES, None where the lock has none."""
+        return self.snapshot.digests.get(name.format(task=self.task))
+
+    def _json(self, name: str) -> Any:
+        return self.snapshot.json(name.format(task=self.task))
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        return self.snapshot.frame(name.format(task=self.task))

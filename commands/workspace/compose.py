@@ -1,0 +1,59 @@
+"""Turns ``conf/`` into what DVC reads: ``python -m commands compose`` (or ``make compose``).
+
+Writes ``conf/menu.yaml`` and ``conf/libraries.yaml`` (what there is to compose), ``params.yaml``
+and ``dvc.yaml``. With ``--check`` it writes nothing and fails where one of them is out of date.
+"""
+
+import sys
+from pathlib import Path
+
+from commands.workspace import prune
+from stages.compose import DVC_FILE, check
+from stages.composing.config import compose_params, read_text, read_yaml
+from stages.composing.menu import render_choices
+from stages.composing.pipeline import render_pipeline
+from stages.runner.declare import PARAMS_FILE, run_plainly
+from stages.shared.errors import PipelineError
+from stages.shared.storage import write_text
+
+
+def main() -> None:
+    """Write the composed files, or hold them against ``conf/``."""
+    if sys.argv[1:] == ["--check"]:
+        check()
+    else:
+        compose()
+
+
+def compose() -> None:
+    """Write every composed file; nothing is written where ``conf/`` does not hold together."""
+    choices = render_choices()
+    before = {path: path.read_text() if path.exists() else None for path in choices}
+    try:
+        for path, text in choices.items():
+            write_if_new(path, text)
+        params = compose_params()
+        pipeline = render_pipeline(read_yaml(params))
+    except PipelineError:
+        _restore(before)
+        raise
+    write_if_new(PARAMS_FILE, params)
+    write_if_new(DVC_FILE, pipeline)
+    prune.remove(read_yaml(pipeline))
+
+
+def write_if_new(path: Path, text: str) -> None:
+    if read_text(path) != text:
+        write_text(path, text)
+
+
+def _restore(before: dict[Path, str | None]) -> None:
+    for path, text in before.items():
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_if_new(path, text)
+
+
+if __name__ == "__main__":
+    run_plainly("compose", main)

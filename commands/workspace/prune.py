@@ -1,0 +1,53 @@
+"""Clears away what a task or model that was taken out of ``conf/`` has left behind.
+
+DVC neither deletes the outputs of a stage that is gone nor drops it from ``dvc.lock``; a model
+folder left behind would still be served. The bytes stay in DVC's cache.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from commands.workspace.lockfile import blocks, read_lock, write_blocks
+
+
+def remove(pipeline: Any) -> None:
+    """Delete the lock's entries, and the outputs they list, of stages that are declared no more.
+
+    ``pipeline`` is the content of ``dvc.yaml``.
+    """
+    text = read_lock()
+    declared, locked = stage_names(pipeline), _locked(text)
+    gone = [name for name in locked if name not in declared]
+    if gone:
+        kept = {out for name in declared for out in locked.get(name, [])}
+        for path in sorted({out for name in gone for out in locked[name]} - kept):
+            _delete(Path(path))
+            print(f"removed {path}: conf/ no longer asks for it (DVC's cache still has it)")
+        write_blocks((name, block) for name, block in blocks(text) if name not in gone)
+
+
+def stage_names(pipeline: Any) -> set[str]:
+    """Return every stage's name, those of a ``foreach`` as DVC spells them: ``train@heart-x``."""
+    names = set()
+    for name, body in pipeline["stages"].items():
+        names |= {f"{name}@{key}" for key in body["foreach"]} if "foreach" in body else {name}
+    return names
+
+
+def _locked(text: str) -> dict[str, list[str]]:
+    stages = (YAML(typ="safe").load(text) or {}).get("stages", {})
+    return {name: [out["path"] for out in stage.get("outs", [])] for name, stage in stages.items()}
+
+
+def _delete(path: Path) -> None:
+    """Delete a file or folder, and the folders above it that are empty then."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    for parent in list(path.parents)[:-2]:  # never data/ or models/ themselves
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()

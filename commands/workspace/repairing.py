@@ -1,0 +1,84 @@
+"""Mends DVC's own files after a kill: it writes ``dvc.lock`` and its list of locks in place.
+
+Either one cut off makes every later command of DVC fail.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import psutil
+
+from commands.workspace.lockfile import LOCK, blocks, read_lock, write_blocks
+
+BUSY = Path(".dvc/tmp/rwlock")  # which process reads and writes what
+SECONDS_TO_WRITE = 0.1  # far more than a process that lives takes to write it
+
+
+def mend() -> None:
+    """Mend what is cut off, and say so; in the usual case this costs a look at two files."""
+    for told in (*_mend_lock(), *_mend_busy()):
+        print(told, flush=True)
+
+
+def is_cut_off(text: str) -> bool:
+    """Tell whether ``dvc.lock`` ends within a line, or with a key that has lost its value."""
+    return not text.endswith("\n") or text.rstrip().endswith(":")
+
+
+def _mend_lock() -> Iterator[str]:
+    """Keep the whole entries and take those behind them from the last commit.
+
+    What has run since that commit is then restored by DVC from its run cache, or runs again.
+    """
+    if not LOCK.exists() or not is_cut_off(text := read_lock()):
+        return
+    kept = blocks(text)[:-1]
+    names = {name for name, _ in kept}
+    lost = [block for block in blocks(_committed()) if block[0] not in names]
+    if any(name for name, _ in [*kept, *lost]):
+        write_blocks([*kept, *lost])
+    else:
+        LOCK.unlink()
+    yield f"{LOCK} was cut off by a kill and is mended: what it has lost is restored, or runs again"
+
+
+def _committed() -> str:
+    """Return ``dvc.lock`` as the last commit has it; nothing where there is none."""
+    command = ["git", "show", f"HEAD:./{LOCK}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode else done.stdout
+
+
+def _mend_busy() -> Iterator[str]:
+    """Take the list away where it is cut off; looks twice, for somebody may just be writing it.
+
+    So too where all that it names are dead: DVC takes one for alive whose parent did not notice.
+    """
+    if not _is_whole(BUSY):
+        time.sleep(SECONDS_TO_WRITE)
+        if not _is_whole(BUSY):
+            BUSY.unlink(missing_ok=True)
+            yield f"{BUSY} was left by a kill and is gone: DVC makes a new one"
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether the list can be read, and names a process that lives if it names any."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    named = [*content.get("write", {}).values(), *chain(*content.get("read", {}).values())]
+    return not named or any(_lives(it["pid"]) for it in named)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

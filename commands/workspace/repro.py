@@ -1,0 +1,88 @@
+"""Runs what has changed, independent stages side by side: ``python -m commands repro --jobs 2``.
+
+The same as ``dvc repro`` to the last byte of ``dvc.lock``, but for the time it takes. A stage that
+fails stops only what depends on it.
+"""
+
+import argparse
+import signal
+import sys
+import time
+
+from commands.workspace.scheduling.pipeline import Pipeline
+from commands.workspace.scheduling.schedule import Finished, Schedule
+from stages.runner.declare import run_plainly
+
+INTERRUPTED = 130  # the exit code that shells give a command stopped by Ctrl-C
+
+
+def main() -> None:
+    """Run the stages; exit code 1 where one failed, 130 after an interrupt."""
+    options = read_options()
+    pipeline = Pipeline(options.targets)
+    schedule = Schedule(
+        pipeline.needs, options.jobs, pipeline.has_changed, efforts=pipeline.efforts
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with pipeline.in_order():
+        try:
+            failed = run(schedule)
+        except KeyboardInterrupt:
+            stop(schedule, pipeline)
+            sys.exit(INTERRUPTED)
+    sys.exit(1 if failed else 0)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m commands repro", description=__doc__)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="stages; all by default")
+    parser.add_argument("--jobs", "-j", type=_count, default=2, help="stages side by side (2)")
+    return parser.parse_args()
+
+
+def run(schedule: Schedule) -> list[str]:
+    """Print a line for each stage as it is done, then a summary; return what failed."""
+    began, reached, failed = time.monotonic(), set[str](), list[str]()
+    for number, finished in enumerate(schedule.run(), 1):
+        print(line(finished, number, len(schedule.needs)), flush=True)
+        reached.add(finished.name)
+        if finished.result == "FAILED":
+            failed.append(finished.name)
+            print(finished.output, file=sys.stderr, flush=True)
+    skipped = [name for name in schedule.needs if name not in reached]
+    print(summary(failed, skipped, time.monotonic() - began))
+    return failed
+
+
+def line(finished: Finished, number: int, total: int) -> str:
+    seconds = f"{finished.seconds:7.1f} s" if finished.seconds else " " * 9
+    return f"[{number:{len(str(total))}}/{total}] {seconds}  {finished.name}: {finished.result}"
+
+
+def summary(failed: list[str], skipped: list[str], seconds: float) -> str:
+    if not failed:
+        return f"done in {seconds:.1f} s"
+    parts = [f"failed: {', '.join(failed)}"]
+    if skipped:
+        parts.append(f"skipped, because they depend on that: {', '.join(skipped)}")
+    return "\n".join(parts)
+
+
+def stop(schedule: Schedule, pipeline: Pipeline) -> None:
+    """End what runs, at a moment when nobody is writing ``dvc.lock``."""
+    names = ", ".join(job.name for job in schedule.running)
+    print(f"\ninterrupted; stopping {names or 'nothing'}", file=sys.stderr)
+    with pipeline.at_rest():
+        schedule.interrupt()
+    schedule.end()
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    run_plainly("repro", main)

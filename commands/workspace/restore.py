@@ -1,0 +1,71 @@
+"""Restores from the remote what dvc.lock names: ``python -m commands restore`` (or ``make pull``).
+
+In a fresh clone no stage runs. All objects come at once and are checked out before ``dvc repro
+--pull`` looks at the stages: one that replaces its outputs itself has no entry in the run cache,
+and would run otherwise. That command then restores from the run cache what dvc.lock does not name.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from dvc.repo import Repo
+
+from commands.workspace.remote import connect, content, described, dvc, is_whole, missing, shortened
+from commands.workspace.repairing import mend
+from commands.workspace.tracked import Tracked, cached, files, listed, outputs, tracked
+from stages.runner.declare import run_plainly
+from stages.shared.errors import PipelineError
+
+
+def main() -> None:
+    """Restore all that is whole; where something is not, name it and run no stage."""
+    mend()
+    repo = Repo()
+    remote = connect(repo)
+    lost = fetch(repo, remote)
+    if not dvc("checkout", "--allow-missing"):
+        sys.exit(1)
+    if lost:
+        raise PipelineError(
+            f"all but this was restored:\n{shortened(lost)}\n`make repro` makes it anew; then "
+            "`make push` puts back what is missing (delete a damaged object first)"
+        )
+    sys.exit(not dvc("repro", "--pull"))
+
+
+def fetch(repo: Any, remote: Any) -> list[str]:
+    """Bring every object that is whole into the cache; return a line for each that is not.
+
+    Raises PipelineError where something whole does not arrive, for stages would make it anew.
+    """
+    if not dvc("fetch") and (sound := list(_sound(repo, remote))):
+        dvc("fetch", *sound)
+    absent = list(_absent(repo, remote))
+    gone = missing(remote, absent)
+    damaged = [it for it in absent if it not in gone and not is_whole(remote, it)]
+    if absent and not gone and not damaged:
+        raise PipelineError(f"{absent[0].path} and more could not be fetched: run it again")
+    return [*described(remote, gone, "is not at"), *described(remote, damaged, "is damaged at")]
+
+
+def _absent(repo: Any, remote: Any) -> Iterator[Tracked]:
+    """Yield what is not in the cache. DVC leaves a folder's list out where one of its files is."""
+    for it in tracked(repo):
+        if not cached(repo, it.digest).exists():
+            yield it
+            for file in listed(it, content(remote, it)) if it.is_list else []:
+                if not cached(repo, file.digest).exists():
+                    yield file
+
+
+def _sound(repo: Any, remote: Any) -> Iterator[str]:
+    """Yield the outputs that can be fetched: with one damaged list of files DVC fetches nothing."""
+    for out in outputs(repo):
+        whole = next(files(repo, out))
+        if not whole.is_list or is_whole(remote, whole):
+            yield str(whole.path)
+
+
+if __name__ == "__main__":
+    run_plainly("restore", main)

@@ -1,0 +1,168 @@
+"""The HTTP service over every model under ``models/``: ``uvicorn serve.http.app:app``.
+
+What it may be told by the environment is in `serve.http.settings`.
+"""
+
+import asyncio
+import ctypes
+import gc
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from serve.runtime.errors import RequestError
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serve.http import logs
+from serve.http.auth import Gate
+from serve.http.body import Headers
+from serve.http.metrics.meters import Telemetry, shared_folder
+from serve.http.middleware import FAILED, Front
+from serve.http.reload import Reloader
+from serve.http.routes import admin, explain, files, info, page, predict, v2
+from serve.http.schemas import as_response
+from serve.http.settings import Settings, SettingsError, read_settings
+from serve.http.state import Shared
+from serve.log.prediction_log import PredictionLog
+
+log = logging.getLogger("serve")
+ROUTERS = (
+    predict.router,
+    files.router,
+    explain.router,
+    info.router,
+    admin.router,
+    v2.open_router,
+    v2.router,
+    page.router,
+)
+
+
+class Service(FastAPI):
+    """The application, with a front before it and a short way to /predict through it."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self.shared = Shared(
+            settings, Gate(settings), Telemetry(shared_folder(settings.metrics_dir))
+        )
+        self.reloader = Reloader(self.shared)
+        self.predict = predict.Predict(self.shared)
+        self.front = Front(
+            _with_cors(super().__call__, settings),
+            # A page of another origin needs headers that only the longer way adds.
+            nowhere if settings.cors_origins else self.predict,
+            self.shared.telemetry,
+            settings.log_requests,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.front(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        from serve.http.openapi import document
+
+        return document(super().openapi(), self.shared.catalog, self.shared.settings)
+
+
+def nowhere(_scope: Scope, _headers: Headers, _receive: Receive) -> None:
+    """Leave every request to FastAPI's routing."""
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Let web pages of the named origins ask; without one, browsers refuse them all."""
+    if not settings.cors_origins:
+        return app
+    headers = ["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"]
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=headers,
+        expose_headers=["X-Request-ID", "X-Rows", "X-Bad-Rows", "X-Warned-Rows", "X-Model-Version"],
+    )
+
+
+@asynccontextmanager
+async def lifespan(service: "Service") -> AsyncIterator[None]:
+    """Load the models before the first request is taken, and watch them while there are any."""
+    shared, reloader = service.shared, service.reloader
+    logs.configure(shared.settings)
+    if not shared.gate.keys:
+        log.warning("no API key is set: everybody who reaches this server may do everything")
+    reloader.start()
+    release_memory()
+    watching = asyncio.create_task(reloader.watch())
+    if shared.settings.prediction_log:
+        shared.prediction_log = PredictionLog(shared.settings, shared.telemetry)
+    yield
+    watching.cancel()
+    shared.queue.close()
+    if shared.prediction_log:
+        await run_in_threadpool(shared.prediction_log.close)
+    shared.telemetry.memory.close()
+
+
+def release_memory() -> None:
+    """Give back what loading took, and let the garbage collector pass over what stays."""
+    gc.collect()
+    gc.freeze()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
+        if trim:
+            trim(0)
+
+
+async def refuse(_: Request, refusal: RequestError) -> Response:
+    return as_response({"detail": refusal.detail}, refusal.status, refusal.headers)
+
+
+async def fail(_: Request, _error: Exception) -> Response:
+    """Answer where something went wrong inside, in JSON as everywhere; `middleware` logs it."""
+    return Response(FAILED.content, FAILED.status, media_type="application/json")
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name an operation in generated clients after its function."""
+    return route.name
+
+
+def create_app(settings: Settings | None = None) -> Service:
+    """Return a service of its own; its models are loaded when it starts.
+
+    Raises SettingsError if the environment holds a setting that cannot be used.
+    """
+    service = Service(
+        settings or read_settings(),
+        title="Predictions",
+        docs_url=None,  # FastAPI's own pages load from another host
+        redoc_url=None,
+        version="1",
+        lifespan=lifespan,
+        redirect_slashes=False,  # it would send clients to whatever host their request named
+        generate_unique_id_function=operation_id,
+    )
+    for router in ROUTERS:
+        service.include_router(router)
+    service.exception_handler(RequestError)(refuse)
+    service.exception_handler(Exception)(fail)
+    return service
+
+
+def _create_app_or_exit() -> Service:
+    try:
+        return create_app()
+    except SettingsError as error:
+        sys.exit(f"the server cannot start: {error}")
+
+
+app = _create_app_or_exit()

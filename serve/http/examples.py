@@ -1,0 +1,102 @@
+"""Requests that a model answers, for the OpenAPI document and the page."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from serve.http.tensors import datatype_of
+from serve.runtime.encode import RowError
+from serve.runtime.manifest import Column, Spelling
+from serve.runtime.model import Model
+
+Row = dict[str, Any]
+DATE = "2026-01-31"
+TEXT = "Some words. "
+
+
+def rows_of(model: Model, may_be_real: bool) -> list[Row]:
+    """Return rows that the model answers: of its test, or made up from the contract alone.
+
+    Where API keys are asked for, data must not be in what everybody may read.
+    """
+    if not may_be_real:
+        return [made_up(model)]
+    golden = [dict(golden.input) for golden in model.manifest.golden]
+    return [row for row in golden if _fits(model, row)] or [made_up(model)]
+
+
+def made_up(model: Model) -> Row:
+    """Return a row of plain values, each of which the contract lets in."""
+    return {column.name: _plain(column) for column in model.manifest.columns}
+
+
+def as_csv(model: Model, rows: Sequence[Row]) -> str:
+    """Return rows as a CSV file, spelled as the task's own table is."""
+    spelling, names = model.manifest.spelling, [it.name for it in model.manifest.columns]
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=spelling.delimiter, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name), spelling) for name in names] for row in rows)
+    return file.getvalue()
+
+
+def _cell(value: object, spelling: Spelling) -> str:
+    match value:
+        case None:
+            return "" if "" in spelling.missing else next(iter(spelling.missing), "")
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return repr(value).replace(".", spelling.decimal)
+    # Where quotes are plain characters, a cell cannot hold a delimiter.
+    return str(value) if spelling.quoting else str(value).replace(spelling.delimiter, " ")
+
+
+def tensors_of(model: Model, row: Row) -> list[Mapping[str, Any]]:
+    """Return a row as the inputs of the Open Inference Protocol; missing values are left out."""
+    return [
+        {
+            "name": column.name,
+            "shape": [1],
+            "datatype": datatype_of(column),
+            "data": [row[column.name]],
+        }
+        for column in model.manifest.columns
+        if row.get(column.name) is not None
+    ]
+
+
+def _fits(model: Model, row: Row) -> bool:
+    try:
+        model.encoder.encode(["body"], row)
+    except RowError:
+        return False
+    return True
+
+
+def _plain(column: Column) -> str | int | float | bool:
+    if column.values:
+        return column.values[0]
+    match column.type:
+        case "boolean":
+            return False
+        case "datetime":
+            return DATE
+        case "text":
+            return _text(*column.length) if column.length else TEXT.strip()
+        case "integer":
+            return round(_middle(column))
+        case _:
+            return round(_middle(column), 2)
+
+
+def _middle(column: Column) -> float:
+    """Return a number in the middle of what the model was trained on, or may be given."""
+    low, high = column.seen or column.range or (0.0, 0.0)
+    return low / 2 + high / 2
+
+
+def _text(fewest: int, most: int) -> str:
+    words = TEXT * (fewest // len(TEXT) + 1)
+    return words.strip() if fewest <= len(words.strip()) <= most else words.replace(" ", "_")[:most]

@@ -1,0 +1,332 @@
+"""The OpenAPI document as it is true now: the loaded tasks with their columns, keys if needed."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from serve.http import examples
+from serve.http.catalog import Catalog
+from serve.http.schemas import ERRORS
+from serve.http.settings import Settings
+from serve.http.tensors import InferenceRequest
+from serve.runtime import messages
+from serve.runtime.encode import DATETIME
+from serve.runtime.manifest import Column
+from serve.runtime.model import Model
+
+Json = dict[str, Any]
+TYPES: Mapping[str, Json] = {
+    "number": {"type": "number"},
+    "integer": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "datetime": {"type": "string", "pattern": DATETIME},
+}
+ANY_ROW: Json = {"type": "object", "description": "a key for each column of the task"}
+MOST_ROWS: int = Settings.model_fields["max_rows"].default
+REF = "#/components/schemas/"
+JSON = "application/json"
+CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
+FILES = {"csv": CSV, "parquet": PARQUET}
+NO_KEYS = ("401", "403")
+LIMITED = "429"
+SECURITY: Json = {
+    "Bearer": {"type": "http", "scheme": "bearer"},
+    "Header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+REQUEST_ID: Json = {
+    "description": "the request's own, or a new one: the server's log has it",
+    "schema": {"type": "string"},
+}
+COUNTS: Json = {
+    name: {"description": meaning, "schema": {"type": "integer"}}
+    for name, meaning in {
+        "X-Rows": "rows of the file",
+        "X-Bad-Rows": "rows without a prediction: their column error says why",
+        "X-Warned-Rows": "rows with a prediction and a warning",
+    }.items()
+} | {"X-Model-Version": {"description": "which model answered", "schema": {"type": "string"}}}
+RETRY_AFTER: Json = {"description": "seconds to wait", "schema": {"type": "integer"}}
+DESCRIPTION = """\
+Rows in, predictions out. A row is checked against its task's columns: what does not fit is refused
+with every reason at once, what the model was not trained on is answered with a warning. Each answer
+names the model's version, and has an X-Request-ID. There is [a page with a form](./) as well.
+
+Tensors of the Open Inference Protocol may be bytes behind the JSON: give the JSON's length in
+Inference-Header-Content-Length and each tensor's in its parameter binary_data_size.
+"""
+TAGS: Mapping[str, str] = {  # by how a path begins, in the order of the page
+    "/predict": "Predictions",
+    "/explain": "Explanations",
+    "/v2": "Open Inference Protocol",
+    "/model": "Models",
+    "/admin": "Administration",
+    "": "Server",
+}
+
+
+def document(general: Json, catalog: Catalog, settings: Settings) -> Json:
+    """Return FastAPI's document, made true for what is served and asked for now.
+
+    Paths with ``{task}`` become one for each task that they work for; what no request can get is
+    left out.
+    """
+    made = copy.deepcopy(general)
+    made["info"]["description"] = DESCRIPTION
+    made["components"]["schemas"] |= _request_schemas()
+    for operation in _operations(made):
+        _leave_out_impossible(operation, settings)
+        _add_headers(operation)
+    if settings.api_keys:
+        made["components"]["securitySchemes"] = SECURITY
+    _write_tasks(made, catalog, settings)
+    made["paths"] = _in_order(made["paths"])
+    made["components"]["schemas"] = _used(made)
+    return made
+
+
+def request_body(
+    model: Model | None = None, rows: list[Json] | None = None, most: int = MOST_ROWS
+) -> Json:
+    """Describe a request's body: for one model with its columns and examples, else in general."""
+    row = {"$ref": f"{REF}{_row_name(model)}"} if model else ANY_ROW
+    several = {"type": "array", "items": row, "minItems": 1, "maxItems": most}
+    content: Json = {"schema": {"anyOf": [row, several]}}
+    if rows:
+        content["examples"] = {
+            "row": {"summary": "one row", "value": rows[0]},
+            "rows": {"summary": "a list of rows", "value": rows},
+        }
+    return {"required": True, "content": {JSON: content}}
+
+
+def file_body(kind: str, model: Model | None = None, rows: list[Json] | None = None) -> Json:
+    """Describe a file as a request's body; a CSV one has an example that works when pasted."""
+    if kind == "parquet":
+        described = "a table with a column for each of the task's"
+        file = {"type": "string", "format": "binary", "description": described}
+        return {"required": True, "content": {PARQUET: {"schema": file}}}
+    content: Json = {"schema": {"type": "string", "description": "UTF-8, with a header"}}
+    if model and rows:
+        value = examples.as_csv(model, rows)
+        content["examples"] = {"table": {"summary": "a table", "value": value}}
+    return {"required": True, "content": {CSV: content}}
+
+
+def file_responses(kinds: Sequence[str]) -> dict[int | str, Json]:
+    """Describe the answers to a file: predictions in files of these kinds, and refusals."""
+    content = {FILES[kind]: {"schema": {"type": "string"}} for kind in kinds}
+    if PARQUET in content:
+        content[PARQUET]["schema"]["format"] = "binary"
+    described = (
+        "a row for each row of the file, in their order: its number, its id, the prediction, "
+        "warnings, and in the column error why there is none"
+    )
+    changed: dict[int | str, Json] = {
+        400: {**ERRORS[400], "description": "the body is no such file"},
+        415: {**ERRORS[415], "description": "the Content-Type is another"},
+        422: {**ERRORS[422], "description": "the file's columns are not the task's"},
+        503: {**ERRORS[503], "description": "the model is not loaded, or no room for the file"},
+    }
+    return {**ERRORS, **changed, 200: {"description": described, "content": content}}
+
+
+def row_schema(model: Model) -> Json:
+    """Return the JSON Schema of a row: it takes what the encoder takes, and nothing else."""
+    columns = model.manifest.columns
+    return {
+        "title": _row_name(model),
+        "type": "object",
+        "properties": {column.name: column_schema(column) for column in columns},
+        "required": [column.name for column in columns if column.missing == "forbidden"],
+        "additionalProperties": False,
+    }
+
+
+def column_schema(column: Column) -> Json:
+    """Return the JSON Schema of one column's values."""
+    schema = _values_schema(column)
+    if column.range:
+        schema |= {"minimum": column.range[0], "maximum": column.range[1]}
+    if column.missing == "allowed":
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    about = [column.description, messages.expected(column)]
+    if column.seen and not column.values:
+        about.append(f"trained on values {messages.span(column.seen)}")
+    return schema | {"description": "; ".join(filter(None, about))}
+
+
+def _values_schema(column: Column) -> Json:
+    if column.type == "text":
+        fewest, most = column.characters
+        return {"type": "string", "minLength": fewest, "maxLength": most}
+    if not column.values:
+        return dict(TYPES[column.type])
+    if column.unseen == "reject":
+        return {"enum": list(column.values)}
+    return {"type": ["string", "number"], "examples": list(column.values)}  # others are flagged
+
+
+# The parts that are one for each task
+
+
+def _predict_body(model: Model, settings: Settings) -> Json:
+    return request_body(model, _rows(model, settings), settings.max_rows)
+
+
+def _csv_body(model: Model, settings: Settings) -> Json:
+    return file_body("csv", model, _rows(model, settings))
+
+
+def _parquet_body(model: Model, _settings: Settings) -> Json:
+    return file_body("parquet", model)
+
+
+def _explain_body(model: Model, settings: Settings) -> Json | None:
+    from serve.http.routes.explain import MOST_ROWS
+
+    if model.explainer is None:
+        return None
+    return request_body(model, _rows(model, settings)[:MOST_ROWS], MOST_ROWS)
+
+
+def _infer_body(model: Model, settings: Settings) -> Json:
+    inputs = examples.tensors_of(model, _rows(model, settings)[0])
+    example = {"summary": "one row", "value": {"id": "1", "inputs": inputs}}
+    schema = {"$ref": f"{REF}{InferenceRequest.__name__}"}
+    return {"required": True, "content": {JSON: {"schema": schema, "examples": {"row": example}}}}
+
+
+def _rows(model: Model, settings: Settings) -> list[Json]:
+    return examples.rows_of(model, may_be_real=not settings.api_keys)
+
+
+# A path for each task, by its template; where a body is None, the task has no such path.
+Body = Callable[[Model, Settings], Json | None]
+FOR_EACH_TASK: Mapping[str, tuple[str, Body]] = {
+    "/predict/{task}": ("Predict", _predict_body),
+    "/predict/{task}/csv": ("Predict a CSV file", _csv_body),
+    "/predict/{task}/parquet": ("Predict a Parquet file", _parquet_body),
+    "/explain/{task}": ("Explain", _explain_body),
+    "/v2/models/{model_name}/infer": ("Infer", _infer_body),
+}
+NAMES = ("task", "model_name")  # of path parameters that stand for a task
+
+
+def _write_tasks(made: Json, catalog: Catalog, settings: Settings) -> None:
+    """Give each loaded task paths and schemas of its own, and the others' parameters its name."""
+    models = [catalog.loaded[task] for task in sorted(catalog.loaded)]
+    if not models:
+        return
+    made["components"]["schemas"] |= {_row_name(model): row_schema(model) for model in models}
+    paths = made["paths"]
+    for template, (verb, body) in FOR_EACH_TASK.items():
+        general = paths.pop(template)["post"]
+        for model in models:
+            if described := body(model, settings):
+                task = model.manifest.task
+                path = template.replace("{task}", task).replace("{model_name}", task)
+                own = {
+                    "summary": f"{verb}: {model.manifest.title}",
+                    "operationId": f"{general['operationId']}_{task}",
+                    "requestBody": described,
+                }
+                paths[path] = {"post": _without_names(general) | own}
+    if default := catalog.loaded.get(catalog.default or ""):
+        paths["/predict"]["post"]["requestBody"] = _predict_body(default, settings)
+    for parameter in _parameters(made):
+        if parameter["name"] in NAMES:
+            parameter["schema"]["enum"] = [model.manifest.task for model in models]
+
+
+def _without_names(operation: Json) -> Json:
+    """Return a copy of an operation for one task, whose name is in the path."""
+    made = copy.deepcopy(operation)
+    kept = [it for it in made.pop("parameters", ()) if it["name"] not in NAMES]
+    return made | ({"parameters": kept} if kept else {})
+
+
+def _parameters(made: Json) -> Iterator[Json]:
+    for operation in _operations(made):
+        yield from operation.get("parameters", ())
+
+
+# What holds for all operations
+
+
+def _operations(made: Json) -> Iterator[Json]:
+    for item in made["paths"].values():
+        yield from item.values()
+
+
+def _leave_out_impossible(operation: Json, settings: Settings) -> None:
+    """Leave out the answers that no request can get, and say where a key is needed."""
+    responses = operation["responses"]
+    if _is_fastapis(responses.get("422")) and all(
+        parameter["in"] == "path" for parameter in operation.get("parameters", ())
+    ):
+        del responses["422"]  # a text of a path is always a text
+    if settings.api_keys and NO_KEYS[0] in responses:
+        operation["security"] = [{name: []} for name in SECURITY]
+    if not settings.api_keys:
+        for code in NO_KEYS:
+            responses.pop(code, None)
+    if settings.rate_limit is None:
+        responses.pop(LIMITED, None)
+
+
+def _is_fastapis(response: Json | None) -> bool:
+    schema = (response or {}).get("content", {}).get(JSON, {}).get("schema", {})
+    return bool(schema.get("$ref") == f"{REF}HTTPValidationError")
+
+
+def _add_headers(operation: Json) -> None:
+    """Describe the headers that a client may read; every answer has an X-Request-ID."""
+    answered = operation["responses"]["200"]
+    is_file = CSV in answered.get("content", {})
+    answered["headers"] = {"X-Request-ID": REQUEST_ID, **(COUNTS if is_file else {})}
+    if LIMITED in operation["responses"]:
+        operation["responses"][LIMITED]["headers"] = {"Retry-After": RETRY_AFTER}
+
+
+def _request_schemas() -> Json:
+    """Return the schemas of requests that FastAPI does not see."""
+    schema = InferenceRequest.model_json_schema(ref_template=REF + "{model}")
+    parts: Json = schema.pop("$defs")
+    return {**parts, InferenceRequest.__name__: schema}
+
+
+def _in_order(paths: Json) -> Json:
+    """Return the paths by their tags, which are written into their operations."""
+    begins = list(TAGS)
+    placed = []
+    for path, item in paths.items():
+        place = next(at for at, begin in enumerate(begins) if path.startswith(begin))
+        for operation in item.values():
+            operation["tags"] = [TAGS[begins[place]]]
+        placed.append((place, path, item))
+    return {path: item for _, path, item in sorted(placed, key=lambda it: it[:2])}
+
+
+def _used(made: Json) -> Json:
+    """Return the schemas that are referred to, directly or by others that are."""
+    schemas = made["components"]["schemas"]
+    waiting, used = [*_references(made["paths"])], set()
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting += _references(schemas[name])
+    return {name: schema for name, schema in sorted(schemas.items()) if name in used}
+
+
+def _references(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(reference := part.get("$ref"), str):
+            yield reference.removeprefix(REF)
+        part = list(part.values())
+    for item in part if isinstance(part, list) else ():
+        yield from _references(item)
+
+
+def _row_name(model: Model) -> str:
+    return f"{model.manifest.task}_row"

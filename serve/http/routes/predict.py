@@ -1,0 +1,127 @@
+"""POST /predict and /predict/{task}: the way that has to be fast, as an ASGI endpoint of its own.
+
+FastAPI documents these routes, but its own work on a request would take longer than ours: `Service`
+in `serve.http.app` goes past it.
+"""
+
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
+from serve.runtime.errors import RequestError
+from serve.runtime.json_rows import rows_of
+from starlette.types import Receive, Scope, Send
+
+from serve.http.body import Headers, check_headers, read_body
+from serve.http.middleware import JSON, Reply
+from serve.http.openapi import request_body
+from serve.http.schemas import ERRORS, Prediction
+from serve.http.state import Shared
+from serve.runtime.answers import Outcome
+from serve.runtime.model import Model
+
+LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond
+
+
+class Result(msgspec.Struct, gc=False):
+    """The answer's JSON, and what is to be counted of it."""
+
+    content: bytes
+    outcomes: list[Outcome]
+    seconds: float  # in the model
+
+
+class Predict:
+    """Answers requests for predictions."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+
+    def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Reply] | None:
+        """Return the answer to come, or None if the request is for another route."""
+        words = scope["path"].split("/")
+        is_ours = words[1:2] == ["predict"] and len(words) < 4 and words[-1]
+        if not is_ours or scope["method"] != "POST":
+            return None
+        task = words[2] if len(words) == 3 else None
+        scope["state"]["route"] = "/predict/{task}" if task else "/predict"
+        return self.reply(scope, headers, receive, task)
+
+    async def reply(
+        self, scope: Scope, headers: Headers, receive: Receive, task: str | None
+    ) -> Reply:
+        """Answer one request, with its predictions or with the reason why there are none."""
+        shared, catalog = self.shared, self.shared.catalog
+        settings = shared.settings
+        try:
+            shared.gate.admit(scope, headers, "predict")
+            model = catalog.find(task) if task else catalog.find_default()
+            check_headers(headers)
+            body = await read_body(receive, headers, settings.max_body_bytes)
+            work = model, body, scope["state"]["request_id"], settings.max_rows
+            if model.engine.is_slow:
+                result = await shared.queue.run(answer, *work)
+            elif len(body) > LARGE_BODY:  # in a thread, so that others need not wait for it
+                result = await run_in_threadpool(answer, *work)
+            else:
+                result = answer(*work)
+        except RequestError as refusal:
+            return Reply.refusing(refusal)
+        shared.telemetry.predicted(model.manifest, result.outcomes, result.seconds)
+        if shared.prediction_log:
+            shared.prediction_log.put(model, work[2], body, result.content)
+        return Reply(200, result.content)
+
+
+def answer(model: Model, body: bytes, request_id: str, most: int) -> Result:
+    """Return the answers to the rows of a body; raises RequestError (400, 413, 422)."""
+    vectors = model.quick.decode(body, most) if model.quick else None
+    start = time.perf_counter()
+    outcomes = model.run_vectors(vectors) if vectors else None
+    if outcomes is None:
+        rows = model.check(rows_of(body, most))
+        start = time.perf_counter()
+        outcomes = model.run(rows)
+    seconds = time.perf_counter() - start
+    return Result(model.answers.to_json(outcomes, request_id), outcomes, seconds)
+
+
+router = APIRouter()
+DOCUMENTED: dict[str, Any] = {
+    "response_model": Prediction,
+    "responses": ERRORS,
+    "openapi_extra": {"requestBody": request_body()},
+}
+
+
+class Passed(Response):
+    """The answer that the endpoint gives when FastAPI has routed a request all the same.
+
+    It does where the service is mounted below another path.
+    """
+
+    def __init__(self, task: str | None) -> None:
+        super().__init__()
+        self.task = task
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        reply = await scope["app"].predict.reply(scope, headers, receive, self.task)
+        sent = [JSON, (b"content-length", b"%d" % len(reply.content)), *reply.headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": sent})
+        await send({"type": "http.response.body", "body": reply.content})
+
+
+@router.post("/predict", summary="Predict: the default task", **DOCUMENTED)
+async def predict_default() -> Response:
+    """Predict one row or a list of rows with the default task's model."""
+    return Passed(None)
+
+
+@router.post("/predict/{task}", **DOCUMENTED)
+async def predict(task: str) -> Response:
+    """Predict one row or a list of rows."""
+    return Passed(task)

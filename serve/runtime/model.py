@@ -1,0 +1,123 @@
+"""One task's model: from rows to answers."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from serve.runtime.errors import Finding, Place, RequestError
+from serve.runtime.json_rows import Row
+from serve.runtime.schemas import Answer, Registered
+
+from serve.runtime.answers import Answers, Outcome
+from serve.runtime.encode import MAX_FINDINGS, Encoder, RowError, Vector
+from serve.runtime.engine import Engine
+from serve.runtime.explainer import Explainer
+from serve.runtime.fast_decoder import QuickDecoder
+from serve.runtime.manifest import Manifest
+
+
+class Checked(NamedTuple):
+    """A row that fits its columns: its place in the request, its vector, and its warnings."""
+
+    place: Place
+    vector: Vector
+    warnings: list[Finding]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A task's manifest, its encoder and its engine, as ``serve.runtime.load`` has verified them.
+
+    Immutable, and safe to use from several threads. Every door answers through these methods, and
+    each row is run alone, so that a row's answer is the same to the last bit through all of them.
+    """
+
+    manifest: Manifest
+    encoder: Encoder
+    engine: Engine
+    explainer: Explainer | None = None
+    registered: Registered | None = None
+
+    @cached_property
+    def answers(self) -> Answers:
+        return Answers(self.manifest)
+
+    @cached_property
+    def quick(self) -> QuickDecoder | None:
+        return QuickDecoder.of(self.manifest.columns)
+
+    def predict(self, rows: Sequence[Row]) -> list[Answer]:
+        """Return an answer for each row; a row comes with its place, ``(["body", 3], {...})``.
+
+        Raises RequestError (422) with every value of every row that does not fit, up to
+        MAX_FINDINGS; then no row has been run.
+        """
+        return [self.answers.answer(outcome) for outcome in self.run(self.check(rows))]
+
+    def predict_one(self, row: Mapping[str, object]) -> Answer:
+        """Return the answer for one row; raises RequestError (422) like `predict`."""
+        return self.predict([(["body"], dict(row))])[0]
+
+    def check(self, rows: Iterable[Row]) -> list[Checked]:
+        """Return the rows ready to run; raises RequestError (422) like `predict`."""
+        checked: list[Checked] = []
+        errors: list[Finding] = []
+        for place, row in rows:
+            try:
+                checked.append(Checked(place, *self.encoder.encode(place, row)))
+            except RowError as error:
+                errors.extend(error.findings)
+                if len(errors) > MAX_FINDINGS:
+                    break
+        if errors:
+            raise RequestError(422, shortened(errors))
+        return checked
+
+    def run(self, rows: Sequence[Checked]) -> list[Outcome]:
+        """Run each row; raises RequestError (422) naming those too large for the model."""
+        outcomes = self.run_each(rows)
+        failed = [no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o]
+        if failed:
+            raise RequestError(422, shortened(failed))
+        return [outcome for outcome in outcomes if outcome]
+
+    def run_each(self, rows: Iterable[Checked]) -> list[Outcome | None]:
+        """Run each row; None where its numbers are too large for the model.
+
+        For files and batches, where a bad row must not cost the good ones their answers.
+        """
+        return [self._run(row.vector, row.warnings) for row in rows]
+
+    def run_vectors(self, vectors: Iterable[Vector]) -> list[Outcome] | None:
+        """Run rows that need no warning; None if one of them is too large for the model."""
+        outcomes = []
+        for vector in vectors:
+            outcome = self._run(vector, [])
+            if outcome is None:
+                return None
+            outcomes.append(outcome)
+        return outcomes
+
+    def _run(self, vector: Vector, warnings: list[Finding]) -> Outcome | None:
+        """Run one row; None if its numbers are so large that no finite answer came out."""
+        output = self.engine.run(vector)
+        if not all(map(math.isfinite, output)):
+            return None
+        return Outcome(output, self.answers.decide(output), warnings)
+
+
+def shortened(errors: list[Finding]) -> list[Finding]:
+    """Return at most MAX_FINDINGS of them; one more says that there are more."""
+    if len(errors) <= MAX_FINDINGS:
+        return errors
+    message = f"these are the first {MAX_FINDINGS:,} errors: there are more"
+    more = Finding(loc=["body"], msg=message, type="more_errors", input=None)
+    return [*errors[:MAX_FINDINGS], more]
+
+
+def no_answer(place: Place) -> Finding:
+    """Say that the model was run, and that nothing finite came of it."""
+    message = "the model has no finite answer for this row: its numbers are too large"
+    return Finding(loc=place, msg=message, type="no_answer", input=None)

@@ -1,0 +1,45 @@
+"""What ``conf/`` composes to, as DVC itself composes it with Hydra."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.utils.hydra import compose_and_dump
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from ruamel.yaml import YAML
+from yaml import YAMLError
+
+from stages.runner.declare import PARAMS_FILE
+from stages.shared.errors import PipelineError
+
+CONF = Path("conf")
+
+
+def compose_params(overrides: Sequence[str] = ()) -> str:
+    """Return the text that DVC itself composes from ``conf/`` with Hydra's ``overrides``."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, PARAMS_FILE.name)
+        try:
+            compose_and_dump(output, str(CONF.resolve()), None, "config", "", list(overrides))
+        except (OmegaConfBaseException, HydraException, DvcException, YAMLError) as error:
+            raise PipelineError(f"conf/ does not compose: {error}") from error
+        return output.read_text(encoding="utf-8")
+
+
+def read_yaml(text: str) -> Any:
+    return YAML(typ="safe").load(text)
+
+
+def read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def differences(found: Any, expected: Any, key: str = "") -> list[str]:
+    if isinstance(found, dict) and isinstance(expected, dict):
+        keys = dict.fromkeys([*expected, *found])
+        parts = [(f"{key}.{k}".lstrip("."), found.get(k), expected.get(k)) for k in keys]
+        return [line for name, old, new in parts for line in differences(old, new, name)]
+    return [] if found == expected else [f"  {key}: {found!r} here, {expected!r} in conf/"]

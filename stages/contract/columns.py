@@ -1,0 +1,68 @@
+"""What each column that the models see may hold."""
+
+import re
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from stages.contract.expressions import Expression
+from stages.contract.names import Checks, Name, Value, check_order
+from stages.shared.frozen import Frozen, Items
+
+ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
+
+
+class Column(Frozen):
+    """One column that the models see: its type, unit, and what its values may be.
+
+    ``length`` is the fewest and most characters of a text, counted after ``normalise`` (a Unicode
+    normalisation form, UAX #15) and without the blanks around it. ``unseen`` is what serving does
+    with a category that is none of ``values``: refuse the row, or answer it as unknown and say so.
+    """
+
+    type: ColumnType
+    description: str = ""
+    unit: str | None = None
+    range: Items[float] | None = Field(default=None, min_length=2, max_length=2)
+    values: Items[Value] | None = Field(default=None, min_length=1)
+    length: Items[int] | None = Field(default=None, min_length=2, max_length=2)
+    normalise: Literal["NFC", "NFKC"] | None = None
+    missing: Literal["allowed", "forbidden"] = "forbidden"
+    missing_share: float | None = Field(default=None, ge=0, le=1)  # the largest that is allowed
+    checks: Checks = Field(default={})
+    unseen: Literal["reject", "flag"] = "reject"
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        if (self.values is not None) != (self.type == "category"):
+            raise ValueError("values are listed for a category, and for nothing else")
+        if self.values and len(set(self.tokens)) < len(self.values):
+            raise ValueError("values must differ from one another")
+        if self.range and self.type not in ("number", "integer"):
+            raise ValueError(f"a {self.type} has no range")
+        if self.unseen == "flag" and self.type != "category":
+            raise ValueError(f"a {self.type} has no unseen values: only a category has")
+        if (self.length or self.normalise) and self.type != "text":
+            raise ValueError(f"a {self.type} has no length and is not normalised: only a text is")
+        if self.missing_share is not None and self.missing == "forbidden":
+            raise ValueError("missing_share is for a column of which values may be missing")
+        check_order(self.range)
+        check_order(self.length, "length")
+        return self
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The category's values as the text that a table holds."""
+        return tuple(str(value) for value in self.values or ())
+
+
+def check_derived(name: Name, formula: str, columns: dict[Name, Column]) -> None:
+    """Raise ValueError unless ``formula`` is arithmetic over number and integer columns."""
+    if name in columns or not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ValueError(f"derived.{name}: the name is taken or not a plain one")
+    expression = Expression.parse(formula)
+    if not expression.is_arithmetic or not expression.names:
+        raise ValueError(f"derived.{name}: {formula!r} is not arithmetic over columns")
+    for used in sorted(expression.names):
+        if used not in columns or columns[used].type not in ("number", "integer"):
+            raise ValueError(f"derived.{name}: {used!r} is not a number or integer column")

@@ -1,0 +1,87 @@
+"""Where a table comes from, and how its file is written."""
+
+import codecs
+import csv
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from stages.contract.names import Name
+from stages.shared.frozen import Frozen, Items
+
+SHA_256 = r"^[0-9a-f]{64}$"
+
+
+class Member(Frozen):
+    """A file in a zip archive, and the constants that its rows get as further columns."""
+
+    name: str
+    sha256: str = Field(pattern=SHA_256)
+    values: dict[Name, str] = Field(default={})
+
+
+class Origin(Frozen):
+    """Where a table comes from and how its file is written.
+
+    A local file needs only ``path``. With ``url`` and ``sha256`` the file is downloaded to
+    ``path``; with ``url`` and ``members`` the named files of a zip archive are joined there; with
+    ``database`` and ``query`` it is filled from SQL. The rest describes CSV. A file without a
+    header holds ``names``, or else the contract's columns and then the target's.
+    """
+
+    path: str
+    url: str | None = None
+    sha256: str | None = Field(default=None, pattern=SHA_256)
+    members: Items[Member] = ()
+    database: str | None = None
+    query: str | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    header: bool = True
+    names: Items[Name] | None = None
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
+    quoting: bool = True
+    missing: Items[str] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None")
+    missing_in: dict[Name, Items[str]] = Field(default={})  # further marks, in one column only
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ValueError("Python knows no such encoding") from error
+        return encoding
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if self.members and not self.url:
+            raise ValueError("members are files in the archive at a url")
+        if self.members and self.sha256:
+            raise ValueError("members have a sha256 each, and their archive has none")
+        if bool(self.url) != bool(self.sha256 or self.members):
+            raise ValueError("url and sha256 go together: the hash decides what the file is")
+        if len({tuple(member.values) for member in self.members}) > 1:
+            raise ValueError("members must all have values of the same names, in one order")
+        if bool(self.database) != bool(self.query):
+            raise ValueError("database and query go together")
+        if self.url and self.query:
+            raise ValueError("a source has either a url or a query")
+        if self.header and self.names:
+            raise ValueError("names are for a file without a header")
+        if self.query and not self.path.endswith(".parquet"):
+            raise ValueError(f"a query is kept as Parquet: path {self.path!r} must say so")
+        return self
+
+    def missing_marks(self, column: Name) -> tuple[str, ...]:
+        """Return the texts that stand for a missing value in a column."""
+        return (*self.missing, *self.missing_in.get(column, ()))
+
+    @property
+    def csv_quoting(self) -> Literal[0, 3]:
+        """How the csv module is to treat quotes."""
+        return csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE
+
+    @property
+    def is_fetched(self) -> bool:
+        return bool(self.url or self.query)

@@ -1,0 +1,63 @@
+"""How rows are dealt to train, validation, test and folds."""
+
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from stages.contract.names import Name
+from stages.shared.frozen import Frozen
+
+ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$"
+
+
+class TimeSplit(Frozen):
+    """Splits by a time column at fixed dates, so that new rows move no old ones.
+
+    Dates and times are ISO 8601, in UTC where they name no zone.
+    """
+
+    column: Name
+    validation_from: str = Field(pattern=ISO_8601)
+    test_from: str = Field(pattern=ISO_8601)
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        starts = [datetime.fromisoformat(text) for text in (self.validation_from, self.test_from)]
+        first, second = (start.replace(tzinfo=start.tzinfo or UTC) for start in starts)
+        if first > second:
+            raise ValueError("validation_from must not be later than test_from")
+        return self
+
+
+class Split(Frozen):
+    """How rows are dealt to train, validation and test.
+
+    Each row goes by a hash of its content (or of its ``group``) and ``seed``; ``validation`` and
+    ``test`` are the shares to expect. With ``time`` the dates decide instead.
+    """
+
+    seed: int
+    validation: float = Field(gt=0, lt=1)
+    test: float = Field(gt=0, lt=1)
+    group: Name | None = None
+    time: TimeSplit | None = None
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave nothing to train on")
+        if self.group and self.time:
+            raise ValueError("split by group or by time, not both")
+        return self
+
+
+class CrossValidation(Frozen):
+    """Folds over train and validation, shuffled (and stratified for classes) with ``seed``.
+
+    A table that is split by group has its groups in one fold each.
+    """
+
+    folds: int = Field(ge=2)
+    repeats: int = Field(default=1, ge=1)
+    seed: int

@@ -1,0 +1,171 @@
+"""How a stage says what it reads, writes and is set by, and gets exactly that.
+
+Each stage file holds one ``Stage``. ``python -m commands compose`` writes ``dvc.yaml`` from it, and
+``Stage.load`` hands over only the parameters it declares: any other is an AttributeError (and a
+type error before that), not a model that goes stale unnoticed.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ruamel.yaml import YAML
+
+from stages.runner import lifeline, stopwatch
+from stages.shared.errors import PipelineError
+from stages.shared.frozen import Frozen
+
+PARAMS_FILE = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class At:
+    """Where in ``params.yaml`` a field's value stands, e.g. ``At("task.{task}.split")``."""
+
+    key: str
+
+
+class Params(Frozen):
+    """Base of a stage's parameters: each field is annotated with ``At(key)``."""
+
+    @classmethod
+    def keys(cls) -> dict[str, str]:
+        """Return the key template of each field."""
+        found = ((name, part) for name, it in cls.model_fields.items() for part in it.metadata)
+        return {name: part.key for name, part in found if isinstance(part, At)}
+
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture that ``dvc plots show`` draws from a file which the stage writes.
+
+    ``template`` is one of DVC's own or of ``.dvc/plots/``; ``x`` and ``y`` are fields of the file's
+    points. With ``files`` it has a line for each of them. With ``problem`` only tasks of that kind
+    have it.
+    """
+
+    file: str
+    title: str
+    template: str
+    x: str
+    y: str
+    x_label: str | None = None
+    problem: str | None = None
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage(Generic[P]):
+    """One stage for each task, or for each task and model or encoder, named in ``over``.
+
+    ``desc``, ``deps``, ``outs`` and ``metrics`` may hold ``{task}``, ``{model}`` or ``{encoder}``,
+    ``{source}``, the path of the task's table, and ``{weights}``, the folder of an encoder's. A
+    dependency with ``{candidate}`` stands for one path a model or encoder of the task. ``pictures``
+    are drawn from files among the outputs. A ``persistent`` stage replaces its outputs itself.
+    ``effort`` says about how many times as long as most it takes: side by side it is started first.
+
+    Two kinds of files no hash covers: ``measures`` of time and memory, which differ from run to
+    run and are shown by ``dvc metrics show``, and ``scratch``, where a stage keeps unfinished work.
+    """
+
+    verb: str
+    desc: str
+    params: type[P]
+    over: tuple[str, ...] = ("task",)
+    deps: tuple[str, ...] = ()
+    outs: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    scratch: tuple[str, ...] = ()
+    pictures: tuple[Plot, ...] = ()
+    persistent: bool = False
+    effort: int = 1
+    runs_models: bool = False  # loads fitted models, so their libraries are its own
+
+    def load(self, **item: str) -> P:
+        """Read this stage's parameters for one task (and model) from ``params.yaml``.
+
+        Raises PipelineError for a missing key, an unknown one or a wrong type.
+        """
+        content = read_params()
+        keys = {name: key.format(**item) for name, key in self.params.keys().items()}
+        values = {name: lookup(content, key) for name, key in keys.items()}
+        return self.params.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")
+
+    def fingerprint(self, **item: str) -> str:
+        """Return the SHA-256 of the declared parameters' values for one task (and model)."""
+        content = read_params()
+        keys = sorted(key.format(**item) for key in self.params.keys().values())
+        values = json.dumps({key: lookup(content, key) for key in keys}, sort_keys=True)
+        return hashlib.sha256(values.encode()).hexdigest()
+
+    def run(self, work: Callable[..., None]) -> None:
+        """Run ``work`` with the words of the command line; say what went wrong in plain words."""
+        words = sys.argv[1:]
+        if len(words) < len(self.over):
+            sys.exit(f"usage: python -m stages.{self.verb} {' '.join(self.over).upper()}")
+        lifeline.hold()
+        with stopwatch.timing([self.verb, *words]):
+            run_plainly(f"{self.verb} {' '.join(words)}", check_libraries, lambda: work(*words))
+
+
+def run_plainly(name: str, *steps: Callable[[], None]) -> None:
+    """Run the steps; a PipelineError ends the process with its message and exit code 1."""
+    try:
+        for step in steps:
+            step()
+    except FileNotFoundError as error:
+        sys.exit(f"\n{name.strip()}: {error.filename} is not here: `dvc repro` makes it\n")
+    except PipelineError as error:
+        sys.exit(f"\n{name.strip()}: {error}\n")
+
+
+@cache
+def read_params() -> Any:
+    """Parse ``params.yaml`` the way DVC does, so that both see the same values."""
+    if not PARAMS_FILE.exists():
+        raise PipelineError(f"{PARAMS_FILE} is not here: run `make compose` in the repository")
+    with PARAMS_FILE.open(encoding="utf-8") as file:
+        return YAML(typ="safe").load(file)
+
+
+def lookup(content: Any, key: str) -> Any:
+    """Return the value at a dotted key; raises PipelineError that names the first part missing."""
+    value = content
+    for depth, part in enumerate(key.split("."), 1):
+        if not isinstance(value, dict) or part not in value:
+            missing = ".".join(key.split(".")[:depth])
+            raise PipelineError(f"{PARAMS_FILE} has no {missing}: run `make compose`")
+        value = value[part]
+    return value
+
+
+def check_libraries() -> None:
+    """Raise PipelineError where an installed library is not the version that params.yaml names."""
+    wrong = [
+        f"  {name}: {found} is installed, libraries.{name} says {declared}"
+        for name, declared in lookup(read_params(), "libraries").items()
+        if (found := _installed(name)) != declared
+    ]
+    if wrong:
+        listing = "\n".join(wrong)
+        raise PipelineError(
+            f"this environment is not the declared one:\n{listing}\nrun `make install`"
+        )
+
+
+def _installed(name: str) -> str:
+    """Return the version without its local part, as in ``2.13.0+cpu``: that names a build of it."""
+    try:
+        return importlib.metadata.version(name).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return "nothing"

@@ -1,0 +1,49 @@
+"""The base of every typed object: frozen, strict, and no unknown keys."""
+
+from typing import Annotated, Any, Self, TypeVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from stages.shared.errors import PipelineError
+
+T = TypeVar("T")
+# YAML and JSON know lists only; a frozen object holds tuples. The items stay strictly typed.
+Items = Annotated[tuple[T, ...], Field(strict=False)]
+
+
+class Frozen(BaseModel):
+    """An immutable object made from YAML or JSON that refuses unknown keys and wrong types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave out the set of given names: its order, and so the pickle, differs in each run."""
+        return {**super().__getstate__(), "__pydantic_fields_set__": set()}
+
+    @classmethod
+    def parse(cls, content: object, where: str) -> Self:
+        """Make the object from plain data.
+
+        Raises PipelineError that names ``where``, and each key with the value seen.
+        """
+        try:
+            return cls.model_validate(content)
+        except pydantic.ValidationError as error:
+            problems = "\n".join(f"  {_problem(item)}" for item in error.errors())
+            raise PipelineError(f"{where} cannot be used:\n{problems}") from error
+
+
+def _problem(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
+    if item["type"] == "missing":
+        return f"{key}: missing"
+    if item["type"] == "extra_forbidden":
+        return f"{key}: unknown key (its value is {_shortened(item['input'])})"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}; the value is {_shortened(item['input'])}"
+
+
+def _shortened(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[:limit] + "…"

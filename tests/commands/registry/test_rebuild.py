@@ -1,0 +1,83 @@
+"""The registry's commands in a real repository: register what DVC made, and make it again."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import Clone, commit
+
+
+def command(clone: Clone, *words: str, check: bool = True) -> str:
+    done = clone.run(sys.executable, "-m", *words, check=check)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def registered(pipeline: Clone) -> Clone:
+    """The pipeline's clone, with the model of heart registered and promoted, and no other log."""
+    shutil.rmtree(pipeline.path / "data/registry", ignore_errors=True)
+    pipeline.run("git", "add", "-A")
+    pipeline.run("git", "commit", "-qm", "no moves yet", "--allow-empty", "--no-verify")
+    command(pipeline, "commands.registry.register", "heart")
+    command(pipeline, "commands.registry.promote", "heart", "--by", "ada", "--why", "the first one")
+    return pipeline
+
+
+def test_a_run_has_pictures_of_the_plots(registered: Clone) -> None:
+    folder = registered.path / "data/registry/artifacts/heart"
+    (plots,) = {path.parent for path in folder.glob("*/artifacts/plots/*.png")}
+    drawn = {path.stem for path in plots.glob("*.png")}
+    assert drawn == {path.stem for path in plots.glob("*.json")}
+    assert "confusion" in drawn
+    assert all(path.read_bytes()[:4] == b"\x89PNG" for path in plots.glob("*.png"))
+
+
+def test_git_sees_the_log_of_moves_and_nothing_else(registered: Clone) -> None:
+    assert registered.run("git", "status", "--porcelain", "-uall").stdout == (
+        "?? data/registry/heart.jsonl\n"
+    )
+
+
+def test_pulling_the_champion_changes_nothing_for_dvc(registered: Clone) -> None:
+    command(registered, "commands.registry.pull", "heart@champion")
+    note = json.loads(registered.read("models/heart/registered.json"))
+    head = registered.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert (note["version"], note["alias"], note["commit"]) == ("1", "champion", head)
+    assert registered.repro() == set()
+
+
+def test_a_model_that_is_out_of_date_is_not_registered(registered: Clone) -> None:
+    path = Path("models/heart/README.md")
+    before = registered.read(str(path))
+    registered.write(str(path), "changed by hand")
+    told = command(registered, "commands.registry.register", "heart", check=False)
+    registered.write(str(path), before)
+    assert "models/heart is out of date (export@heart changed)" in told
+
+
+def test_a_registered_model_is_made_again_equal(registered: Clone) -> None:
+    told = command(registered, "commands.registry.rebuild", "heart@champion")
+    assert "all equal" in told
+
+
+def test_what_differs_is_named(registered: Clone) -> None:
+    """A dvc.lock that was committed with a hash that no run gives."""
+    before = registered.read("dvc.lock")
+    stage = before.index("  export@heart:")
+    place = before.index("md5: ", before.index("outs:", stage)) + len("md5: ")
+    registered.write("dvc.lock", before[:place] + "0" * 32 + before[place + 32 :])
+    commit(registered, "a hash that no run gives")
+    head = registered.run("git", "rev-parse", "HEAD").stdout.strip()
+    script = (
+        "from commands.registry.store import registry\n"
+        "with registry() as store:\n"
+        "    tag = ('heart', '1', 'mlflow.source.git.commit')\n"
+        f"    store.client.set_model_version_tag(*tag, '{head}')"
+    )
+    registered.run(sys.executable, "-c", script)
+    told = command(registered, "commands.registry.rebuild", "heart@1", check=False)
+    assert "these outputs differ" in told
+    assert "export@heart: models/heart: 00000000" in told
