@@ -19,7 +19,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from serve.runtime.errors import RequestError
 from tqdm import tqdm
 
 from serve.batch.locations import Place, PlaceError, sha256_of
@@ -27,6 +26,7 @@ from serve.batch.parts import Parts
 from serve.files.formats import Source, open_sink, open_source
 from serve.files.sinks import BadRows, Layout
 from serve.files.table import Predictor, Summary
+from serve.runtime.errors import RequestError
 from serve.runtime.load import load_model
 from serve.runtime.manifest import MANIFEST, ManifestError
 from serve.runtime.model import Model

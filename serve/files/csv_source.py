@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO, Literal
 
-from serve.runtime.errors import RequestError
-
 from serve.files.table import Row
+from serve.runtime.errors import RequestError
 from serve.runtime.manifest import Spelling
 
 LONGEST_LINE = 1 << 20  # characters; what a quote opens may be as long, too

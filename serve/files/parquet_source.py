@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from serve.runtime.errors import RequestError
 
 from serve.files.table import Row
+from serve.runtime.errors import RequestError
 
 BATCH = 1_000  # rows
 BUFFER = 1 << 20  # bytes of a column that are read at once

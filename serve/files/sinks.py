@@ -5,10 +5,9 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO, Protocol
 
+from serve.files.table import Predictor, Result
 from serve.runtime.errors import Finding, RequestError
 from serve.runtime.json_rows import as_json
-
-from serve.files.table import Predictor, Result
 from serve.runtime.manifest import Manifest
 from serve.runtime.model import Model
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from serve.runtime.errors import Finding, Place, RequestError
-
 from serve.files.cells import caster
 from serve.runtime import messages
 from serve.runtime.answers import Outcome
 from serve.runtime.encode import Input, MisfitError, RowError
+from serve.runtime.errors import Finding, Place, RequestError
 from serve.runtime.manifest import Column, Spelling
 from serve.runtime.model import Checked, Model, no_answer
 

@@ -15,7 +15,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
-from serve.runtime.errors import RequestError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,6 +29,7 @@ from serve.http.schemas import as_response
 from serve.http.settings import Settings, SettingsError, read_settings
 from serve.http.state import Shared
 from serve.log.prediction_log import PredictionLog
+from serve.runtime.errors import RequestError
 
 log = logging.getLogger("serve")
 ROUTERS = (

@@ -8,11 +8,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from serve.runtime.errors import RequestError
-
 from serve.http.body import Headers
 from serve.http.keys import ApiKey, Scope
 from serve.http.settings import Settings
+from serve.runtime.errors import RequestError
 
 MOST_BUCKETS = 10_000  # clients whose rate is remembered; of more, the longest unseen are forgotten
 

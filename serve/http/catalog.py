@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serve.runtime.errors import RequestError
-
 from serve.http.settings import Settings
+from serve.runtime.errors import RequestError
 from serve.runtime.load import load_model
 from serve.runtime.manifest import ManifestError
 from serve.runtime.model import Model

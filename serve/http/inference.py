@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 
 import pydantic
 from fastapi import Request, Response
-from serve.runtime.errors import RequestError
-from serve.runtime.json_rows import RepeatedKeys, as_json, parse
 
 from serve.http import tensors
 from serve.http.body import read_body
 from serve.http.dependencies import to_thread
 from serve.http.state import Shared
 from serve.http.tensors import InferenceRequest, RequestOutput, Tensor
+from serve.runtime.errors import RequestError
+from serve.runtime.json_rows import RepeatedKeys, as_json, parse
 from serve.runtime.manifest import Manifest
 from serve.runtime.model import Model
 

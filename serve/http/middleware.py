@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
 import msgspec
-from serve.runtime.errors import RequestError
-from serve.runtime.json_rows import as_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.http.body import Headers
 from serve.http.metrics.meters import Telemetry
+from serve.runtime.errors import RequestError
+from serve.runtime.json_rows import as_json
 
 log = logging.getLogger("serve.requests")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=@-]{1,128}")

@@ -21,10 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from serve.runtime.json_rows import as_json, parse
-
 from serve.http.metrics.meters import Telemetry
 from serve.http.settings import Settings
+from serve.runtime.json_rows import as_json, parse
 from serve.runtime.model import Model
 
 log = logging.getLogger("serve")

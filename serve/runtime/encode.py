@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from serve.runtime import messages, text
 from serve.runtime.errors import Finding, Place
 from serve.runtime.json_rows import RepeatedKeys
-
-from serve.runtime import messages, text
 from serve.runtime.manifest import Column
 
 Vector = list[float | str]

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from serve.runtime.errors import RequestError
-from serve.runtime.schemas import Answer
-
 from serve.runtime.load import load_model
 from serve.runtime.model import Model
+from serve.runtime.schemas import Answer
 
 
 class Frame(Protocol):

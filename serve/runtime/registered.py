@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 
 import pydantic
-from serve.runtime.schemas import Registered
 
 from serve.runtime.manifest import MANIFEST
+from serve.runtime.schemas import Registered
 
 log = logging.getLogger("serve")
 REGISTERED = "registered.json"

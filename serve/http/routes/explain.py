@@ -4,9 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from serve.runtime.errors import RequestError
-from serve.runtime.json_rows import rows_of
-from serve.runtime.schemas import Answer
 from typing_extensions import TypedDict
 
 from serve.http.body import check_headers, read_body
@@ -14,9 +11,12 @@ from serve.http.dependencies import MAY_PREDICT, Config, Models, RequestId, to_t
 from serve.http.openapi import request_body
 from serve.http.schemas import ERRORS, as_response
 from serve.runtime.attribution import AttributionError
+from serve.runtime.errors import RequestError
 from serve.runtime.explainer import Explainer, Score
+from serve.runtime.json_rows import rows_of
 from serve.runtime.manifest import Explanation
 from serve.runtime.model import Model
+from serve.runtime.schemas import Answer
 
 MOST_ROWS = 100  # a row takes milliseconds, with thousands of trees tens of them
 

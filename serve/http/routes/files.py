@@ -14,7 +14,6 @@ from typing import Annotated, BinaryIO, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from serve.runtime.errors import RequestError
 
 from serve.files.formats import Format, Source, open_sink, open_source
 from serve.files.sinks import Layout, Sink, as_json_rows
@@ -23,6 +22,7 @@ from serve.http.body import too_large
 from serve.http.dependencies import MAY_PREDICT, Models, to_thread
 from serve.http.openapi import file_body, file_responses
 from serve.http.state import Shared
+from serve.runtime.errors import RequestError
 from serve.runtime.model import Model
 
 BLOCK = 500  # rows that a thread answers before others have their turn: some 10 ms

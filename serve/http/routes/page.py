@@ -5,9 +5,10 @@ from importlib import resources
 from pathlib import Path
 
 from fastapi import APIRouter, Response
+
 from serve.runtime.errors import RequestError
 
-STATIC = Path(__file__).with_name("static")
+STATIC = Path(__file__).parents[1] / "static"
 OWN = {
     "page.css": "text/css",
     "page.js": "text/javascript",

@@ -11,8 +11,6 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
-from serve.runtime.errors import RequestError
-from serve.runtime.json_rows import rows_of
 from starlette.types import Receive, Scope, Send
 
 from serve.http.body import Headers, check_headers, read_body
@@ -21,6 +19,8 @@ from serve.http.openapi import request_body
 from serve.http.schemas import ERRORS, Prediction
 from serve.http.state import Shared
 from serve.runtime.answers import Outcome
+from serve.runtime.errors import RequestError
+from serve.runtime.json_rows import rows_of
 from serve.runtime.model import Model
 
 LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond

@@ -12,13 +12,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, JsonValue
-from serve.runtime.errors import Finding, RequestError
 
 from serve.http import tensors
 from serve.http.dependencies import MAY_PREDICT, Models
 from serve.http.inference import BINARY, MOST_TOLD, infer
 from serve.http.schemas import as_response
 from serve.http.tensors import MetadataTensor
+from serve.runtime.errors import Finding, RequestError
 from serve.runtime.manifest import Manifest
 from serve.runtime.model import Model
 
