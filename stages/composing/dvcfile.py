@@ -101,7 +101,7 @@ def _guard(stages: Sequence[AnyStage]) -> str:
     return _block(
         "compose",
         desc="Stop at once where params.yaml or dvc.yaml is older than conf/",
-        cmd="exec python -m commands compose --check",
+        cmd="exec python -m stages.compose",
         deps=deps,
         params=_libraries(imports.libraries(code)),
         outs=[GUARD],

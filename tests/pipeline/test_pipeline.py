@@ -25,7 +25,7 @@ def test_a_second_run_executes_nothing(clone: Clone) -> None:
 
 def test_what_an_editor_leaves_beside_the_code_changes_nothing(clone: Clone) -> None:
     for name in (".contract.py.swp", "contract.py~", "contract.py.orig", "deep/notes.txt"):
-        clone.write(f"stages/core/{name}", "unfinished")
+        clone.write(f"stages/contract/{name}", "unfinished")
     assert clone.repro() == set()
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # The child tells its process id and then works on; whoever reads its output sees when it ends.
 CHILD = """
 import os, sys, time
-from stages.core import lifeline
+from stages.runner import lifeline
 {before}
 lifeline.hold()
 print(os.getpid(), flush=True)
