@@ -113,9 +113,12 @@ def stage(
 ) -> Trained:
     """Return texts a CPU second in training, and the classes of the rows held out."""
     learnt, watched = fitted, fitted[:0]
-    if encoder.held_out:
+    if encoder.validation_fraction:
         learnt, watched = train_test_split(
-            fitted, test_size=encoder.held_out, random_state=SEED, stratify=examples.y[fitted]
+            fitted,
+            test_size=encoder.validation_fraction,
+            random_state=SEED,
+            stratify=examples.y[fitted],
         )
     jobs = [Job("uci", learnt, watched, held)]
     with tempfile.TemporaryDirectory() as folder:

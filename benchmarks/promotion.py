@@ -22,7 +22,7 @@ TERMS = Promotion(
     slice_confidence=0.99,
     margin=0.01,
     resamples=1000,
-    slice_rows=30,
+    min_slice_rows=30,
 )
 SHARED = 0.8  # correlation of two models' scores within a class: lower than of real retrainings
 SLICES = 20

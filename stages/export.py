@@ -6,7 +6,7 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -43,8 +43,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Export(Frozen):
     """How far what is exported may be from what was trained; ``conf/config.yaml`` explains it."""
 
+    renamed: ClassVar = {"int8_loss": "max_int8_loss"}
+
     tolerance: float = Field(gt=0)
-    int8_loss: float | None = Field(default=None, ge=0)
+    max_int8_loss: float | None = Field(default=None, ge=0)
 
 
 class ExportParams(Params):
@@ -113,7 +115,7 @@ def main(task: str) -> None:
     params, inputs = STAGE.load(task=task), Inputs.read(task)
     artefact = Artefact.of(inputs.champion)
     parity = proven(artefact.exported, inputs, params.export.tolerance)
-    artefact = shrunk(artefact, inputs, params.export.int8_loss)
+    artefact = shrunk(artefact, inputs, params.export.max_int8_loss)
     explained = explained_by(artefact.exported, inputs)
     manifest = described(artefact, explained, parity, inputs, params)
     files = artefact.files(manifest)

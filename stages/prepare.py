@@ -31,7 +31,7 @@ class PrepareParams(Params):
     slices: Annotated[Items[str], At("task.{task}.slices")]
     split: Annotated[Split, At("task.{task}.split")]
     on_bad_rows: Annotated[Literal["fail", "quarantine"], At("task.{task}.on_bad_rows")]
-    most_bad_rows: Annotated[float, At("task.{task}.most_bad_rows")]
+    max_bad_row_share: Annotated[float, At("task.{task}.max_bad_row_share")]
 
     @property
     def quarantines(self) -> bool:
@@ -61,7 +61,9 @@ def main(task: str) -> None:
     raw = read_raw(params.origin, wanted, f"{where}, sources")
     table, unparsed = typed(raw, params)
     found = faults(raw, table, params.columns, params.target) if params.quarantines else {}
-    bad, aside = set_aside(raw, table, found, params.most_bad_rows, f"{where}: most_bad_rows")
+    bad, aside = set_aside(
+        raw, table, found, params.max_bad_row_share, f"{where}: max_bad_row_share"
+    )
     places = split_names(table[list(params.columns)], raw, params.split)
     for split in SPLITS:
         write_frame(folder / f"{split}.parquet", table[(places == split) & ~bad])

@@ -77,7 +77,7 @@ def _settings(aim: Aim, guesses: list[Guess], group: str | None, rows: int) -> s
         most = min(0.99, round(1.5 * aim.lacking + 0.005, 2))
         lines += [
             "on_bad_rows: quarantine # rows without a target are set aside, and any other bad one",
-            f"most_bad_rows: {max(most, 0.05)}",
+            f"max_bad_row_share: {max(most, 0.05)}",
         ]
     if group:
         lines.append(

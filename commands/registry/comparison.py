@@ -85,7 +85,7 @@ def compare_worst_slice(
     asked = [
         pair.ask(metric, part.mask, f"{part.column} {part.label}")
         for part in parts
-        if part.mask.sum() >= terms.slice_rows
+        if part.mask.sum() >= terms.min_slice_rows
     ]
     found = pair.answer(asked, terms, terms.slice_confidence, seed)
     differing = [it for it in found if it.low < it.high]

@@ -1,6 +1,6 @@
 """What a promotion is decided by: ``promotion`` in ``conf/config.yaml``, and parts of the task."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,12 +15,14 @@ Verdict = Literal["first", "better", "not worse", "worse", "inconclusive", "inco
 class Promotion(Frozen):
     """When the alias moves; ``conf/config.yaml`` explains each value."""
 
+    renamed: ClassVar = {"slice_rows": "min_slice_rows"}
+
     accept: Items[Verdict]
     confidence: float = Field(gt=0, lt=1)
     slice_confidence: float = Field(gt=0, lt=1)
     margin: float = Field(ge=0)
     resamples: int = Field(ge=100)
-    slice_rows: int = Field(ge=10)
+    min_slice_rows: int = Field(ge=10)
 
 
 class GateParams(Params):

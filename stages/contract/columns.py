@@ -1,7 +1,7 @@
 """What each column that the models see may hold."""
 
 import re
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,8 @@ class Column(Frozen):
     with a category that is none of ``values``: refuse the row, or answer it as unknown and say so.
     """
 
+    renamed: ClassVar = {"missing_share": "max_missing_share"}
+
     type: ColumnType
     description: str = ""
     unit: str | None = None
@@ -28,7 +30,7 @@ class Column(Frozen):
     length: Items[int] | None = Field(default=None, min_length=2, max_length=2)
     normalise: Literal["NFC", "NFKC"] | None = None
     missing: Literal["allowed", "forbidden"] = "forbidden"
-    missing_share: float | None = Field(default=None, ge=0, le=1)  # the largest that is allowed
+    max_missing_share: float | None = Field(default=None, ge=0, le=1)  # the largest that is allowed
     checks: Checks = Field(default={})
     unseen: Literal["reject", "flag"] = "reject"
 
@@ -44,8 +46,8 @@ class Column(Frozen):
             raise ValueError(f"a {self.type} has no unseen values: only a category has")
         if (self.length or self.normalise) and self.type != "text":
             raise ValueError(f"a {self.type} has no length and is not normalised: only a text is")
-        if self.missing_share is not None and self.missing == "forbidden":
-            raise ValueError("missing_share is for a column of which values may be missing")
+        if self.max_missing_share is not None and self.missing == "forbidden":
+            raise ValueError("max_missing_share is for a column of which values may be missing")
         check_order(self.range)
         check_order(self.length, "length")
         return self

@@ -1,6 +1,6 @@
 """A whole contract: what ``conf/task/<task>.yaml`` may say."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +18,8 @@ from stages.shared.frozen import Frozen, Items
 class Task(Frozen):
     """A whole contract, as it stands under ``task.<task>`` in ``params.yaml``."""
 
+    renamed: ClassVar = {"most_bad_rows": "max_bad_row_share"}
+
     title: str
     source: str
     sources: dict[str, Origin]
@@ -27,7 +29,7 @@ class Task(Frozen):
     slices: Items[Name] = ()
     checks: Checks = Field(default={})
     on_bad_rows: Literal["fail", "quarantine"] = "fail"
-    most_bad_rows: float = Field(default=0.05, ge=0, lt=1)
+    max_bad_row_share: float = Field(default=0.05, ge=0, lt=1)
     derived: dict[Name, str] = Field(default={})
     target: Target
     metric: str

@@ -1,6 +1,6 @@
 """Which n-grams of a text become features."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -10,17 +10,25 @@ from stages.shared.frozen import Frozen, Items
 class TextFeatures(Frozen):
     """Which n-grams of a text column become TF-IDF features; ``conf/contract.yaml`` explains it."""
 
-    words: Items[int] | None = Field(min_length=2, max_length=2)
-    characters: Items[int] | None = Field(min_length=2, max_length=2)
-    min_count: int = Field(ge=1)
-    most_features: int = Field(ge=1)
-    sublinear: bool
+    renamed: ClassVar = {
+        "words": "word_ngrams",
+        "characters": "char_ngrams",
+        "min_count": "min_df",
+        "most_features": "max_features",
+        "sublinear": "sublinear_tf",
+    }
+
+    word_ngrams: Items[int] | None = Field(min_length=2, max_length=2)
+    char_ngrams: Items[int] | None = Field(min_length=2, max_length=2)
+    min_df: int = Field(ge=1)
+    max_features: int = Field(ge=1)
+    sublinear_tf: bool
 
     @model_validator(mode="after")
     def _makes_features(self) -> Self:
-        if not self.words and not self.characters:
-            raise ValueError("words and characters are both null: a text would have no features")
-        for name, sizes in (("words", self.words), ("characters", self.characters)):
+        if not self.word_ngrams and not self.char_ngrams:
+            raise ValueError("word_ngrams and char_ngrams are both null: a text has no features")
+        for name, sizes in (("word_ngrams", self.word_ngrams), ("char_ngrams", self.char_ngrams)):
             if sizes and not 1 <= sizes[0] <= sizes[1]:
                 raise ValueError(f"{name} must be [shortest, longest], not {list(sizes)}")
         return self

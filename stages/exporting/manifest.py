@@ -14,7 +14,7 @@ from stages.contract.target import Target as DeclaredTarget
 from stages.exporting.evaluated import Interval
 from stages.shared.frozen import Frozen, Items
 
-CHECKED = {"missing_share", "checks"}  # what only `validate` goes by
+CHECKED = {"max_missing_share", "checks"}  # what only `validate` goes by
 Method = Literal["linear", "trees"]
 Link = Literal["identity", "logit", "log", "softmax"]
 DIGITS = 12  # of a hash, where a short one is enough to tell models apart

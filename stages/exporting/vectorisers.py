@@ -20,7 +20,7 @@ def vectoriser_files(featurizer: Featurizer) -> list[tuple[str, int, bytes]]:
         return []
     names = [field.name for field in featurizer.schema.fields if field.type == "text"]
     return [
-        (name, width, _content(vectorizers, featurizer.text.sublinear))
+        (name, width, _content(vectorizers, featurizer.text.sublinear_tf))
         for name, width, vectorizers in zip(
             names, featurizer.widths, featurizer.vectorizers_, strict=True
         )

@@ -25,7 +25,7 @@ def finished(order: Order, results: list[State], repeats: int) -> tuple[list[Sta
 
     Without rows held out the curve is the mean over the folds: the rows they predict are watched.
     """
-    if order.encoder.held_out:
+    if order.encoder.validation_fraction:
         return results, [tuple(point) for point in results[-1]["points"]]
     curve = averaged([result["points"] for result in results[:-1]])
     return calibrated(order.jobs, results, order.examples, repeats), curve
@@ -69,7 +69,7 @@ def described(order: Order, model: FineTuned) -> dict[str, Any]:
             "revision": encoder.revision,
             "method": encoder.method,
             "pooling": encoder.pooling,
-            "max_tokens": encoder.max_tokens,
+            "max_length": encoder.max_length,
             "dtype": str(dtype_for(encoder.precision, order.cuda)).removeprefix("torch."),
             "temperature": model.temperature,
         },

@@ -131,7 +131,7 @@ def _parted(
         fitted, watched = hold_out(y, held_out, seed, True, groups)
     except ValueError as error:
         raise PipelineError(
-            f"held_out = {held_out} of {len(rows)} rows: {error}: raise it in conf/encoder or "
-            "bring more rows"
+            f"validation_fraction = {held_out} of {len(rows)} rows: {error}: raise it in "
+            "conf/encoder or bring more rows"
         ) from error
     return rows[fitted], rows[watched]

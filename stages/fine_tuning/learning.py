@@ -63,7 +63,7 @@ class Learner:
     ) -> None:
         self.module = module.to(place.device)
         self.encoder, self.place = encoder, place
-        self.may_stop = encoder.held_out is not None
+        self.may_stop = encoder.validation_fraction is not None
         self.fitted, self.watched = fitted, watched
         self.plan, self.looks = planned(fitted.lengths, encoder)
         # One scale for all steps, so that each row counts the same whatever batch it is in.
@@ -91,14 +91,14 @@ class Learner:
     def learn(self) -> None:
         """Take one step, and a look where one is due."""
         self.module.train()
-        share = rate_at(self.step, len(self.plan), self.encoder.warm_up)
+        share = rate_at(self.step, len(self.plan), self.encoder.warmup_ratio)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
         self.optimiser.zero_grad()
         for rows in self.plan[self.step]:
             self._learn_from(self.place.team.part(rows))
         self._add_up()
-        torch.nn.utils.clip_grad_norm_(self.changing, self.encoder.clip)
+        torch.nn.utils.clip_grad_norm_(self.changing, self.encoder.max_grad_norm)
         self.optimiser.step()
         self.step += 1
         if self.step in self.looks:
@@ -214,18 +214,18 @@ def planned(lengths: Array, encoder: Encoder) -> tuple[list[list[Array]], set[in
     looks: set[int] = set()
     for epoch in range(encoder.epochs):
         batches = epoch_batches(lengths, encoder.batch_tokens, encoder.seed, epoch)
-        steps = list(_chunks(batches, encoder.accumulate))
+        steps = list(_chunks(batches, encoder.gradient_accumulation_steps))
         looks |= {
-            len(plan) + math.ceil(len(steps) * look / encoder.looks)
-            for look in range(1, encoder.looks + 1)
+            len(plan) + math.ceil(len(steps) * look / encoder.evals_per_epoch)
+            for look in range(1, encoder.evals_per_epoch + 1)
         }
         plan += steps
     return plan, looks
 
 
-def rate_at(step: int, steps: int, warm_up: float) -> float:
-    """Return the share of the peak rate: it rises linearly over ``warm_up``, then falls to 0."""
-    rising = warm_up * steps
+def rate_at(step: int, steps: int, warmup_ratio: float) -> float:
+    """Return the share of the peak rate: a linear rise over ``warmup_ratio``, then a fall to 0."""
+    rising = warmup_ratio * steps
     return (step + 1) / (rising + 1) if step < rising else (steps - step) / (steps - rising)
 
 

@@ -69,7 +69,7 @@ def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
     return Pretrained(
         folder,
         config.to_json_string(),
-        _truncating(tokenizer.backend_tokenizer.to_str(), encoder.max_tokens),
+        _truncating(tokenizer.backend_tokenizer.to_str(), encoder.max_length),
         f" {separator} ",
     )
 
@@ -123,17 +123,17 @@ def _from_hub(encoder: Encoder, where: str) -> Path:
 
 
 def _check_length(encoder: Encoder, config: Any, tokenizer: Any, where: str) -> None:
-    positions = getattr(config, "max_position_embeddings", None) or encoder.max_tokens
+    positions = getattr(config, "max_position_embeddings", None) or encoder.max_length
     most = min(positions, tokenizer.model_max_length)
-    if encoder.max_tokens > most:
+    if encoder.max_length > most:
         raise PipelineError(
-            f"{where}: max_tokens = {encoder.max_tokens}, but {encoder.weights} takes up to {most}"
+            f"{where}: max_length = {encoder.max_length}, but {encoder.weights} takes up to {most}"
         )
 
 
-def _truncating(tokenizer: str, max_tokens: int) -> str:
+def _truncating(tokenizer: str, max_length: int) -> str:
     """Let the tokenizer cut long texts by itself, and leave padding to whoever makes batches."""
     made = Tokenizer.from_str(tokenizer)
     made.no_padding()
-    made.enable_truncation(max_tokens)
+    made.enable_truncation(max_length)
     return made.to_str()

@@ -117,14 +117,16 @@ def _add_adapters(module: torch.nn.Module, encoder: Encoder) -> None:
 
     fresh = [parameter for parameter in module.parameters() if parameter.requires_grad]
     lora = encoder.lora
-    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    targets = (
+        lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    )
     try:
         settings = LoraConfig(
             r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets
         )
         module.encoder = get_peft_model(_body(module), settings)
     except ValueError as error:
-        raise PipelineError(f"lora.targets = {lora.targets!r}: {error}") from error
+        raise PipelineError(f"lora.target_modules = {lora.target_modules!r}: {error}") from error
     for parameter in fresh:
         parameter.requires_grad_(True)
 

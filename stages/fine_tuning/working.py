@@ -119,7 +119,7 @@ class Workshop:
 
     def _trained(self, job: Job) -> Fit:
         """Train on the job's rows, going on from its latest checkpoint if there is one."""
-        every, team = self.order.encoder.checkpoint_steps, self.place.team
+        every, team = self.order.encoder.save_steps, self.place.team
         learner = self._learner(job)
         if state := team.tell(lambda: self.kept.latest(job.name)):
             learner.resume(state)
@@ -179,7 +179,7 @@ class Workshop:
 
     def _result(self, job: Job, fit: Fit) -> State:
         result: State = {"points": [list(it) for it in fit.points]}
-        if self.order.encoder.held_out:
+        if self.order.encoder.validation_fraction:
             watched = self.order.examples.take(job.watched)
             degrees = temperature(fit.logits(job.watched), watched.y, watched.weights)
             result["temperature"] = degrees

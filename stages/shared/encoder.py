@@ -1,7 +1,7 @@
 """A pretrained encoder as ``conf/encoder/<encoder>.yaml`` has it, and how it is fine-tuned."""
 
 import re
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,10 +14,12 @@ HUB_NAME = r"[\w.-]+(/[\w.-]+)?"
 class Lora(Frozen):
     """Low-rank adapters (Hu et al. 2021): ``alpha`` / ``rank`` scales what they add."""
 
+    renamed: ClassVar = {"targets": "target_modules"}
+
     rank: int = Field(ge=1)
     alpha: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
-    targets: Items[str] | Literal["all-linear"]
+    target_modules: Items[str] | Literal["all-linear"]
 
 
 class Encoder(Frozen):
@@ -27,26 +29,36 @@ class Encoder(Frozen):
     Hub, which goes with a ``revision``: names on the Hub are moved to other weights.
     """
 
+    renamed: ClassVar = {
+        "max_tokens": "max_length",
+        "warm_up": "warmup_ratio",
+        "clip": "max_grad_norm",
+        "accumulate": "gradient_accumulation_steps",
+        "held_out": "validation_fraction",
+        "looks": "evals_per_epoch",
+        "checkpoint_steps": "save_steps",
+    }
+
     complexity: int
     weights: str
     revision: str | None
     method: Literal["full", "frozen", "lora"]
     pooling: Literal["mean", "own"]
-    max_tokens: int = Field(ge=3)
+    max_length: int = Field(ge=3)
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0, lt=1)
     layer_decay: float = Field(gt=0, le=1)
-    warm_up: float = Field(ge=0, lt=1)
+    warmup_ratio: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
     dropout: float | None = Field(ge=0, lt=1)
     freeze_embeddings: bool
     freeze_layers: int = Field(ge=0)
-    clip: float = Field(gt=0)
+    max_grad_norm: float = Field(gt=0)
     batch_tokens: int = Field(ge=1)
-    accumulate: int = Field(ge=1)
-    held_out: float | None = Field(gt=0, lt=0.5)
-    looks: int = Field(ge=1)
+    gradient_accumulation_steps: int = Field(ge=1)
+    validation_fraction: float | None = Field(gt=0, lt=0.5)
+    evals_per_epoch: int = Field(ge=1)
     patience: int | None = Field(ge=1)
     head_c: float = Field(gt=0)
     lora: Lora
@@ -55,7 +67,7 @@ class Encoder(Frozen):
     compile: bool
     threads: int = Field(ge=1)
     processes: int = Field(ge=1)
-    checkpoint_steps: int = Field(ge=1)
+    save_steps: int = Field(ge=1)
     seed: int
 
     @model_validator(mode="after")

@@ -1,9 +1,11 @@
 """The base of every typed object: frozen, strict, and no unknown keys."""
 
-from typing import Annotated, Any, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from stages.shared.errors import PipelineError
 
@@ -13,9 +15,26 @@ Items = Annotated[tuple[T, ...], Field(strict=False)]
 
 
 class Frozen(BaseModel):
-    """An immutable object made from YAML or JSON that refuses unknown keys and wrong types."""
+    """An immutable object made from YAML or JSON that refuses unknown keys and wrong types.
+
+    ``renamed`` maps each key that had another name to its new one, for the message to a file that
+    still has the old.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_old_names(cls, content: Any) -> Any:
+        old = [name for name in cls.renamed if isinstance(content, dict) and name in content]
+        if old:
+            names = ", ".join(
+                f"{name} = {_shortened(content[name])} is now called {cls.renamed[name]}"
+                for name in old
+            )
+            raise PydanticCustomError("renamed", f"{names}: rename it")  # type: ignore[arg-type]
+        return content
 
     def __getstate__(self) -> dict[Any, Any]:
         """Leave out the set of given names: its order, and so the pickle, differs in each run."""
@@ -38,6 +57,8 @@ def _problem(item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
     if item["type"] == "missing":
         return f"{key}: missing"
+    if item["type"] == "renamed":
+        return f"{key}: {item['msg']}" if item["loc"] else str(item["msg"])
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key (its value is {_shortened(item['input'])})"
     message = item["msg"].removeprefix("Value error, ")

@@ -82,14 +82,14 @@ class TextFeaturizer(Featurizer):
         except ValueError as error:
             raise PipelineError(
                 f"the {len(texts)} texts of {name} to fit have no n-gram that counts ({error}): "
-                f"lower text.min_count, now {self.text.min_count}, in conf/task or bring more rows"
+                f"lower text.min_df, now {self.text.min_df}, in conf/task or bring more rows"
             ) from error
 
     def _kinds(self) -> list[dict[str, Any]]:
         """Return the arguments of a vectorizer of words, and of one of characters."""
         kinds = {
-            "word": (self.text.words, {"token_pattern": WORDS}),
-            "char_wb": (self.text.characters, {}),
+            "word": (self.text.word_ngrams, {"token_pattern": WORDS}),
+            "char_wb": (self.text.char_ngrams, {}),
         }
         return [
             {"analyzer": analyzer, "ngram_range": tuple(sizes), **own}
@@ -98,8 +98,8 @@ class TextFeaturizer(Featurizer):
         ]
 
     def _fitted(self, arguments: dict[str, Any], texts: Array, y: Array | None) -> _Vectorizer:
-        arguments = {**arguments, "sublinear_tf": self.text.sublinear}
-        limits = {"min_df": self.text.min_count, "max_features": self.text.most_features}
+        arguments = {**arguments, "sublinear_tf": self.text.sublinear_tf}
+        limits = {"min_df": self.text.min_df, "max_features": self.text.max_features}
         vectorizer = _Vectorizer(**arguments, **limits)
         features = vectorizer.fit_transform(texts)
         if not self.most or len(vectorizer.vocabulary_) <= self.most:

@@ -101,7 +101,7 @@ def counts_rows(present: pd.Series, column: Column) -> bool:
 def missing_shares(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         missing = prepared.frame[name].isna().to_numpy()
-        share, most = float(missing.mean()) if len(missing) else 0.0, column.missing_share
+        share, most = float(missing.mean()) if len(missing) else 0.0, column.max_missing_share
         unlearnable = missing[prepared.places[SPLITS[0]]].all()  # the rule `empty` tells it
         if column.missing == "forbidden" or unlearnable or share <= (most or MOSTLY):
             continue
@@ -112,7 +112,7 @@ def missing_shares(prepared: Prepared) -> Iterator[Finding]:
             severity="warn" if most is None else "error",
             found=f"{int(missing.sum()):,} of {len(missing):,} values ({share:.1%}) are missing",
             expected=f"at most {most if most is not None else MOSTLY:.0%} missing",
-            remedy=f"fill the gaps, or change {prepared.key(f'columns.{name}.missing_share')}",
+            remedy=f"fill the gaps, or change {prepared.key(f'columns.{name}.max_missing_share')}",
         )
 
 

@@ -154,7 +154,7 @@ def test_words_tell_much_but_not_all(reviews: pd.DataFrame, positive: Array) -> 
         positive="positive",
     )
     settings = TextFeatures(
-        words=(1, 2), characters=(2, 5), min_count=1, most_features=20_000, sublinear=True
+        word_ngrams=(1, 2), char_ngrams=(2, 5), min_df=1, max_features=20_000, sublinear_tf=True
     )
     model = make_pipeline(
         TextFeaturizer(schema, settings, scale=True), LogisticRegression(C=10, max_iter=1000)

@@ -22,10 +22,10 @@ from tests.support.tiny_encoder import make_encoder
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path("data/candidates/demo/tiny")
 CHECKPOINTS = Path("data/checkpoints/demo/tiny")
-CHECKPOINT_STEPS = 3
+SAVE_STEPS = 3
 QUICK = {
     "weights": "path:encoder",
-    "max_tokens": 32,
+    "max_length": 32,
     "epochs": 2,
     "learning_rate": 5e-3,
     "freeze_embeddings": False,  # random ones have yet to be learnt
@@ -33,7 +33,7 @@ QUICK = {
     "patience": None,
     "precision": "fp32",
     "threads": 1,
-    "checkpoint_steps": CHECKPOINT_STEPS,
+    "save_steps": SAVE_STEPS,
 }
 # A server that has imported everything once: each of its children starts in a moment, with no
 # threads of this process's torch.

@@ -28,7 +28,7 @@ PROMOTION = {
     "slice_confidence": 0.99,
     "margin": 0.01,
     "resamples": 200,
-    "slice_rows": 30,
+    "min_slice_rows": 30,
 }
 WORKSPACE = Workspace(commit="a" * 40, is_changed=False, lock="b" * 64, out="c" * 32 + ".dir")
 

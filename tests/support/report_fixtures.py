@@ -147,8 +147,8 @@ def contract(content: Content) -> dict[str, Any]:
         "metric": content.metric or METRICS[content.kind],
         "split": {"seed": 1, "validation": 0.2, "test": 0.2},
         "cv": {"folds": 5, "seed": 1},
-        "text": {"words": [1, 1], "characters": None, "min_count": 1, "most_features": 10,
-                 "sublinear": True},
+        "text": {"word_ngrams": [1, 1], "char_ngrams": None, "min_df": 1, "max_features": 10,
+                 "sublinear_tf": True},
         "models": dict(content.models),
     }  # fmt: skip
 

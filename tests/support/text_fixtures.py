@@ -19,11 +19,11 @@ GOOD = ("fine", "wunderschön", "très bon", "😀", "素晴らしい", "ممت�
 BAD = ("bad", "schlecht", "pas bon", "😡", "ひどい", "سيئ", "broken", "awful...")
 FILLER = ("the", "food", "film", "phone", "it", "was", "Straße", "İstanbul", "and", "service", "3")
 TEXT = {
-    "words": [1, 2],
-    "characters": [2, 4],
-    "min_count": 1,
-    "most_features": 3000,
-    "sublinear": True,
+    "word_ngrams": [1, 2],
+    "char_ngrams": [2, 4],
+    "min_df": 1,
+    "max_features": 3000,
+    "sublinear_tf": True,
 }
 FEATURES = TextFeatures.model_validate(TEXT)
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -123,7 +123,7 @@ def params_of(families: tuple[str, ...]) -> dict[str, Any]:
         "models": {name: SMALL[name] for name in families},
     }
     settings = {**SETTINGS, "resamples": 20, "permutations": 1}
-    export_settings = {"tolerance": 1e-6, "int8_loss": 0.005}
+    export_settings = {"tolerance": 1e-6, "max_int8_loss": 0.005}
     return {
         "task": {"demo": task},
         "model": model,

@@ -58,7 +58,16 @@ def prepared(
     )
 
 
-KEYS = ("origin", "columns", "derived", "target", "slices", "split", "on_bad_rows", "most_bad_rows")
+KEYS = (
+    "origin",
+    "columns",
+    "derived",
+    "target",
+    "slices",
+    "split",
+    "on_bad_rows",
+    "max_bad_row_share",
+)
 
 
 @cache

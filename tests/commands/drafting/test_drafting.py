@@ -299,7 +299,7 @@ def test_rows_without_a_target_do_not_stop_the_run(lacking: int, most: float) ->
     found = aim(["yes", "no"] * 20 + [None] * lacking)
     contract = YAML(typ="safe").load(written("T", {"path": "t.csv"}, [], found, None, 60))
     assert contract["on_bad_rows"] == "quarantine"
-    assert lacking / (40 + lacking) < contract["most_bad_rows"] <= most + 0.02
+    assert lacking / (40 + lacking) < contract["max_bad_row_share"] <= most + 0.02
 
 
 def test_folds_are_few_enough_for_the_rarest_class() -> None:

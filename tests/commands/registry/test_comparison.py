@@ -17,7 +17,7 @@ TERMS = Promotion(
     slice_confidence=0.99,
     margin=0.01,
     resamples=400,
-    slice_rows=30,
+    min_slice_rows=30,
 )
 RMSE = find_metric("rmse", "regression", "here")
 MAE = find_metric("mae", "regression", "here")

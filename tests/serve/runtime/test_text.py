@@ -89,11 +89,11 @@ def both(fitted: TextFeaturizer, texts: list[str]) -> tuple[Any, Any]:
     "changes",
     [
         {},
-        {"words": None, "characters": (1, 1)},
-        {"words": (1, 1), "characters": None},
-        {"words": (2, 3), "characters": (3, 6)},
-        {"sublinear": False, "min_count": 2},
-        {"most_features": 60},
+        {"word_ngrams": None, "char_ngrams": (1, 1)},
+        {"word_ngrams": (1, 1), "char_ngrams": None},
+        {"word_ngrams": (2, 3), "char_ngrams": (3, 6)},
+        {"sublinear_tf": False, "min_df": 2},
+        {"max_features": 60},
     ],
     ids=str,
 )

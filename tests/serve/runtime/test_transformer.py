@@ -42,7 +42,7 @@ def models(tmp_path_factory: Any) -> Path:
     root = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        return build_exported_transformer(root, int8_loss=1.0)
+        return build_exported_transformer(root, max_int8_loss=1.0)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ target: {expression: sales > 100, classes: {false: poor, true: rich}, positive: 
 metric: roc_auc
 split: {seed: 1, validation: 0.2, test: 0.2}
 cv: {folds: 5, seed: 1}
-text: {words: [1, 2], characters: [2, 5], min_count: 2, most_features: 100, sublinear: true}
+text: {word_ngrams: [1, 2], char_ngrams: [2, 5], min_df: 2, max_features: 100, sublinear_tf: true}
 models: {linear: , forest: {n_estimators: 5}}
 """
 VALID = {
@@ -53,17 +53,17 @@ VALID = {
     "no header": "origin: {header: false, names: [size, staff, kind, open, since, sales]}",
     "dialect": "origin: {delimiter: \"\\t\", decimal: ',', encoding: latin-1, missing: ['-9']}",
     "weights": "class_weight: balanced",
-    "words alone": "text: {characters: null}",
-    "characters alone": "text: {words: null, characters: [3, 3]}",
+    "words alone": "text: {char_ngrams: null}",
+    "characters alone": "text: {word_ngrams: null, char_ngrams: [3, 3]}",
     "missing in some columns": "origin: {missing_in: {size: ['0'], sales: ['-1']}}",
 }
 # name: (what is laid over the base, the key in the message, what else the message holds)
 INVALID = {
     "unknown key": ("metrik: rmse", "metrik: unknown key", ["'rmse'"]),
     "unknown key, deep": ("columns: {size: {typ: 1}}", "columns.size.typ", ["unknown key", "1"]),
-    "no features of texts": ("text: {words: null, characters: null}", "text", ["both null"]),
-    "longest before shortest": ("text: {words: [2, 1]}", "text", ["[shortest, longest]"]),
-    "runs of nothing": ("text: {characters: [0, 2]}", "text", ["characters", "[0, 2]"]),
+    "no features of texts": ("text: {word_ngrams: null, char_ngrams: null}", "text", ["both null"]),
+    "longest before shortest": ("text: {word_ngrams: [2, 1]}", "text", ["[shortest, longest]"]),
+    "runs of nothing": ("text: {char_ngrams: [0, 2]}", "text", ["char_ngrams", "[0, 2]"]),
     "missing key": ("metric: __none__", "metric: missing", []),
     "unknown type": ("columns: {size: {type: float}}", "columns.size.type", ["'float'", "number"]),
     "text for a number": ("cv: {folds: '5'}", "cv.folds", ["integer", "'5'"]),

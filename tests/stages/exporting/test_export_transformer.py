@@ -206,7 +206,7 @@ def test_the_folder_holds_what_the_manifest_names_and_serving_takes_it(stand: An
 
 
 def test_int8_is_shipped_where_it_loses_little_and_card_and_manifest_say_so(stand: Any) -> None:
-    stand(int8_loss=1.0)
+    stand(max_int8_loss=1.0)
     export.main("demo")
     manifest, card = read(), (OUTPUT / "README.md").read_text()
     precision = manifest.precision
@@ -235,7 +235,7 @@ def damaged(_: bytes) -> bytes:
 
 
 def test_int8_is_refused_where_it_loses_more_than_is_allowed(stand: Any, monkeypatch: Any) -> None:
-    stand(int8_loss=0.02)
+    stand(max_int8_loss=0.02)
     monkeypatch.setattr(artifact, "quantised", damaged)
     export.main("demo")
     manifest = read()
@@ -250,7 +250,7 @@ def test_int8_is_refused_where_it_loses_more_than_is_allowed(stand: Any, monkeyp
 
 
 def test_without_a_bound_it_stays_in_fp32(stand: Any) -> None:
-    stand(int8_loss=None)
+    stand(max_int8_loss=None)
     export.main("demo")
     manifest = read()
     assert manifest.precision is None
@@ -259,7 +259,7 @@ def test_without_a_bound_it_stays_in_fp32(stand: Any) -> None:
 
 
 def test_golden_answers_are_those_of_the_file_that_is_shipped(stand: Any) -> None:
-    stand(int8_loss=1.0)
+    stand(max_int8_loss=1.0)
     export.main("demo")
     model = load_model(OUTPUT)
     for golden in model.manifest.golden:

@@ -88,13 +88,16 @@ def test_speed_and_memory_are_measured_beside_what_is_hashed(tuned: Path) -> Non
     "changes",
     [
         {"method": "frozen"},
-        {"method": "lora", "lora": {"rank": 4, "alpha": 8, "dropout": 0.1, "targets": ["query"]}},
+        {
+            "method": "lora",
+            "lora": {"rank": 4, "alpha": 8, "dropout": 0.1, "target_modules": ["query"]},
+        },
         {"pooling": "own", "dropout": 0.1},
         {"freeze_layers": 1, "layer_decay": 0.5, "label_smoothing": 0.1},
-        {"gradient_checkpointing": True, "accumulate": 2},
+        {"gradient_checkpointing": True, "gradient_accumulation_steps": 2},
         {"precision": "bf16"},
-        {"held_out": 0.1, "patience": 1},
-        {"held_out": 0.1, "method": "frozen"},
+        {"validation_fraction": 0.1, "patience": 1},
+        {"validation_fraction": 0.1, "method": "frozen"},
     ],
     ids=lambda changes: "-".join(changes),
 )
@@ -120,7 +123,7 @@ def test_a_frozen_encoder_keeps_its_weights(world: Path) -> None:
 
 def test_adapters_change_what_they_target_and_are_merged_into_it(world: Path) -> None:
     start = weights_of(world, method="frozen")
-    lora = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": ["query", "value"]}
+    lora = {"rank": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["query", "value"]}
     adapted = weights_of(world, method="lora", lora=lora)
     assert set(adapted) == set(start)
     changed = {name for name in adapted if (adapted[name] != start[name]).any()}
@@ -164,7 +167,9 @@ def test_no_group_is_in_two_parts_of_a_fold() -> None:
         assert sum(map(len, parts)) == len(set().union(*parts)) == len(set(groups))
         assert sorted(np.concatenate([job.fitted, job.watched, job.held])) == list(range(200))
     cv = CrossValidation(folds=2, seed=1)
-    with pytest.raises(PipelineError, match=r"held_out = 0\.1 of 100 rows: all are of one group"):
+    with pytest.raises(
+        PipelineError, match=r"validation_fraction = 0\.1 of 100 rows: all are of one group"
+    ):
         fold_jobs(ONE_TEXT, y, cv, np.arange(200) // 100, held_out=0.1)
 
 
@@ -235,7 +240,9 @@ def test_an_unknown_key_of_a_task_is_refused(world: Path) -> None:
 
 
 def test_a_rate_that_diverges_is_named(world: Path) -> None:
-    configure(world, learning_rate=0.99, clip=1e30, weight_decay=1e30, freeze_embeddings=False)
+    configure(
+        world, learning_rate=0.99, max_grad_norm=1e30, weight_decay=1e30, freeze_embeddings=False
+    )
     with pytest.raises(PipelineError, match=r"lower learning_rate \(0\.99\)"):
         fine_tune.main("demo", "tiny")
 

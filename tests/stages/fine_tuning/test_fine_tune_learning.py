@@ -60,7 +60,7 @@ def examples(rows: int, seed: int = 0) -> Examples:
 def learner(
     pretrained: Pretrained, watched: Examples | None = None, place: Place = CPU, **changes: Any
 ) -> Learner:
-    settings = encoder(**{"epochs": 1, "clip": 1e9, **changes})
+    settings = encoder(**{"epochs": 1, "max_grad_norm": 1e9, **changes})
     module = make_trainee(settings, pretrained, 2, "eager")
     return Learner(module, settings, examples(60), watched or examples(20, seed=1), place, 2)
 
@@ -84,7 +84,7 @@ def same(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"batch_tokens": 64, "accumulate": 1000}, {"gradient_checkpointing": True}],
+    [{"batch_tokens": 64, "gradient_accumulation_steps": 1000}, {"gradient_checkpointing": True}],
     ids=["accumulated", "checkpointed"],
 )
 def test_less_memory_computes_the_same_gradient(
@@ -131,7 +131,7 @@ def test_it_stops_when_the_loss_no_longer_falls_and_keeps_the_best(pretrained: P
     """Rows with all classes swapped: the more it learns, the worse it does on them."""
     right = examples(60)
     swapped = Examples(right.ids, 1 - right.y, right.weights)
-    made = learner(pretrained, swapped, epochs=40, held_out=0.1, patience=2)
+    made = learner(pretrained, swapped, epochs=40, validation_fraction=0.1, patience=2)
     to_the_end(made)
     losses = [loss for _, _, loss in made.points]
     best = int(np.argmin(losses))
@@ -148,7 +148,7 @@ def test_where_no_rows_are_held_out_those_it_watches_change_nothing(
     swapped = Examples(right.ids, 1 - right.y, right.weights)
     found = []
     for watched in (swapped, right, right.take(np.arange(0))):
-        made = learner(pretrained, watched, epochs=12, held_out=None, patience=1)
+        made = learner(pretrained, watched, epochs=12, validation_fraction=None, patience=1)
         to_the_end(made)
         assert made.step == len(made.plan)
         last = [it.detach().clone() for it in made.changing]
@@ -161,7 +161,7 @@ def test_where_no_rows_are_held_out_those_it_watches_change_nothing(
 
 
 def test_without_patience_it_goes_to_the_end(pretrained: Pretrained) -> None:
-    made = learner(pretrained, epochs=3, held_out=0.1, patience=None, looks=2)
+    made = learner(pretrained, epochs=3, validation_fraction=0.1, patience=None, evals_per_epoch=2)
     to_the_end(made)
     assert made.step == len(made.plan) == made.points[-1][0]
     assert len(made.points) == 3 * 2
@@ -220,7 +220,7 @@ def test_epochs_differ_in_order() -> None:
 
 
 def test_a_plan_has_looks_at_even_distances_and_at_each_end_of_an_epoch() -> None:
-    settings = encoder(epochs=2, looks=2, batch_tokens=10)
+    settings = encoder(epochs=2, evals_per_epoch=2, batch_tokens=10)
     plan, looks = planned(np.full(8, 10), settings)
     assert len(plan) == 16
     assert looks == {4, 8, 12, 16}

@@ -26,14 +26,14 @@ encoders: { tiny: }
 """
 ENCODER = """\
 weights: path:data/raw/encoders/tiny
-max_tokens: 32
+max_length: 32
 epochs: 12
 learning_rate: 5.0e-3
 freeze_embeddings: false
 patience: null
 batch_tokens: 128
 threads: 1
-checkpoint_steps: 5
+save_steps: 5
 """
 STAGE = "fine_tune@reviews-tiny"
 CHECKPOINTS = "data/checkpoints/reviews/tiny"

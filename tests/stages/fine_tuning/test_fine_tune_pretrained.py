@@ -62,7 +62,7 @@ def test_the_shipped_default_works_without_a_network(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("folder")
 def test_long_texts_are_cut_and_short_ones_not_padded() -> None:
-    cut = Tokenizer.from_str(loaded(max_tokens=16).tokenizer)
+    cut = Tokenizer.from_str(loaded(max_length=16).tokenizer)
     assert len(cut.encode("the film " * 50).ids) == 16
     assert len(cut.encode("the film").ids) == 4
 
@@ -111,8 +111,8 @@ def test_settings_that_do_not_hang_together_are_refused(
 
 @pytest.mark.usefixtures("folder")
 def test_more_tokens_than_the_encoder_takes_are_refused() -> None:
-    with pytest.raises(PipelineError, match="max_tokens = 65, but path:encoder takes up to 64"):
-        loaded(max_tokens=65)
+    with pytest.raises(PipelineError, match="max_length = 65, but path:encoder takes up to 64"):
+        loaded(max_length=65)
 
 
 def test_weights_that_may_hold_code_are_refused(folder: Path) -> None:
@@ -146,8 +146,8 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(
 
 @pytest.mark.usefixtures("folder")
 def test_adapters_for_layers_that_do_not_exist_are_refused() -> None:
-    lora = {"rank": 2, "alpha": 2, "dropout": 0.0, "targets": ["door"]}
-    with pytest.raises(PipelineError, match=r"lora\.targets = \('door',\)"):
+    lora = {"rank": 2, "alpha": 2, "dropout": 0.0, "target_modules": ["door"]}
+    with pytest.raises(PipelineError, match=r"lora\.target_modules = \('door',\)"):
         make_trainee(encoder(method="lora", lora=lora), loaded(), labels=2, attention="eager")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.fine_tuning_fixtures import (
-    CHECKPOINT_STEPS,
     CHECKPOINTS,
+    SAVE_STEPS,
     build_fixture,
     configure,
     files,
@@ -53,7 +53,7 @@ def test_killed_at_a_step_it_ends_with_the_same_bytes(
     assert run(world, steps=done + 1) == KILLED
     assert run(world) == 0
     assert outputs(world) == outputs(unbroken)
-    assert steps_of(world) <= steps - done + CHECKPOINT_STEPS - 1
+    assert steps_of(world) <= steps - done + SAVE_STEPS - 1
 
 
 @pytest.mark.parametrize("number", range(1, 22, 4))

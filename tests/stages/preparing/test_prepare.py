@@ -36,7 +36,7 @@ TASK = {
     "slices": [],
     "split": {"seed": 1, "validation": 0.2, "test": 0.2},
     "on_bad_rows": "fail",
-    "most_bad_rows": 0.05,
+    "max_bad_row_share": 0.05,
 }
 Prepare = Callable[..., dict[str, pd.DataFrame]]
 

@@ -63,7 +63,7 @@ def test_too_many_stop_the_run_all_the_same(clone: Clone) -> None:
 
 
 def test_an_accepted_table_is_what_later_ones_are_held_against(clone: Clone) -> None:
-    clone.replace(HEART, "most_bad_rows: 0.005", "most_bad_rows: 0.05")
+    clone.replace(HEART, "max_bad_row_share: 0.005", "max_bad_row_share: 0.05")
     clone.compose()
     clone.repro("validate@heart")
     done = clone.run("python", "-m", "commands", "set-reference", "heart")

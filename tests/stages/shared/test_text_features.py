@@ -18,7 +18,9 @@ from stages.shared.schema import Derived, Schema
 from stages.shared.text_features import TextFeaturizer
 from tests.support.text_fixtures import FEATURES, ONE_TEXT, SCHEMA, matrix
 
-WORDS = FEATURES.model_copy(update={"words": (1, 1), "characters": None, "sublinear": False})
+WORDS = FEATURES.model_copy(
+    update={"word_ngrams": (1, 1), "char_ngrams": None, "sublinear_tf": False}
+)
 
 
 def fitted(*texts: str, **changes: Any) -> TextFeaturizer:
@@ -46,25 +48,25 @@ def test_a_word_weighs_by_its_count_and_rarity_and_a_text_has_length_1() -> None
 
 
 def test_a_sublinear_count_is_1_and_its_logarithm() -> None:
-    featurizer = fitted("good food", "good food", sublinear=True)  # both weigh the same
+    featurizer = fitted("good food", "good food", sublinear_tf=True)  # both weigh the same
     food, good = featurizer.transform(column("good good good food")).toarray()[0]
     assert good / food == pytest.approx(1 + np.log(3))
 
 
 def test_words_pairs_and_signs_between_them_are_features() -> None:
-    featurizer = fitted("Isn't it GOOD? 😀", words=(1, 2))
+    featurizer = fitted("Isn't it GOOD? 😀", word_ngrams=(1, 2))
     signs = {"'", "?", "😀", "isn", "t", "it", "good"}
     pairs = {"isn '", "' t", "t it", "it good", "good ?", "? 😀"}
     assert set(terms(featurizer)) == signs | pairs
 
 
 def test_runs_of_characters_stay_inside_words_and_know_where_they_end() -> None:
-    featurizer = fitted("ab c", words=None, characters=(2, 3))
+    featurizer = fitted("ab c", word_ngrams=None, char_ngrams=(2, 3))
     assert set(terms(featurizer)) == {" a", "ab", "b ", " ab", "ab ", " c", "c ", " c "}
 
 
 def test_both_kinds_stand_side_by_side_each_of_length_1() -> None:
-    featurizer = fitted("good food", "bad", characters=(2, 3))
+    featurizer = fitted("good food", "bad", char_ngrams=(2, 3))
     found = featurizer.transform(column("good food")).toarray()[0]
     words = len(featurizer.vectorizers_[0][0].vocabulary_)
     assert featurizer.widths == [len(found)]
@@ -72,11 +74,11 @@ def test_both_kinds_stand_side_by_side_each_of_length_1() -> None:
 
 
 def test_rare_words_are_left_out_where_min_count_says_so() -> None:
-    assert terms(fitted("good food", "good film film", min_count=2)) == ["good"]
+    assert terms(fitted("good food", "good film film", min_df=2)) == ["good"]
 
 
 def test_of_many_words_the_most_frequent_are_kept() -> None:
-    assert terms(fitted("good food", "good film", "good food film so", most_features=1)) == ["good"]
+    assert terms(fitted("good food", "good film", "good food film so", max_features=1)) == ["good"]
 
 
 TELLING = ("good food", "good film", "good food", "bad food", "bad film", "bad food")
@@ -112,8 +114,8 @@ def test_a_missing_or_unknown_text_has_no_features() -> None:
 
 
 def test_texts_without_anything_in_common_are_refused_in_words() -> None:
-    with pytest.raises(PipelineError, match=r"the 2 texts of review .* text.min_count, now 2"):
-        fitted("good", "bad", min_count=2)
+    with pytest.raises(PipelineError, match=r"the 2 texts of review .* text.min_df, now 2"):
+        fitted("good", "bad", min_df=2)
 
 
 # Beside other columns
