@@ -1,29 +1,48 @@
-"""Writes README's tables from the pipeline's results and from ``edits.py``: ``make readme``."""
+"""Writes the documents' generated tables: ``make readme``.
+
+README's come from the pipeline's results and from ``edits.py``, the list of decisions from the
+pages in ``docs/adr``, the service's part of ``.env.example`` from its settings.
+"""
 
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+from serve.http.settings import PREFIX, Settings
 from tests.support.clone import ROOT
 from tests.support.edits import EDITS
 
 BLOCK = "<!-- {name}: written by `make readme` -->\n{text}<!-- /{name} -->"
 
 
+DECISIONS = ROOT / "docs/adr/README.md"
+ENVIRONMENT = ROOT / ".env.example"
+SERVICE = "# The service; written by `make readme` from serve/http/settings.py\n"
+
+
 def main() -> None:
-    path = ROOT / "README.md"
-    text = replaced(path.read_text(encoding="utf-8"), "results", results_table(ROOT))
-    path.write_text(replaced(text, "edits", edits_table()), encoding="utf-8")
+    rewrite(ROOT / "README.md", "edits", edits_table())
+    rewrite(DECISIONS, "decisions", decisions_table())
+    text = ENVIRONMENT.read_text(encoding="utf-8").partition(SERVICE)[0]
+    ENVIRONMENT.write_text(text + SERVICE + service_variables(), encoding="utf-8")
+    if (table := results_table(ROOT)).count("\n") > 2:
+        rewrite(ROOT / "README.md", "results", table)
+    else:
+        print("data/evaluated is empty: README.md keeps its results; `make repro` makes new ones")
 
 
-def replaced(readme: str, name: str, text: str) -> str:
+def rewrite(path: Path, name: str, text: str) -> None:
+    path.write_text(replaced(path.read_text(encoding="utf-8"), name, text), encoding="utf-8")
+
+
+def replaced(page: str, name: str, text: str) -> str:
     """Return the page with the block of that name filled anew; it must be there once."""
     pattern = re.escape(BLOCK.format(name=name, text="\0")).replace("\0", "(?s:.*?)")
-    page, count = re.subn(pattern, lambda _: BLOCK.format(name=name, text=text), readme)
+    made, count = re.subn(pattern, lambda _: BLOCK.format(name=name, text=text), page)
     if count != 1:
-        raise ValueError(f"README.md has {count} blocks named {name}, not one")
-    return page
+        raise ValueError(f"a page has {count} blocks named {name}, not one")
+    return made
 
 
 def block(readme: str, name: str) -> str:
@@ -36,6 +55,31 @@ def block(readme: str, name: str) -> str:
 def edits_table() -> str:
     rows = [f"| {edit.what} | {edit.shown} |" for edit in EDITS]
     return "\n".join(["| edit | stages that run |", "|---|---|", *rows]) + "\n"
+
+
+def decisions_table() -> str:
+    """Return one row for each page in ``docs/adr``: its title, its date and its state."""
+    rows = [decision(path) for path in sorted(DECISIONS.parent.glob("[0-9]*.md"))]
+    return "\n".join(["| decision | date | status |", "|---|---|---|", *rows]) + "\n"
+
+
+def decision(path: Path) -> str:
+    found = re.match(r"# (.+)\n\nDate: ([\d-]+) · Status: (.+)\n", path.read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(f"{path} does not begin with a title, then its date and status")
+    return f"| [{found[1]}]({path.name}) | {found[2]} | {found[3]} |"
+
+
+def service_variables() -> str:
+    """Return two lines for each setting of the service: its meaning, and its default."""
+    return "".join(
+        f"# {field.description}\n# {PREFIX}{name.upper()}={_default(field.default)}\n"
+        for name, field in Settings.model_fields.items()
+    )
+
+
+def _default(value: object) -> str:
+    return "" if value is None or value == () else str(value).lower()
 
 
 def results_table(root: Path) -> str:
