@@ -14,7 +14,7 @@ import mlflow  # noqa: F401 - once, and not in each audit
 from dvc.exceptions import DvcException
 
 from commands.registry import history
-from commands.registry.audit_log import Ledger
+from commands.registry.audit_log import AuditLog
 from commands.registry.store import CHALLENGER, CHAMPION, CONTENT, DATABASE, Registry, registry
 from commands.workspace import verify
 from commands.workspace.lockfile import read_lock
@@ -51,11 +51,11 @@ def held(task: str) -> dict[str, Any]:
     """Return moves, aliases, versions and runs; nothing where there is no registry."""
     if not DATABASE.exists():
         return {}
-    ledger = Ledger(task)
-    history.verify(ledger)
+    log = AuditLog(task)
+    history.verify(log)
     with registry() as store:
         return {
-            "moves": [(it.kind, it.before, it.version, it.content) for it in ledger.moves()],
+            "moves": [(it.kind, it.before, it.version, it.content) for it in log.transitions()],
             "aliases": {name: pointed(store, task, name) for name in (CHAMPION, CHALLENGER)},
             "versions": versions(store, task),
             "runs": runs(store, task),
@@ -63,7 +63,7 @@ def held(task: str) -> dict[str, Any]:
 
 
 def pointed(store: Registry, task: str, alias: str) -> str | None:
-    found = store.aliased(task, alias)
+    found = store.version_at_alias(task, alias)
     return str(found.version) if found else None
 
 

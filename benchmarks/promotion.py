@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit, ndtri
 
 from commands.registry.comparison import Pair, compare, compare_worst_slice
-from commands.registry.promotion_policy import overall
+from commands.registry.promotion_policy import combine_verdicts
 from commands.registry.settings import Promotion
 from stages.evaluating.metrics import Rows, find_metric
 from stages.evaluating.slices import Slice
@@ -66,7 +66,7 @@ def verdicts(rounds: int, rows: int, champion: float, challenger: float) -> dict
         worst = compare_worst_slice(pair, parts, metrics[0], TERMS, seed)
         words = {name: it.verdict for name, it in found.items()}
         words["worst slice"] = worst.verdict if worst else "inconclusive"
-        words["overall"] = overall(found["roc_auc"], worst)
+        words["overall"] = combine_verdicts(found["roc_auc"], worst)
         for name, word in words.items():
             counts.setdefault(name, Counter())[word] += 1
     return counts

@@ -34,7 +34,7 @@ def read_export(folder: Path) -> tuple[Manifest, str]:
     return manifest, hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
 
 
-def names(manifest: Manifest) -> list[str]:
+def file_names(manifest: Manifest) -> list[str]:
     """Return the names of the files that make an exported model."""
     entries = [manifest.model, *manifest.vectorisers, manifest.explanation]
     return [*(entry.file for entry in entries if entry), CARD, MANIFEST]
@@ -46,7 +46,7 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> None:
 
     data = target.with_name(f"{target.name}.files") / manifest.task
     data.mkdir(parents=True)
-    for name in names(manifest):
+    for name in file_names(manifest):
         shutil.copyfile(folder / name, data / name)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*input example")  # golden rows are inside
@@ -55,31 +55,31 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> None:
             loader_module=LOADER,
             data_path=str(data),
             code_paths=["serve"],
-            pip_requirements=list(requirements()),
-            signature=signature(manifest),
+            pip_requirements=list(pinned_requirements()),
+            signature=make_signature(manifest),
             metadata={"task": manifest.task, "version": manifest.version},
         )
 
 
-def requirements() -> Iterator[str]:
+def pinned_requirements() -> Iterator[str]:
     """Yield what loading needs, pinned as the lock file pins it."""
     pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", LOCK.read_text(encoding="utf-8"), re.M))
     for name in imports.libraries(imports.modules(Path("serve/runtime/mlflow_pyfunc.py"))):
         yield f"{name}=={pinned[name]}"
 
 
-def signature(manifest: Manifest) -> "ModelSignature":
+def make_signature(manifest: Manifest) -> "ModelSignature":
     """Return the types of the columns, and of an answer's parts, as MLflow has them."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Map
 
     classes = [ColSpec(DataType.string, "label"), ColSpec(Map(DataType.double), "probabilities")]
-    values = [ColSpec(DataType.double, "value"), ColSpec(_anything(), "interval")]
-    answer = classes if manifest.target.labels else [*values, ColSpec(_anything(), "unit")]
+    values = [ColSpec(DataType.double, "value"), ColSpec(_any_type(), "interval")]
+    answer = classes if manifest.target.labels else [*values, ColSpec(_any_type(), "unit")]
     return ModelSignature(
         inputs=Schema([ColSpec(_type(column), column.name) for column in manifest.columns]),
-        outputs=Schema([*answer, ColSpec(_anything(), "warnings")]),
+        outputs=Schema([*answer, ColSpec(_any_type(), "warnings")]),
     )
 
 
@@ -95,11 +95,11 @@ def _type(column: Column) -> Any:
     if column.type == "category" and all(isinstance(value, int) for value in column.values or ()):
         return DataType.double
     if column.missing == "allowed" or column.type == "category":
-        return _anything()
+        return _any_type()
     return DataType.boolean if column.type == "boolean" else DataType.string
 
 
-def _anything() -> Any:
+def _any_type() -> Any:
     from mlflow.types.schema import AnyType
 
     return AnyType()  # type: ignore[no-untyped-call]

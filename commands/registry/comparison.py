@@ -1,4 +1,4 @@
-"""Says of two models' answers to the same rows which is better, in the words of the gate."""
+"""Says of two models' answers to the same rows which is better, with a margin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Comparison:
     def of(cls, found: Difference, margin: float) -> "Comparison":
         """Judge a difference; ``margin`` is a relative loss that does not matter."""
         gain, low, high = found.gain
-        verdict = word(low, high, margin * abs(found.base))
+        verdict = judge_interval(low, high, margin * abs(found.base))
         scores = found.base, found.here
         return cls(found.metric.name, found.name, found.rows, *scores, gain, low, high, verdict)
 
@@ -82,21 +82,21 @@ def compare_worst_slice(
     The intervals hold for all slices together: looking at many finds no loss by chance. None
     without a slice that is large enough and on which the models differ.
     """
-    asked = [
+    questions = [
         pair.ask(metric, part.mask, f"{part.column} {part.label}")
         for part in parts
         if part.mask.sum() >= terms.min_slice_rows
     ]
-    found = pair.answer(asked, terms, terms.slice_confidence, seed)
-    differing = [it for it in found if it.low < it.high]
+    answers = pair.answer(questions, terms, terms.slice_confidence, seed)
+    differing = [found for found in answers if found.low < found.high]
     if not differing:
         return None
     return Comparison.of(
-        min(differing, key=lambda it: it.gain[0] / (it.high - it.low)), terms.margin
+        min(differing, key=lambda found: found.gain[0] / (found.high - found.low)), terms.margin
     )
 
 
-def word(low: float, high: float, margin: float) -> Verdict:
+def judge_interval(low: float, high: float, margin: float) -> Verdict:
     """Say what an interval of the gain means; ``margin`` is a loss that does not matter."""
     if low > 0:
         return "better"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from commands.registry.comparison import Comparison, Pair, compare, compare_worst_slice
-from commands.registry.settings import GateParams, Verdict
+from commands.registry.settings import PromotionPolicy, Verdict
 from serve.runtime.encode import MisfitError
 from serve.runtime.manifest import Manifest
 from serve.runtime.model import Model
@@ -37,23 +37,23 @@ class Judgement:
         return {
             "verdict": self.verdict,
             "reason": self.reason,
-            "comparisons": [rounded(asdict(it)) for it in self.comparisons],
+            "comparisons": [rounded(asdict(found)) for found in self.comparisons],
         }
 
     def lines(self) -> list[str]:
         """Return what a person reads, a line for each comparison."""
-        return [*map(_line, self.comparisons), f"{self.verdict}: {self.reason}"]
+        return [*map(_format_comparison, self.comparisons), f"{self.verdict}: {self.reason}"]
 
 
 @dataclass(frozen=True)
-class Test:
+class TestRows:
     """The rows that both models are scored on."""
 
     schema: Schema
     frame: pd.DataFrame
 
     @classmethod
-    def read(cls, task: str, challenger: Manifest) -> "Test":
+    def read(cls, task: str, challenger: Manifest) -> "TestRows":
         """Read the test rows; raises PipelineError if they are not those of the challenger."""
         folder = Path("data/prepared", task)
         path = folder / "test.parquet"
@@ -67,22 +67,24 @@ class Test:
         return cls(read_schema(folder), read_frame(path))
 
 
-def judge(
-    task: str, challenger: Model, champion: Model | None, params: GateParams, test: Test
+def judge_challenger(
+    task: str, challenger: Model, champion: Model | None, params: PromotionPolicy, test: TestRows
 ) -> Judgement:
     """Hold the challenger against the champion, by the task's metric and the worst slice.
 
-    The other metrics are told, and decide nothing.
+    The other metrics are reported, and decide nothing.
     """
     if champion is None:
         return Judgement("first", (), f"{task} has no champion yet")
-    if reason := incomparable(challenger.manifest, champion.manifest, params.columns):
+    if reason := find_incomparable(challenger.manifest, champion.manifest, params.columns):
         return Judgement("incomparable", (), reason)
     models = challenger, champion
-    return decided(task, Pair(*(predicted(it, test, params) for it in models)), params, test)
+    return judge_pair(
+        task, Pair(*(predict_rows(model, test, params) for model in models)), params, test
+    )
 
 
-def decided(task: str, pair: Pair, params: GateParams, test: Test) -> Judgement:
+def judge_pair(task: str, pair: Pair, params: PromotionPolicy, test: TestRows) -> Judgement:
     """Compare by every metric and on the worst slice; the task's metric comes first."""
     problem, seed = test.schema.problem, params.evaluation.seed
     metric = find_metric(params.metric, problem, f"conf/task/{task}.yaml: metric")
@@ -94,22 +96,22 @@ def decided(task: str, pair: Pair, params: GateParams, test: Test) -> Judgement:
     worst = compare_worst_slice(pair, parts, metric, params.promotion, seed)
     main = found.pop(metric.name)
     comparisons = (main, *([worst] if worst else []), *found.values())
-    return Judgement(overall(main, worst), comparisons, reason_of(main, worst))
+    return Judgement(combine_verdicts(main, worst), comparisons, explain_verdict(main, worst))
 
 
-def overall(main: Comparison, worst: Comparison | None) -> Verdict:
+def combine_verdicts(main: Comparison, worst: Comparison | None) -> Verdict:
     """Return the word for the whole: a slice that got worse outweighs a gain elsewhere."""
     return "worse" if worst and worst.verdict == "worse" else main.verdict
 
 
-def reason_of(main: Comparison, worst: Comparison | None) -> str:
+def explain_verdict(main: Comparison, worst: Comparison | None) -> str:
     """Say what decided."""
     if worst and worst.verdict == "worse":
         return f"worse where {worst.where}; {main.metric} over all {main.rows} rows: {main.verdict}"
     return f"by {main.metric} on {main.rows} test rows"
 
 
-def incomparable(
+def find_incomparable(
     challenger: Manifest, champion: Manifest, columns: Mapping[str, Column]
 ) -> str | None:
     """Return why the two cannot be scored on the same rows, if so."""
@@ -117,21 +119,23 @@ def incomparable(
         seen = champion.target.labels, challenger.target.labels
         return f"the champion answers with the labels {seen[0]}, the challenger with {seen[1]}"
     types = {name: column.type for name, column in columns.items()}
-    lost = [it.name for it in champion.columns if types.get(it.name) != it.type]
+    lost = [column.name for column in champion.columns if types.get(column.name) != column.type]
     if lost:
         return f"the champion reads columns that are gone or of another type: {', '.join(lost)}"
     return None
 
 
-def predicted(model: Model, test: Test, params: GateParams) -> Rows:
+def predict_rows(model: Model, test: TestRows, params: PromotionPolicy) -> Rows:
     """Return the test rows as a model answers them, on its own terms, exactly as it is served."""
     names = [column.name for column in model.manifest.columns]
     records = test.frame[names].to_dict("records")
     rows = [{name: plain(row[name], params.columns[name]) for name in names} for row in records]
-    return Rows(encode_target(test.frame, test.schema), answers(model, rows), terms(model, params))
+    return Rows(
+        encode_target(test.frame, test.schema), run_model(model, rows), read_terms(model, params)
+    )
 
 
-def answers(model: Model, rows: Sequence[Mapping[str, Any]]) -> Array:
+def run_model(model: Model, rows: Sequence[Mapping[str, Any]]) -> Array:
     """Return the outputs (n x labels, or n values); raises PipelineError for a row it cannot read.
 
     A value that a request may not have (out of range) is scored all the same, as `evaluate` does.
@@ -145,7 +149,7 @@ def answers(model: Model, rows: Sequence[Mapping[str, Any]]) -> Array:
     return outputs if model.manifest.target.labels else outputs[:, 0]
 
 
-def terms(model: Model, params: GateParams) -> Terms:
+def read_terms(model: Model, params: PromotionPolicy) -> Terms:
     """Return the model's own threshold and interval."""
     target = model.manifest.target
     return Terms(
@@ -155,8 +159,8 @@ def terms(model: Model, params: GateParams) -> Terms:
     )
 
 
-def _line(it: Comparison) -> str:
-    place = f" where {it.where}" if it.where else ""
-    scores = f"{shown(it.champion)} → {shown(it.challenger)}"
-    gain = f"gain {shown(it.gain)} [{shown(it.low)}, {shown(it.high)}]"
-    return f"  {it.metric}{place}, n = {it.rows}: {scores}, {gain}: {it.verdict}"
+def _format_comparison(found: Comparison) -> str:
+    place = f" where {found.where}" if found.where else ""
+    scores = f"{shown(found.champion)} → {shown(found.challenger)}"
+    gain = f"gain {shown(found.gain)} [{shown(found.low)}, {shown(found.high)}]"
+    return f"  {found.metric}{place}, n = {found.rows}: {scores}, {gain}: {found.verdict}"

@@ -35,21 +35,23 @@ def main() -> None:
     with registry() as store:
         version = store.version(task, name)
     with tempfile.TemporaryDirectory() as folder:
-        print(reproduce(version, Path(folder, "repository")))
+        print(rebuild(version, Path(folder, "repository")))
 
 
-def reproduce(version: "ModelVersion", copy: Path) -> str:
+def rebuild(version: "ModelVersion", copy: Path) -> str:
     """Run the version's pipeline in ``copy``, which does not exist yet; return what was found."""
     task = str(version.name)
     check_out(version, copy)
-    then = hashes(copy / LOCK)
-    ran = run(copy, task)
-    now = hashes(copy / LOCK)
+    then = read_output_hashes(copy / LOCK)
+    ran = run_stages(copy, task)
+    now = read_output_hashes(copy / LOCK)
     differing = sorted(key for key in then if then[key] != now.get(key))
     if differing:
         raise PipelineError(
             f"version {version.version} of {task} is not the same again; these outputs differ:\n"
-            + "\n".join(f"  {it}: {then[it]}, now {now.get(it, 'not there')}" for it in differing)
+            + "\n".join(
+                f"  {key}: {then[key]}, now {now.get(key, 'not there')}" for key in differing
+            )
         )
     _, content = read_export(copy / "models" / task)
     if content != version.tags[CONTENT]:
@@ -70,35 +72,35 @@ def check_out(version: "ModelVersion", copy: Path) -> None:
         )
     git("clone", "--quiet", "--shared", "--no-checkout", str(Path().resolve()), str(copy))
     git("checkout", "--quiet", "--detach", version.tags[COMMIT], folder=copy)
-    dvc(copy, "config", "--local", "cache.dir", str(Path(".dvc/cache").resolve()))
+    run_dvc(copy, "config", "--local", "cache.dir", str(Path(".dvc/cache").resolve()))
     if pointers := sorted(str(path.relative_to(copy)) for path in copy.glob("data/raw/**/*.dvc")):
-        dvc(copy, "pull" if has_remote(copy) else "checkout", *pointers)
+        run_dvc(copy, "pull" if has_remote(copy) else "checkout", *pointers)
 
 
 def has_remote(copy: Path) -> bool:
-    return bool(dvc(copy, "remote", "list").strip())
+    return bool(run_dvc(copy, "remote", "list").strip())
 
 
-def run(copy: Path, task: str) -> set[str]:
+def run_stages(copy: Path, task: str) -> set[str]:
     """Run every stage that the task's model needs, whatever was run before; return their names."""
-    told = dvc(copy, "repro", "--force", "--no-run-cache", "--no-commit", f"export@{task}")
-    return set(RUNNING.findall(told))
+    output = run_dvc(copy, "repro", "--force", "--no-run-cache", "--no-commit", f"export@{task}")
+    return set(RUNNING.findall(output))
 
 
-def dvc(copy: Path, *words: str) -> str:
+def run_dvc(copy: Path, *words: str) -> str:
     """Return what DVC says; raises PipelineError with the end of it where it fails."""
-    environment = {key: it for key, it in os.environ.items() if not key.startswith("DVC_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
     command = ["dvc", *words]
     done = subprocess.run(
         command, cwd=copy, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        told = (done.stdout + done.stderr).strip()[-2_000:]
-        raise PipelineError(f"`{' '.join(command)}` failed at that commit:\n{told}")
+        output = (done.stdout + done.stderr).strip()[-2_000:]
+        raise PipelineError(f"`{' '.join(command)}` failed at that commit:\n{output}")
     return done.stdout
 
 
-def hashes(lock: Path) -> Hashes:
+def read_output_hashes(lock: Path) -> Hashes:
     """Return the hash of every output in a ``dvc.lock``."""
     with lock.open(encoding="utf-8") as file:
         stages = YAML(typ="safe").load(file)["stages"]

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from commands.registry.artifact import read_export
-from commands.registry.runs import Finished, log_all
+from commands.registry.runs import TaskResults, log_all
 from commands.registry.store import CHALLENGER, registry
 from commands.workspace.git import read_workspace
 from stages.exporting.evaluated import read_evaluated
@@ -28,23 +28,23 @@ def main() -> None:
 
 def register(task: str) -> None:
     """Log, register and point ``challenger`` at the version; tell which it is."""
-    found = read_finished(task)
+    found = read_results(task)
     if found.workspace.is_changed:
         print("files in git have changes that are not committed: `reproduce` will refuse this one")
     with registry() as store:
         version = log_all(store, found)
-        store.point(task, CHALLENGER, str(version.version))
+        store.set_alias(task, CHALLENGER, str(version.version))
         count = len(found.evaluated.candidates)
         print(f"{task}: {count} runs, model {found.manifest.version} is version {version.version}")
-        print(f"  in {store.shown}, alias {CHALLENGER}; next: make promote TASK={task} WHY=…")
+        print(f"  in {store.address}, alias {CHALLENGER}; next: make promote TASK={task} WHY=…")
 
 
-def read_finished(task: str) -> Finished:
+def read_results(task: str) -> TaskResults:
     """Read what is to be registered; raises PipelineError where it is stale or damaged."""
     workspace = read_workspace(task)
     manifest, content = read_export(Path("models", task))
     evaluated = read_evaluated(Path("data/evaluated", task))
-    return Finished(task, evaluated, manifest, content, workspace)
+    return TaskResults(task, evaluated, manifest, content, workspace)
 
 
 if __name__ == "__main__":

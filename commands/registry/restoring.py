@@ -30,8 +30,8 @@ def fetch(version: "ModelVersion", target: Path) -> Path:
     reason of each place.
     """
     places: dict[str, Callable[[ModelVersion, Path], Path]] = {
-        "MLflow": from_mlflow,
-        "DVC": from_dvc,
+        "MLflow": download_from_mlflow,
+        "DVC": copy_from_dvc,
     }
     reasons = []
     for name, bring in places.items():
@@ -55,7 +55,7 @@ def check(folder: Path, version: "ModelVersion") -> None:
     load_model(folder)
 
 
-def from_mlflow(version: "ModelVersion", target: Path) -> Path:
+def download_from_mlflow(version: "ModelVersion", target: Path) -> Path:
     """Download the files; raises PipelineError where they are not there."""
     from mlflow.exceptions import MlflowException
 
@@ -64,10 +64,10 @@ def from_mlflow(version: "ModelVersion", target: Path) -> Path:
         download(version, f"{DATA}/{version.name}", target)
     except MlflowException as error:
         raise PipelineError(str(error).splitlines()[0]) from error
-    return _only(target, str(version.name))
+    return _find_folder(target, str(version.name))
 
 
-def from_dvc(version: "ModelVersion", target: Path) -> Path:
+def copy_from_dvc(version: "ModelVersion", target: Path) -> Path:
     """Copy the files out of DVC's cache, which is filled from the remote where it lacks them."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -76,11 +76,13 @@ def from_dvc(version: "ModelVersion", target: Path) -> Path:
     try:
         repo = Repo()
         cache = repo.cache.local
-        _bring(repo, [digest])
+        _pull_missing(repo, [digest])
         entries = json.loads(Path(cache.oid_to_path(digest)).read_bytes())
-        _bring(repo, [entry["md5"] for entry in entries])
+        _pull_missing(repo, [entry["md5"] for entry in entries])
     except (DvcException, OSError, ValueError) as error:
-        raise PipelineError(f"neither cache nor remote has {digest or 'it'}: {error}") from error
+        raise PipelineError(
+            f"neither cache nor remote has {digest or 'the model'}: {error}"
+        ) from error
     folder = target / str(version.name)
     folder.mkdir(parents=True)
     for entry in entries:
@@ -98,11 +100,11 @@ def install(folder: Path, version: "ModelVersion", alias: str | None, models: Pa
     for name in names:
         with atomic(target / name) as file:
             file.write((folder / name).read_bytes())
-    write_json(target / REGISTERED, registered(version, alias))
+    write_json(target / REGISTERED, describe_registration(version, alias))
     delete_all_but(target, {*names, REGISTERED})
 
 
-def registered(version: "ModelVersion", alias: str | None) -> dict[str, str | None]:
+def describe_registration(version: "ModelVersion", alias: str | None) -> dict[str, str | None]:
     """Return what the service tells of a model's place in the registry."""
     return {
         "name": version.name,
@@ -113,16 +115,16 @@ def registered(version: "ModelVersion", alias: str | None) -> dict[str, str | No
     }
 
 
-def _bring(repo: Any, digests: list[str]) -> None:
+def _pull_missing(repo: Any, digests: list[str]) -> None:
     """Ask the remote for the objects that the cache lacks."""
     from dvc_data.hashfile.hash_info import HashInfo
 
-    lacking = [it for it in digests if not Path(repo.cache.local.oid_to_path(it)).exists()]
+    lacking = [md5 for md5 in digests if not Path(repo.cache.local.oid_to_path(md5)).exists()]
     if lacking:
-        repo.cloud.pull([HashInfo("md5", it) for it in lacking])
+        repo.cloud.pull([HashInfo("md5", md5) for md5 in lacking])
 
 
-def _only(folder: Path, name: str) -> Path:
+def _find_folder(folder: Path, name: str) -> Path:
     """Return the folder of that name: how deep a download puts it depends on the store."""
     found = [path.parent for path in folder.rglob(f"{name}/{MANIFEST}")]
     if len(found) != 1:

@@ -8,10 +8,16 @@ import tempfile
 from pathlib import Path
 
 from commands.registry.args import move_asked
-from commands.registry.audit_log import Ledger
+from commands.registry.audit_log import AuditLog
 from commands.registry.restoring import fetch
 from commands.registry.store import registry
-from commands.registry.transitions import MODELS, champions, finish, move, unfinished
+from commands.registry.transitions import (
+    MODELS,
+    find_unfinished,
+    finish_transition,
+    make_transition,
+    standing_promotions,
+)
 from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 
@@ -26,25 +32,23 @@ def rollback(task: str, by: str, why: str) -> None:
 
     One that was cut off after it was logged is finished, and not followed by a second one.
     """
-    ledger = Ledger(task)
-    with ledger.lock(), registry() as store, tempfile.TemporaryDirectory() as folder:
-        cut_off = unfinished(store, ledger)
-        champion = finish(store, ledger)
+    log = AuditLog(task)
+    with log.lock(), registry() as store, tempfile.TemporaryDirectory() as folder:
+        cut_off = find_unfinished(store, log)
+        champion = finish_transition(store, log)
         if not (champion and cut_off and cut_off.kind == "rollback"):
-            champion = store.version(task, previous(ledger))
+            champion = store.version(task, find_previous(log))
             files = fetch(champion, Path(folder))
-            move(store, ledger, champion, "rollback", files, by=by, why=why, verdict=None)
+            make_transition(store, log, champion, "rollback", files, by=by, why=why, verdict=None)
         print(f"version {champion.version} is the champion of {task} again, and in {MODELS / task}")
-        print(f"commit {ledger.path}", flush=True)
+        print(f"commit {log.path}", flush=True)
 
 
-def previous(ledger: Ledger) -> str:
+def find_previous(log: AuditLog) -> str:
     """Return the version before the present champion; raises PipelineError if there was none."""
-    standing = champions(ledger.moves())
+    standing = standing_promotions(log.transitions())
     if len(standing) < 2:
-        raise PipelineError(
-            f"{ledger.path} has no champion of {ledger.task} before the present one"
-        )
+        raise PipelineError(f"{log.path} has no champion of {log.task} before the present one")
     return standing[-2].version
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commands.registry import artifact, pictures
-from commands.registry.audit_log import digest
+from commands.registry.audit_log import hash_content
 from commands.registry.store import CONTENT, Registry
 from commands.workspace.git import Workspace
 from serve.runtime.manifest import Manifest
@@ -29,7 +29,7 @@ LONGEST = 500  # characters of a param's value, which every database holds
 
 
 @dataclass(frozen=True)
-class Finished:
+class TaskResults:
     """What is to be registered of a task, as the pipeline has left it."""
 
     task: str
@@ -55,7 +55,7 @@ class Finished:
         return {
             **self.workspace.tags(),
             "task": self.task,
-            **{f"data.{split}.sha256": str(it) for split, it in splits.items()},
+            **{f"data.{split}.sha256": str(value) for split, value in splits.items()},
         }
 
     def identity(self, candidate: Candidate) -> str:
@@ -64,10 +64,10 @@ class Finished:
         parts = {name: sha256(folder / name) for name in ("candidate.json", "model.joblib")}
         parts["evaluation"] = sha256(Path("data/evaluated", self.task, "evaluation.json"))
         parts["model"] = self.content if self.is_champion(candidate) else ""
-        return digest(parts)
+        return hash_content(parts)
 
 
-def log_all(registry: Registry, found: Finished) -> "ModelVersion":
+def log_all(registry: Registry, found: TaskResults) -> "ModelVersion":
     """Log what is not logged yet; return the version of the model, made where there is none.
 
     A run that was cut off is taken up again, so that nothing is there twice.
@@ -75,16 +75,16 @@ def log_all(registry: Registry, found: Finished) -> "ModelVersion":
     experiment = registry.experiment(found.task)
     for candidate in found.evaluated.candidates:
         _log_run(registry, experiment, found, candidate)
-    version = registry.version_of(found.task, found.content)
+    version = registry.find_version(found.task, found.content)
     if version is None:
         raise PipelineError(
-            f"{registry.shown} does not show the version that it has just made of {found.task}: "
+            f"{registry.address} does not show the version that it has just made of {found.task}: "
             "run the same command again"
         )
     return version
 
 
-def _log_run(registry: Registry, experiment: str, found: Finished, candidate: Candidate) -> None:
+def _log_run(registry: Registry, experiment: str, found: TaskResults, candidate: Candidate) -> None:
     import mlflow
 
     content = found.identity(candidate)
@@ -105,22 +105,22 @@ def _log_run(registry: Registry, experiment: str, found: Finished, candidate: Ca
             _log_model(registry, started, found)
 
 
-def _is_registered(registry: Registry, found: Finished) -> bool:
-    return registry.version_of(found.task, found.content) is not None
+def _is_registered(registry: Registry, found: TaskResults) -> bool:
+    return registry.find_version(found.task, found.content) is not None
 
 
-def _log_numbers(registry: Registry, run: "Run", found: Finished, candidate: Candidate) -> None:
+def _log_numbers(registry: Registry, run: "Run", found: TaskResults, candidate: Candidate) -> None:
     """Log params and metrics; all have the run's time, so that a second time changes nothing."""
     from mlflow.entities import Param
 
-    params = [Param(key, value) for key, value in used_params(found, candidate).items()]
+    params = [Param(key, value) for key, value in read_used_params(found, candidate).items()]
     for start in range(0, len(params), AT_ONCE):
         registry.client.log_batch(run.info.run_id, params=params[start : start + AT_ONCE])
     metrics = [*_metrics(run.info.start_time, found, candidate)]
     registry.client.log_batch(run.info.run_id, metrics=metrics)
 
 
-def used_params(found: Finished, candidate: Candidate) -> dict[str, str]:
+def read_used_params(found: TaskResults, candidate: Candidate) -> dict[str, str]:
     """Return the fitted estimator's own parameters, and what else the fit was set by.
 
     The estimator's are read from the fitted object: they are those used, defaults included.
@@ -136,19 +136,19 @@ def used_params(found: Finished, candidate: Candidate) -> dict[str, str]:
         declared["overrides"] = lookup(content, f"{task}.encoders.{candidate.model}")
     trained = candidate.trained
     declared |= {"class": trained.target, "rounds": trained.rounds, "features": trained.features}
-    return {key: str(value)[:LONGEST] for key, value in flat(declared)}
+    return {key: str(value)[:LONGEST] for key, value in flatten(declared)}
 
 
-def flat(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Yield nested values with dotted keys."""
     for key, value in content.items():
         if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{before}{key}.")
+            yield from flatten(value, f"{before}{key}.")
         else:
             yield f"{before}{key}", value
 
 
-def _metrics(time: int, found: Finished, candidate: Candidate) -> Iterator["Metric"]:
+def _metrics(time: int, found: TaskResults, candidate: Candidate) -> Iterator["Metric"]:
     from mlflow.entities import Metric
 
     for name, step, value in _points(found, candidate):
@@ -156,7 +156,7 @@ def _metrics(time: int, found: Finished, candidate: Candidate) -> Iterator["Metr
             yield Metric(name, value, time, step)
 
 
-def _points(found: Finished, candidate: Candidate) -> Iterator[tuple[str, int, float | None]]:
+def _points(found: TaskResults, candidate: Candidate) -> Iterator[tuple[str, int, float | None]]:
     """Yield name, step and value: the cross-validated score, the curves, and of the test all."""
     metric = found.evaluated.metric
     yield f"cv.{metric}", 0, candidate.mean
@@ -173,7 +173,7 @@ def _points(found: Finished, candidate: Candidate) -> Iterator[tuple[str, int, f
                 yield f"test.{name}.{part}", 0, getattr(score, part)
 
 
-def _log_files(found: Finished, candidate: Candidate) -> None:
+def _log_files(found: TaskResults, candidate: Candidate) -> None:
     import mlflow
 
     folder = found.folder(candidate)
@@ -191,7 +191,7 @@ def _log_files(found: Finished, candidate: Candidate) -> None:
         mlflow.log_artifacts(made)
 
 
-def _log_model(registry: Registry, run: "Run", found: Finished) -> None:
+def _log_model(registry: Registry, run: "Run", found: TaskResults) -> None:
     """Upload the packed model, then make the version: without the one there is not the other."""
     import mlflow
 

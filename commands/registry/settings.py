@@ -25,7 +25,7 @@ class Promotion(Frozen):
     min_slice_rows: int = Field(ge=10)
 
 
-class GateParams(Params):
+class PromotionPolicy(Params):
     """The terms of the gate, and what it needs of the task to score two models."""
 
     promotion: Annotated[Promotion, At("promotion")]

@@ -30,7 +30,7 @@ QUIET = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # A server that is down is told within seconds: its own default is to wait minutes.
+    # A server that is down is noticed within seconds: its own default is to wait minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }
 DATABASE = FOLDER / "mlflow.db"
@@ -46,8 +46,8 @@ class Registry:
     uri: str
 
     @property
-    def shown(self) -> str:
-        return shown_address(self.uri)
+    def address(self) -> str:
+        return mask_address(self.uri)
 
     def experiment(self, task: str) -> str:
         """Return the id of the task's experiment, which is made where there is none."""
@@ -64,13 +64,13 @@ class Registry:
         found = self.client.search_runs([experiment], f"tags.{CONTENT} = '{content}'")
         return found[0] if found else None
 
-    def version_of(self, task: str, content: str) -> "ModelVersion | None":
+    def find_version(self, task: str, content: str) -> "ModelVersion | None":
         """Return the version that holds this content."""
         wanted = f"name = '{task}' and tags.{CONTENT} = '{content}'"
         found = self.client.search_model_versions(wanted)
         return found[0] if found else None
 
-    def aliased(self, task: str, alias: str) -> "ModelVersion | None":
+    def version_at_alias(self, task: str, alias: str) -> "ModelVersion | None":
         """Return the version that an alias points at, None where it points at none."""
         from mlflow.exceptions import MlflowException
 
@@ -89,7 +89,7 @@ class Registry:
             found = (
                 self.client.get_model_version(task, name)
                 if name.isdecimal()
-                else self.aliased(task, name)
+                else self.version_at_alias(task, name)
             )
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
@@ -97,11 +97,12 @@ class Registry:
             found = None
         if found is None:
             raise PipelineError(
-                f"{self.shown} has no {task}@{name}: `make register TASK={task}` registers a model"
+                f"{self.address} has no {task}@{name}: "
+                f"`make register TASK={task}` registers a model"
             )
         return found
 
-    def point(self, task: str, alias: str, version: str) -> None:
+    def set_alias(self, task: str, alias: str, version: str) -> None:
         """Set an alias, in one step."""
         self.client.set_registered_model_alias(task, alias, version)
 
@@ -118,7 +119,7 @@ class Registry:
 def registry() -> Iterator[Registry]:
     """Connect; whatever fails on the registry's side becomes a PipelineError that says so."""
     uri = os.environ.get(URI) or local_uri()
-    _quieten()
+    _silence_mlflow()
     import mlflow
     import requests
     import sqlalchemy.exc
@@ -126,7 +127,7 @@ def registry() -> Iterator[Registry]:
 
     try:
         if uri == local_uri():
-            make_tables()
+            create_tables()
         elif uri.startswith("http"):
             requests.get(f"{uri.rstrip('/')}/health", timeout=SECONDS).raise_for_status()
         mlflow.set_tracking_uri(uri)
@@ -134,8 +135,8 @@ def registry() -> Iterator[Registry]:
         yield Registry(mlflow.MlflowClient(uri, uri), uri)
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
         raise PipelineError(
-            f"the registry {shown_address(uri)} ({URI}) failed: {_told(error)}\nThe pipeline's "
-            "outputs are as they were; run the same command again, and it goes on from there"
+            f"the registry {mask_address(uri)} ({URI}) failed: {_describe_error(error)}\n"
+            "The pipeline's outputs are unchanged. Safe to repeat: run the same command again"
         ) from error
 
 
@@ -145,7 +146,7 @@ def local_uri() -> str:
     return f"sqlite:///{DATABASE.resolve()}"
 
 
-def make_tables() -> None:
+def create_tables() -> None:
     """Give the local store its tables, unless it has them.
 
     MLflow makes them in some fifty steps, and fails for ever where one was cut off by a kill: so
@@ -172,13 +173,13 @@ def download(version: "ModelVersion", path: str, target: Path) -> Path:
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(target)))
 
 
-def _quieten() -> None:
+def _silence_mlflow() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _told(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Return the first line of an error: MLflow's go on with a server's whole answer."""
     import requests
 
@@ -189,14 +190,14 @@ def _told(error: Exception) -> str:
     if isinstance(error, requests.ConnectionError | requests.Timeout):
         return "it cannot be reached"
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return without_secrets(lines[0])
+    return mask_secrets(lines[0])
 
 
-def shown_address(uri: str) -> str:
+def mask_address(uri: str) -> str:
     """Return an address without what may be a password or a token."""
-    return without_secrets(uri.partition("?")[0])
+    return mask_secrets(uri.partition("?")[0])
 
 
-def without_secrets(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """Return a text without what stands for a user in its addresses."""
     return re.sub(r"//[^/\s]*@", "//", text)

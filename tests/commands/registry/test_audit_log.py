@@ -1,4 +1,4 @@
-"""The log of moves: what was written is found again, and what was changed is found out."""
+"""The audit log: what was written is found again, and what was changed is found out."""
 
 import json
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from commands.registry import audit_log as ledgers
-from commands.registry.audit_log import Ledger, digest
-from commands.registry.history import champion_at
-from commands.registry.transitions import champions
+from commands.registry import audit_log as audit_log_module
+from commands.registry.audit_log import AuditLog, hash_content
+from commands.registry.history import describe_champion_at
+from commands.registry.transitions import standing_promotions
 from stages.shared.errors import PipelineError
 
 Lines = list[dict[str, Any]]
 
 
-def append(ledger: Ledger, kind: str, version: str, why: str = "it is better") -> None:
-    ledger.append(
+def append(log: AuditLog, kind: str, version: str, why: str = "it is better") -> None:
+    log.append(
         kind=kind,
         before=None,
         version=version,
@@ -32,35 +32,36 @@ def append(ledger: Ledger, kind: str, version: str, why: str = "it is better") -
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def log(tmp_path: Path) -> AuditLog:
     """A log of three champions."""
-    ledger = Ledger("heart", tmp_path)
+    log = AuditLog("heart", tmp_path)
     for version in ("1", "2", "5"):
-        append(ledger, "promote", version)
-    return ledger
+        append(log, "promote", version)
+    return log
 
 
-def rewrite(ledger: Ledger, change: Callable[[Lines], object]) -> None:
-    lines = [json.loads(line) for line in ledger.path.read_text().splitlines()]
+def rewrite(log: AuditLog, change: Callable[[Lines], object]) -> None:
+    lines = [json.loads(line) for line in log.path.read_text().splitlines()]
     change(lines)
-    ledger.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def rehashed(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Change a line and its hash: only the chain can tell."""
     content = {key: it for key, it in {**line, **changes}.items() if key != "hash"}
-    return {**content, "hash": digest(content)}
+    return {**content, "hash": hash_content(content)}
 
 
-def test_moves_are_read_as_they_were_written(ledger: Ledger) -> None:
-    assert [(it.number, it.version) for it in ledger.moves()] == [(1, "1"), (2, "2"), (3, "5")]
-    assert [it.previous for it in ledger.moves()][1:] == [it.hash for it in ledger.moves()][:-1]
+def test_transitions_are_read_as_they_were_written(log: AuditLog) -> None:
+    chain = log.transitions()
+    assert [(it.number, it.version) for it in chain] == [(1, "1"), (2, "2"), (3, "5")]
+    assert [it.previous for it in chain[1:]] == [it.hash for it in chain[:-1]]
 
 
-def test_a_log_only_ever_grows(ledger: Ledger) -> None:
-    before = ledger.path.read_bytes()
-    append(ledger, "promote", "6")
-    assert ledger.path.read_bytes().startswith(before)
+def test_a_log_only_ever_grows(log: AuditLog) -> None:
+    before = log.path.read_bytes()
+    append(log, "promote", "6")
+    assert log.path.read_bytes().startswith(before)
 
 
 @pytest.mark.parametrize(
@@ -78,29 +79,29 @@ def test_a_log_only_ever_grows(ledger: Ledger) -> None:
     ],
 )
 def test_a_changed_log_is_found_out(
-    ledger: Ledger, change: Callable[[Lines], object], line: int
+    log: AuditLog, change: Callable[[Lines], object], line: int
 ) -> None:
-    rewrite(ledger, change)
+    rewrite(log, change)
     with pytest.raises(PipelineError, match=f"heart.jsonl line {line} "):
-        ledger.moves()
+        log.transitions()
 
 
-def test_a_log_that_was_cut_off_within_a_line_is_found_out(ledger: Ledger) -> None:
-    ledger.path.write_bytes(ledger.path.read_bytes()[:-20])
-    with pytest.raises(PipelineError, match="line 3 is no move"):
-        ledger.moves()
+def test_a_log_that_was_cut_off_within_a_line_is_found_out(log: AuditLog) -> None:
+    log.path.write_bytes(log.path.read_bytes()[:-20])
+    with pytest.raises(PipelineError, match="line 3 is no transition"):
+        log.transitions()
 
 
-def test_nothing_is_added_to_a_changed_log(ledger: Ledger) -> None:
-    rewrite(ledger, lambda lines: lines[0].update(why="no reason"))
-    before = ledger.path.read_bytes()
+def test_nothing_is_added_to_a_changed_log(log: AuditLog) -> None:
+    rewrite(log, lambda lines: lines[0].update(why="no reason"))
+    before = log.path.read_bytes()
     with pytest.raises(PipelineError, match="line 1 has the hash"):
-        append(ledger, "promote", "6")
-    assert ledger.path.read_bytes() == before
+        append(log, "promote", "6")
+    assert log.path.read_bytes() == before
 
 
 def test_who_was_champion_at_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger("heart", tmp_path)
+    log = AuditLog("heart", tmp_path)
     for day, version in ((10, "1"), (12, "2")):
 
         class Clock(datetime):
@@ -108,32 +109,32 @@ def test_who_was_champion_at_a_moment(tmp_path: Path, monkeypatch: pytest.Monkey
             def now(cls, tz: Any = None, day: int = day) -> "Clock":
                 return cls(2026, 11, day, 12, tzinfo=tz)
 
-        monkeypatch.setattr(ledgers, "datetime", Clock)
-        append(ledger, "promote", version)
-    assert "had no champion" in champion_at(ledger, "2026-11-10T11:59")
-    assert "promote version 1," in champion_at(ledger, "2026-11-10T12:00")
-    assert "promote version 1," in champion_at(ledger, "2026-11-12T13:59+02:00")
-    assert "promote version 2," in champion_at(ledger, "2026-11-12T14:00+02:00")
+        monkeypatch.setattr(audit_log_module, "datetime", Clock)
+        append(log, "promote", version)
+    assert "had no champion" in describe_champion_at(log, "2026-11-10T11:59")
+    assert "promote version 1," in describe_champion_at(log, "2026-11-10T12:00")
+    assert "promote version 1," in describe_champion_at(log, "2026-11-12T13:59+02:00")
+    assert "promote version 2," in describe_champion_at(log, "2026-11-12T14:00+02:00")
     with pytest.raises(PipelineError, match="'yesterday' is no date"):
-        champion_at(ledger, "yesterday")
+        describe_champion_at(log, "yesterday")
 
 
 def test_a_clock_that_was_set_back_does_not_change_the_order(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Clock(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> "Clock":
             return cls(2000, 1, 1, tzinfo=tz)
 
-    last = ledger.moves()[-1].time
-    monkeypatch.setattr(ledgers, "datetime", Clock)
-    append(ledger, "promote", "6")
-    assert ledger.moves()[-1].time == last
+    last = log.transitions()[-1].time
+    monkeypatch.setattr(audit_log_module, "datetime", Clock)
+    append(log, "promote", "6")
+    assert log.transitions()[-1].time == last
 
 
 @pytest.mark.parametrize(
-    ("moves", "standing"),
+    ("transitions", "standing"),
     [
         ([("promote", "1"), ("promote", "2")], ["1", "2"]),
         ([("promote", "1"), ("promote", "2"), ("rollback", "1")], ["1"]),
@@ -142,9 +143,9 @@ def test_a_clock_that_was_set_back_does_not_change_the_order(
     ],
 )
 def test_a_rollback_takes_a_champion_back(
-    tmp_path: Path, moves: list[tuple[str, str]], standing: list[str]
+    tmp_path: Path, transitions: list[tuple[str, str]], standing: list[str]
 ) -> None:
-    ledger = Ledger("heart", tmp_path)
-    for kind, version in moves:
-        append(ledger, kind, version)
-    assert [it.version for it in champions(ledger.moves())] == standing
+    log = AuditLog("heart", tmp_path)
+    for kind, version in transitions:
+        append(log, kind, version)
+    assert [it.version for it in standing_promotions(log.transitions())] == standing

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from commands.registry.comparison import Pair, compare, compare_worst_slice, word
-from commands.registry.promotion_policy import overall
+from commands.registry.comparison import Pair, compare, compare_worst_slice, judge_interval
+from commands.registry.promotion_policy import combine_verdicts
 from commands.registry.settings import Promotion
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Rows, find_metric, metrics_for
@@ -74,7 +74,7 @@ def test_pairing_finds_what_separate_samples_cannot() -> None:
     ],
 )
 def test_a_verdict_follows_from_interval_and_margin(low: float, high: float, expected: str) -> None:
-    assert word(low, high, margin=0.05) == expected
+    assert judge_interval(low, high, margin=0.05) == expected
 
 
 @pytest.mark.parametrize("rows", [6, 30, 2000])
@@ -109,7 +109,7 @@ def test_a_slice_that_got_worse_outweighs_a_gain_elsewhere() -> None:
     worst = compare_worst_slice(pair, parts, MAE, TERMS, seed=1)
     assert worst is not None
     assert (worst.where, worst.rows, worst.verdict) == ("group 3", 200, "worse")
-    assert overall(main, worst) == "worse"
+    assert combine_verdicts(main, worst) == "worse"
 
 
 def test_slices_that_are_small_or_the_same_have_no_say() -> None:

@@ -15,11 +15,11 @@ from alembic.runtime.migration import HeadMaintainer
 from dvc.repo import Repo
 
 from commands.registry import history, register
-from commands.registry.audit_log import FOLDER, Ledger
+from commands.registry.audit_log import FOLDER, AuditLog
 from commands.registry.promote import promote
 from commands.registry.pull import pull
 from commands.registry.rollback import rollback
-from commands.registry.store import CHALLENGER, CHAMPION, local_uri, registry, shown_address
+from commands.registry.store import CHALLENGER, CHAMPION, local_uri, mask_address, registry
 from serve.runtime.errors import RequestError
 from serve.runtime.load import load_model
 from stages.shared.errors import PipelineError
@@ -69,7 +69,7 @@ def versions() -> list[Any]:
 
 def alias(name: str) -> str | None:
     with registry() as store:
-        found = store.aliased(TASK, name)
+        found = store.version_at_alias(TASK, name)
         return str(found.version) if found else None
 
 
@@ -193,16 +193,21 @@ def test_a_registered_model_answers_in_mlflow_exactly_as_the_service() -> None:
 def test_the_first_model_becomes_champion_and_the_log_says_why() -> None:
     first_champion()
     assert alias(CHAMPION) == "1"
-    (move,) = Ledger(TASK).moves()
-    assert (move.kind, move.before, move.version, move.by) == ("promote", None, "1", "ada")
-    assert move.verdict is not None
-    assert move.verdict["verdict"] == "first"
+    (transition,) = AuditLog(TASK).transitions()
+    assert (transition.kind, transition.before, transition.version, transition.by) == (
+        "promote",
+        None,
+        "1",
+        "ada",
+    )
+    assert transition.verdict is not None
+    assert transition.verdict["verdict"] == "first"
 
 
 def test_a_better_challenger_is_promoted(world: Path) -> None:
     two_champions(world)
     assert alias(CHAMPION) == "2"
-    verdict = Ledger(TASK).moves()[-1].verdict
+    verdict = AuditLog(TASK).transitions()[-1].verdict
     assert verdict is not None
     assert verdict["verdict"] == "better"
     assert verdict["comparisons"][0]["metric"] == "roc_auc"
@@ -222,7 +227,7 @@ def test_a_challenger_that_is_not_better_is_not_promoted(
     with pytest.raises(PipelineError, match=f"the verdict is '{verdict}'"):
         promote(TASK, "ada", "hope")
     assert alias(CHAMPION) == "1"
-    assert len(Ledger(TASK).moves()) == 1
+    assert len(AuditLog(TASK).transitions()) == 1
 
 
 def test_scores_on_other_rows_are_refused(world: Path) -> None:
@@ -239,9 +244,9 @@ def test_an_alias_that_was_moved_without_the_log_is_told(world: Path) -> None:
     retitle(world, "Another title")
     register.register(TASK)
     with registry() as store:
-        store.point(TASK, CHAMPION, "2")
+        store.set_alias(TASK, CHAMPION, "2")
     with pytest.raises(PipelineError, match="has version 2 as champion"):
-        history.verify(Ledger(TASK))
+        history.verify(AuditLog(TASK))
 
 
 # Roll back and pull
@@ -258,7 +263,7 @@ def test_a_rollback_restores_the_bytes_and_the_alias(world: Path) -> None:
         "commit": "a" * 40,
     }
     manifest = (MODELS / TASK / "manifest.json").read_bytes()
-    assert hashlib.sha256(manifest).hexdigest() == Ledger(TASK).moves()[0].content
+    assert hashlib.sha256(manifest).hexdigest() == AuditLog(TASK).transitions()[0].content
     with pytest.raises(PipelineError, match="no champion of demo before"):
         rollback(TASK, "eve", "more complaints")
 
@@ -273,7 +278,7 @@ def test_a_model_whose_files_were_changed_never_becomes_champion(world: Path) ->
     with pytest.raises(PipelineError, match="was changed after its export"):
         rollback(TASK, "eve", "complaints")
     assert alias(CHAMPION) == "2"
-    assert len(Ledger(TASK).moves()) == 2
+    assert len(AuditLog(TASK).transitions()) == 2
     assert (MODELS / TASK / "manifest.json").read_bytes() == served
 
 
@@ -346,7 +351,7 @@ def assert_whole() -> None:
     assert len({run.data.tags["content"] for run in runs}) == len(runs)
     found = versions()
     assert len({it.tags["content"] for it in found}) == len(found)
-    last = Ledger(TASK).last()
+    last = AuditLog(TASK).last()
     assert alias(CHAMPION) == (last.version if last else None)
 
 
@@ -371,34 +376,34 @@ def test_a_promotion_survives_a_kill_at_any_moment(moment: int) -> None:
     with killed_at(moment), pytest.raises(Killed):
         promote(TASK, "ada", "the first one")
     promote(TASK, "ada", "the first one")
-    history.verify(Ledger(TASK))
+    history.verify(AuditLog(TASK))
     assert alias(CHAMPION) == "1"
-    assert len(Ledger(TASK).moves()) == 1
+    assert len(AuditLog(TASK).transitions()) == 1
     assert_whole()
 
 
 def test_a_rollback_survives_a_kill_at_any_moment(world: Path) -> None:
     two_champions(world)
     moment = 0
-    while alias(CHAMPION) != "1" or Ledger(TASK).moves()[-1].kind != "rollback":
+    while alias(CHAMPION) != "1" or AuditLog(TASK).transitions()[-1].kind != "rollback":
         moment += 1
         with killed_at(moment), pytest.raises(Killed):
             rollback(TASK, "eve", "complaints")
-        history.verify(Ledger(TASK))
+        history.verify(AuditLog(TASK))
         assert_whole()
         load_model(MODELS / TASK)
-    assert len(Ledger(TASK).moves()) == 3
+    assert len(AuditLog(TASK).transitions()) == 3
 
 
 def test_a_rollback_that_was_killed_is_finished_and_not_followed_by_a_second(world: Path) -> None:
     """A second one would find no champion to go back to: there were two so far."""
     two_champions(world)
-    before, moment, killed = Ledger(TASK).path.read_bytes(), 0, True
+    before, moment, killed = AuditLog(TASK).path.read_bytes(), 0, True
     while killed:
         moment += 1
-        Ledger(TASK).path.write_bytes(before)
+        AuditLog(TASK).path.write_bytes(before)
         with registry() as store:
-            store.point(TASK, CHAMPION, "2")
+            store.set_alias(TASK, CHAMPION, "2")
         pull(TASK, "2", MODELS)
         with killed_at(moment) as killer, suppress(Killed):
             rollback(TASK, "eve", "complaints")
@@ -406,7 +411,7 @@ def test_a_rollback_that_was_killed_is_finished_and_not_followed_by_a_second(wor
         if alias(CHAMPION) == "2":
             rollback(TASK, "eve", "complaints")
         assert alias(CHAMPION) == "1"
-        assert [it.kind for it in Ledger(TASK).moves()][2:] == ["rollback"]
+        assert [it.kind for it in AuditLog(TASK).transitions()][2:] == ["rollback"]
         assert read_json(MODELS / TASK / "registered.json")["version"] == "1"
     assert moment > 8
 
@@ -447,5 +452,5 @@ def test_the_local_address_is_absolute(world: Path) -> None:
 
 
 def test_an_address_is_shown_without_its_secrets() -> None:
-    assert shown_address("http://me:pass@host:5000/x?token=1") == "http://host:5000/x"
-    assert shown_address("postgresql://me:p%2Fs@/db?host=/tmp") == "postgresql:///db"
+    assert mask_address("http://me:pass@host:5000/x?token=1") == "http://host:5000/x"
+    assert mask_address("postgresql://me:p%2Fs@/db?host=/tmp") == "postgresql:///db"

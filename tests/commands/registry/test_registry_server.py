@@ -14,7 +14,7 @@ import mlflow
 import pytest
 
 from commands.registry import history, register
-from commands.registry.audit_log import Ledger
+from commands.registry.audit_log import AuditLog
 from commands.registry.promote import promote
 from commands.registry.pull import pull
 from commands.registry.store import CHALLENGER, CHAMPION, URI, registry
@@ -94,9 +94,9 @@ def test_the_whole_way_on_a_server(
     register.register(TASK)
     with pytest.raises(PipelineError, match="the verdict is 'not worse'"):
         promote(TASK, "ada", "hope")
-    history.verify(Ledger(TASK))
+    history.verify(AuditLog(TASK))
     with registry() as store:
-        aliases = [store.aliased(TASK, name) for name in (CHAMPION, CHALLENGER)]
+        aliases = [store.version_at_alias(TASK, name) for name in (CHAMPION, CHALLENGER)]
         runs = store.client.search_runs([store.experiment(TASK)])
     assert [str(it.version) for it in aliases if it] == ["1", "2"]
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
