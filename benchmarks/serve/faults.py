@@ -15,9 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.serve.http.test_process import children, is_worker
-from tests.serve.http.test_reload import write_other_heart
-from tests.support.serve_models import HEART_ROW, write_heart, write_housing
+from tests.support.serve_models import HEART_ROW, write_heart, write_housing, write_other_heart
 from tests.support.serving import Load, server_process
 
 CLIENTS = 4
@@ -50,7 +48,7 @@ def kill_workers(models: Path, kills: int) -> bool:
         start = time.perf_counter()
         with Load(f"{server.url}/predict/heart", HEART_ROW, clients=CLIENTS) as load:
             for _ in range(kills):
-                workers = [pid for pid in children(server.process.pid) if is_worker(pid)]
+                workers = server.workers()
                 os.kill(workers[0], signal.SIGKILL)
                 time.sleep(1)  # uvicorn starts another
         seconds = time.perf_counter() - start

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 LOADER = "serve.runtime.mlflow_pyfunc"
+RUNTIME = Path("serve/runtime")  # all of our code that a registered model carries
 DATA = "data"  # where MLflow puts the exported files, in a folder with the task's name
 LOCK = Path("requirements.lock")
 
@@ -44,7 +45,8 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> None:
     """Write an MLflow model to ``target``, which does not exist yet."""
     import mlflow.pyfunc
 
-    data = target.with_name(f"{target.name}.files") / manifest.task
+    beside = target.with_name(f"{target.name}.files")
+    data = beside / manifest.task
     data.mkdir(parents=True)
     for name in file_names(manifest):
         shutil.copyfile(folder / name, data / name)
@@ -54,11 +56,23 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> None:
             target,
             loader_module=LOADER,
             data_path=str(data),
-            code_paths=["serve"],
+            code_paths=[str(copy_runtime(beside / "code"))],
             pip_requirements=list(pinned_requirements()),
             signature=make_signature(manifest),
             metadata={"task": manifest.task, "version": manifest.version},
         )
+
+
+def copy_runtime(folder: Path) -> Path:
+    """Copy what loading needs of our code; return the copy of ``serve``, with nothing else in it.
+
+    MLflow puts the content of ``code_paths`` on Python's path under its own name, so that the
+    copy is found as ``serve.runtime`` without the rest of the service.
+    """
+    shutil.copytree(
+        RUNTIME, folder / RUNTIME, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+    )
+    return folder / RUNTIME.parts[0]
 
 
 def pinned_requirements() -> Iterator[str]:

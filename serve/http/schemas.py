@@ -6,10 +6,11 @@ from typing import Any, Literal
 from fastapi import Response
 from pydantic import BaseModel
 
+from serve.runtime.answers import Answer
 from serve.runtime.errors import Finding
 from serve.runtime.json_rows import as_json
 from serve.runtime.manifest import Card
-from serve.runtime.schemas import Answer, Registered
+from serve.runtime.registered import Registered
 
 
 class Prediction(BaseModel):

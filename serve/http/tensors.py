@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from serve.runtime import messages
+from serve.runtime.answers import Answer
 from serve.runtime.errors import RequestError
 from serve.runtime.manifest import Column, Manifest
-from serve.runtime.schemas import Answer
 
 Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",

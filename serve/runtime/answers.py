@@ -4,11 +4,31 @@ import json
 from collections.abc import Sequence
 
 import msgspec
+from typing_extensions import TypedDict
 
 from serve.runtime.errors import Finding
 from serve.runtime.json_rows import as_json
 from serve.runtime.manifest import Manifest
-from serve.runtime.schemas import Answer, ClassAnswer, ValueAnswer
+
+
+class ClassAnswer(TypedDict):
+    """The class of one row, with the probability of each class."""
+
+    label: str
+    probabilities: dict[str, float]
+    warnings: list[Finding]
+
+
+class ValueAnswer(TypedDict):
+    """The value of one row; the interval covers the share of rows that /model/info states."""
+
+    value: float
+    interval: tuple[float, float] | None
+    unit: str | None
+    warnings: list[Finding]
+
+
+Answer = ClassAnswer | ValueAnswer
 
 
 class Outcome(msgspec.Struct, gc=False):

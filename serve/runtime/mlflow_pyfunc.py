@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from serve.runtime.answers import Answer
 from serve.runtime.errors import RequestError
 from serve.runtime.load import load_model
 from serve.runtime.model import Model
-from serve.runtime.schemas import Answer
 
 
 class Frame(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from serve.runtime.answers import Answers, Outcome
+from serve.runtime.answers import Answer, Answers, Outcome
 from serve.runtime.encode import MAX_FINDINGS, Encoder, RowError, Vector
 from serve.runtime.engine import Engine
 from serve.runtime.errors import Finding, Place, RequestError
@@ -14,7 +14,7 @@ from serve.runtime.explainer import Explainer
 from serve.runtime.fast_decoder import QuickDecoder
 from serve.runtime.json_rows import Row
 from serve.runtime.manifest import Manifest
-from serve.runtime.schemas import Answer, Registered
+from serve.runtime.registered import Registered
 
 
 class Checked(NamedTuple):

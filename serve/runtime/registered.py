@@ -5,12 +5,21 @@ import logging
 from pathlib import Path
 
 import pydantic
+from pydantic import BaseModel
 
 from serve.runtime.manifest import MANIFEST
-from serve.runtime.schemas import Registered
 
 log = logging.getLogger("serve")
 REGISTERED = "registered.json"
+
+
+class Registered(BaseModel):
+    """The model's name, version and alias in a registry, and the commit that made it."""
+
+    name: str
+    version: str
+    alias: str | None
+    commit: str
 
 
 class _Note(Registered):

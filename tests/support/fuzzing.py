@@ -1,18 +1,14 @@
 """Bodies that no client should send, made from ones that it may, and a way to send thousands."""
 
 import asyncio
-import io
 import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from serve.http.app import Service
-from tests.serve.http.test_files import GOOD, HEADER, HEART_COLUMNS
+from tests.support.heart_tables import GOOD, HEART_COLUMNS, make_csv, make_parquet
 from tests.support.serve_models import HEART_ROW
 
 TENSORS = {
@@ -57,16 +53,10 @@ class Target:
     body: bytes
 
 
-def parquet() -> bytes:
-    file = io.BytesIO()
-    pq.write_table(pa.table(HEART_COLUMNS), file)
-    return file.getvalue()
-
-
 def targets() -> list[Target]:
     """Return every route that takes a body, for the task heart."""
     row, rows = json.dumps(HEART_ROW).encode(), json.dumps([HEART_ROW, HEART_ROW]).encode()
-    table = "\n".join([HEADER, GOOD.format("a"), GOOD.format("b"), ""]).encode()
+    table = make_csv(GOOD.format("a"), GOOD.format("b"))
     infer = json.dumps(TENSORS).encode()
     return [
         Target("/predict", KINDS[0], row),
@@ -74,7 +64,7 @@ def targets() -> list[Target]:
         Target("/explain/heart", KINDS[0], row),
         Target("/v2/models/heart/infer", KINDS[0], infer),
         Target("/predict/heart/csv", KINDS[1], table),
-        Target("/predict/heart/parquet", KINDS[2], parquet()),
+        Target("/predict/heart/parquet", KINDS[2], make_parquet(**HEART_COLUMNS)),
         Target("/admin/reload", KINDS[0], b"{}"),
     ]
 

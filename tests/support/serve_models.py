@@ -135,6 +135,14 @@ def write_heart(models: Path, content: bytes | None = None, **changes: Any) -> P
     return write_model(models, "heart", content, made)
 
 
+def write_other_heart(models: Path, factor: float = 2.0) -> str:
+    """Write a heart model with other weights in place of the old; return its version."""
+    weights = HEART_WEIGHTS * factor
+    golden = [{"input": HEART_ROW, "output": softmax(np.array(HEART_VECTOR) @ weights).tolist()}]
+    folder = write_heart(models, graph(weights, "probabilities"), golden=golden)
+    return str(json.loads((folder / "manifest.json").read_bytes())["version"])
+
+
 def write_housing(models: Path, **changes: Any) -> Path:
     """One value in dollars: 40,000 for each unit of income, less 50,000 inland."""
     interval = {"coverage": 0.9, "half_width": 25_000.0}

@@ -64,6 +64,12 @@ class Server:
     def log(self) -> str:
         return "".join(self.lines)
 
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers that live, as /proc lists them."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children if _is_worker(child)]
+
     def log_lines(self) -> list[Json]:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
@@ -106,6 +112,10 @@ def server_process(models: Path, *command: str, **settings: str) -> Iterator[Ser
         _stop(process)
         reader.join()
         assert "Traceback" not in server.log, server.log
+
+
+def _is_worker(pid: str) -> bool:
+    return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _read(server: Server) -> None:

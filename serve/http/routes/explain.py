@@ -10,13 +10,13 @@ from serve.http.body import check_headers, read_body
 from serve.http.dependencies import MAY_PREDICT, Config, Models, RequestId, to_thread
 from serve.http.openapi import request_body
 from serve.http.schemas import ERRORS, as_response
+from serve.runtime.answers import Answer
 from serve.runtime.attribution import AttributionError
 from serve.runtime.errors import RequestError
 from serve.runtime.explainer import Explainer, Score
 from serve.runtime.json_rows import rows_of
 from serve.runtime.manifest import Explanation
 from serve.runtime.model import Model
-from serve.runtime.schemas import Answer
 
 MOST_ROWS = 100  # a row takes milliseconds, with thousands of trees tens of them
 

@@ -18,18 +18,11 @@ import pytest
 
 from serve import batch
 from serve.runtime.manifest import read_manifest
-from tests.serve.http.test_files import BAD, GOOD, HEADER, HEART_COLUMNS
+from tests.support.heart_tables import BAD, GOOD, HEADER, HEART_COLUMNS
 from tests.support.serve_models import HEART_ROW, write_heart
 from tests.support.serving import serving
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_heart(folder)
-    return folder
 
 
 @pytest.fixture(autouse=True)

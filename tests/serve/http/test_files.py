@@ -4,9 +4,7 @@ import csv
 import io
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -17,41 +15,20 @@ from fastapi.testclient import TestClient
 from serve.files.csv_source import LONGEST_LINE
 from serve.http.keys import new_key
 from serve.runtime.manifest import read_manifest
-from tests.support.serve_models import HEART_ROW, HOUSING_ROW, write_heart, write_housing
+from tests.support.heart_tables import (
+    BAD,
+    CSV,
+    GOOD,
+    HEADER,
+    HEART_COLUMNS,
+    PARQUET,
+    make_csv,
+    make_parquet,
+)
+from tests.support.serve_models import HEART_ROW, HOUSING_ROW, write_heart
 from tests.support.serving import samples, server_process, serving, value
 
-CSV = {"Content-Type": "text/csv"}
-PARQUET = {"Content-Type": "application/vnd.apache.parquet"}
-HEADER = "patient,age,sex,chol,smoker,visit,thal"
-GOOD = "{},63,1,233.5,yes,2026-11-21T08:30:00Z,6.0"
-BAD = "b,630,1,x,yes,never,9"
-HEART_COLUMNS: dict[str, Any] = {
-    "age": [63, 64],
-    "sex": [1, 0],
-    "chol": [233.5, None],
-    "smoker": [True, None],
-    "visit": pa.array([1795249800 * 10**6, None], pa.timestamp("us")),
-    "thal": ["6", "3"],
-}
 Row = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_heart(folder)
-    write_housing(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def client(models: Path) -> Iterator[TestClient]:
-    with serving(models, default="heart") as client:
-        yield client
-
-
-def table(*lines: str, header: str = HEADER) -> bytes:
-    return "\n".join([header, *lines, ""]).encode()
 
 
 def rows_of(response: httpx.Response) -> list[Row]:
@@ -67,18 +44,12 @@ def post_parquet(client: TestClient, content: bytes, **headers: str) -> httpx.Re
     return client.post("/predict/heart/parquet", content=content, headers=PARQUET | headers)
 
 
-def parquet(**columns: Any) -> bytes:
-    file = io.BytesIO()
-    pq.write_table(pa.table(columns), file)
-    return file.getvalue()
-
-
 # Answers
 
 
 def test_a_file_is_answered_row_by_row_in_order_with_its_ids(client: TestClient) -> None:
     lines = [GOOD.format(f"p{i}") for i in range(1_500)]  # of several blocks
-    found = rows_of(post(client, table(*lines), "?id=patient"))
+    found = rows_of(post(client, make_csv(*lines), "?id=patient"))
     assert [row["patient"] for row in found] == [f"p{i}" for i in range(1_500)]
     assert [int(row["line"]) for row in found] == list(range(2, 1_502))
     alone = client.post("/predict/heart", json=HEART_ROW).json()["predictions"][0]
@@ -89,7 +60,7 @@ def test_a_file_is_answered_row_by_row_in_order_with_its_ids(client: TestClient)
 
 
 def test_a_bad_row_is_told_by_its_line_and_costs_the_others_nothing(client: TestClient) -> None:
-    response = post(client, table(GOOD.format("a"), BAD, "c,1", "", GOOD.format("d")))
+    response = post(client, make_csv(GOOD.format("a"), BAD, "c,1", "", GOOD.format("d")))
     found = rows_of(response)
     assert [row["line"] for row in found] == ["2", "3", "4", "6"]  # a blank line is no row
     assert [bool(row["label"]) for row in found] == [True, False, False, True]
@@ -104,20 +75,20 @@ def test_a_bad_row_is_told_by_its_line_and_costs_the_others_nothing(client: Test
 
 
 def test_a_quote_that_is_never_closed_is_told(client: TestClient) -> None:
-    found = rows_of(post(client, table(GOOD.format("a"), '"b,63', "1,2,3", "4")))
+    found = rows_of(post(client, make_csv(GOOD.format("a"), '"b,63', "1,2,3", "4")))
     assert found[0]["label"]
     swallowed = "row [unreadable]: lines 3 to 5, as one row: unexpected end of data"
     assert found[1]["error"] == swallowed
 
 
 def test_cells_may_hold_line_breaks(client: TestClient) -> None:
-    content = table(GOOD.format('"a\nb"'), GOOD.format("c"))
+    content = make_csv(GOOD.format('"a\nb"'), GOOD.format("c"))
     found = rows_of(post(client, content, "?id=patient"))
     assert [(row["line"], row["patient"]) for row in found] == [("2", "a\nb"), ("4", "c")]
 
 
 def test_a_warning_is_in_its_column(client: TestClient) -> None:
-    response = post(client, table(GOOD.format("a").replace("233.5", "600")))
+    response = post(client, make_csv(GOOD.format("a").replace("233.5", "600")))
     (row,) = rows_of(response)
     message = "600 is outside the values trained on, from 126 to 564 (mg/dl)"
     assert row["warnings"] == f"chol [outside_training]: {message}"
@@ -135,7 +106,7 @@ def test_a_value_comes_with_its_interval(client: TestClient) -> None:
 
 def test_bytes_that_are_not_utf_8_cost_only_their_row(client: TestClient) -> None:
     bad = GOOD.format("caf\xe9").encode("latin-1").replace(b"233.5", b"2\xe9")
-    content = table() + bad + b"\n" + GOOD.format("b").encode()
+    content = make_csv() + bad + b"\n" + GOOD.format("b").encode()
     found = rows_of(post(client, content, "?id=patient"))
     assert "chol [wrong_type]" in found[0]["error"]
     assert found[0]["patient"] == "caf\\udce9"
@@ -143,7 +114,7 @@ def test_bytes_that_are_not_utf_8_cost_only_their_row(client: TestClient) -> Non
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_matter(client: TestClient) -> None:
-    content = b"\xef\xbb\xbf" + table(GOOD.format("a")).replace(b"\n", b"\r\n")
+    content = b"\xef\xbb\xbf" + make_csv(GOOD.format("a")).replace(b"\n", b"\r\n")
     assert rows_of(post(client, content))[0]["label"] == "ill"
 
 
@@ -151,7 +122,7 @@ def test_cells_are_read_in_the_spelling_of_the_training_table(tmp_path: Path) ->
     spelling = {"delimiter": ";", "decimal": ",", "quoting": True, "missing": ["", "-"]}
     write_heart(tmp_path, spelling={**spelling, "missing_in": {"chol": ["0"]}})
     header = HEADER.removeprefix("patient,").replace(",", ";")
-    content = table("63;1;233,5;J;2026-11-21;-", "63;1;0;n;-;6", header=header)
+    content = make_csv("63;1;233,5;J;2026-11-21;-", "63;1;0;n;-;6", header=header)
     with serving(tmp_path) as client:
         found = rows_of(post(client, content))
         example = client.get("/openapi.json").json()["paths"]["/predict/heart/csv"]["post"]
@@ -168,7 +139,7 @@ def test_cells_are_read_in_the_spelling_of_the_training_table(tmp_path: Path) ->
 
 
 def test_parquet_comes_back_as_parquet_with_ids_of_their_type(client: TestClient) -> None:
-    content = parquet(**HEART_COLUMNS, n=[7, 8])
+    content = make_parquet(**HEART_COLUMNS, n=[7, 8])
     response = client.post("/predict/heart/parquet?id=n", content=content, headers=PARQUET)
     assert response.headers["Content-Type"] == PARQUET["Content-Type"]
     found = pq.read_table(io.BytesIO(response.content)).to_pylist()
@@ -181,21 +152,21 @@ def test_parquet_comes_back_as_parquet_with_ids_of_their_type(client: TestClient
 
 
 def test_parquet_comes_back_as_csv_if_that_is_asked_for(client: TestClient) -> None:
-    content = parquet(**{**HEART_COLUMNS, "age": [63, 640]})
+    content = make_parquet(**{**HEART_COLUMNS, "age": [63, 640]})
     response = post_parquet(client, content, Accept="text/csv")
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert [bool(row["error"]) for row in rows_of(response)] == [False, True]
 
 
 def test_a_column_of_lists_fits_nothing(client: TestClient) -> None:
-    content = parquet(**{**HEART_COLUMNS, "chol": [[1.0], [2.0]]})
+    content = make_parquet(**{**HEART_COLUMNS, "chol": [[1.0], [2.0]]})
     found = rows_of(post_parquet(client, content, Accept="text/csv"))
     assert all("chol [wrong_type]" in row["error"] for row in found)
 
 
 @pytest.mark.parametrize("cut", [4, 9, 200])
 def test_a_damaged_parquet_file_is_refused(client: TestClient, cut: int) -> None:
-    response = post_parquet(client, parquet(**HEART_COLUMNS)[:-cut])
+    response = post_parquet(client, make_parquet(**HEART_COLUMNS)[:-cut])
     assert response.status_code == 400
     assert "cannot be read as Parquet" in response.json()["detail"]
 
@@ -226,7 +197,7 @@ def test_what_is_no_table_is_refused(
 
 def test_columns_that_are_not_there_are_named(client: TestClient) -> None:
     header = "patient,ages,sex,chol,chol,smoker,Visit,thal scan"
-    response = post(client, table(header=header), "?id=pat")
+    response = post(client, make_csv(header=header), "?id=pat")
     assert response.status_code == 422
     found = {tuple(it["loc"]): it["msg"] for it in response.json()["detail"]}
     assert found == {
@@ -240,7 +211,7 @@ def test_columns_that_are_not_there_are_named(client: TestClient) -> None:
 
 def test_an_id_may_not_be_called_as_an_answer_is(client: TestClient) -> None:
     header = HEADER.replace("patient", "label")
-    response = post(client, table(GOOD.format("a"), header=header), "?id=label")
+    response = post(client, make_csv(GOOD.format("a"), header=header), "?id=label")
     assert response.status_code == 422
     (finding,) = response.json()["detail"]
     assert "name another as id" in finding["msg"]
@@ -249,7 +220,7 @@ def test_an_id_may_not_be_called_as_an_answer_is(client: TestClient) -> None:
 @pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded"])
 def test_another_content_type_is_refused(client: TestClient, kind: str) -> None:
     headers = {"Content-Type": kind}
-    response = client.post("/predict/heart/csv", content=table(), headers=headers)
+    response = client.post("/predict/heart/csv", content=make_csv(), headers=headers)
     assert response.status_code == 415
     assert "Content-Type: text/csv" in response.json()["detail"]
 
@@ -262,17 +233,17 @@ def test_a_packed_file_is_refused(client: TestClient) -> None:
 def test_the_limits_of_files_are_their_own(models: Path) -> None:
     limits = {"max_rows": "1", "max_body_bytes": "10", "max_file_bytes": "4000"}
     with serving(models, **limits, max_file_rows="3") as client:
-        assert post(client, table(*[GOOD.format(1)] * 3)).status_code == 200
-        rows = post(client, table(*[GOOD.format(1)] * 4))
-        size = post(client, table(*[GOOD.format(1)] * 100))
-        typed = post_parquet(client, parquet(age=[63] * 4))
+        assert post(client, make_csv(*[GOOD.format(1)] * 3)).status_code == 200
+        rows = post(client, make_csv(*[GOOD.format(1)] * 4))
+        size = post(client, make_csv(*[GOOD.format(1)] * 100))
+        typed = post_parquet(client, make_parquet(age=[63] * 4))
     assert (rows.status_code, rows.json()["detail"]) == (413, "a file may have at most 3 rows")
     assert (size.status_code, typed.status_code) == (413, 413)
 
 
 def test_a_key_is_asked_for(models: Path) -> None:
     with serving(models, api_keys=new_key(["predict"])[1]) as client:
-        assert post(client, table()).status_code == 401
+        assert post(client, make_csv()).status_code == 401
 
 
 def test_a_full_disk_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,14 +251,14 @@ def test_a_full_disk_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("serve.http.routes.files._answer_block", full)
-    response = post(client, table(GOOD.format("a")))
+    response = post(client, make_csv(GOOD.format("a")))
     assert response.status_code == 503
     assert "no room" in response.json()["detail"]
 
 
 def test_rows_of_files_are_counted(models: Path) -> None:
     with serving(models) as client:
-        post(client, table(GOOD.format("a"), BAD))
+        post(client, make_csv(GOOD.format("a"), BAD))
         text = client.get("/metrics").text
     about = {"task": "heart", "version": read_manifest(models / "heart").version}
     assert value(samples(text), "serve_predictions_total", **about, label="ill") == 1
@@ -306,11 +277,11 @@ def resident(pid: int, name: str) -> float:
 
 def many(kind: str, rows: int) -> bytes:
     if kind == "csv":
-        return table(*[GOOD.format(i) for i in range(rows)])
+        return make_csv(*[GOOD.format(i) for i in range(rows)])
     columns = {
         name: list(it) * (rows // 2) for name, it in HEART_COLUMNS.items() if name != "visit"
     }
-    return parquet(**columns, visit=pa.nulls(rows, pa.timestamp("us")))
+    return make_parquet(**columns, visit=pa.nulls(rows, pa.timestamp("us")))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")

@@ -36,12 +36,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(models: Path) -> Iterator[TestClient]:
-    with serving(models, default="heart") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def document(client: TestClient) -> Json:
     found: Json = client.get("/openapi.json").json()
     return found

@@ -26,7 +26,7 @@ from tests.support.serve_models import HEART_ROW, HEART_VECTOR, write_housing
 from tests.support.serving import Server, server_process
 
 CHROMIUM = shutil.which("chromium")
-STATIC = Path("serve/static")
+STATIC = Path("serve/http/static")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt has it")
 
 

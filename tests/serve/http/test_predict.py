@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +44,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_housing(folder)
     write_wide(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def client(models: Path) -> Iterator[TestClient]:
-    with serving(models, default="heart") as client:
-        yield client
 
 
 def only_answer(response: httpx.Response) -> Json:

@@ -1,6 +1,5 @@
 """The server as a process: its log, its end, its workers, its dependencies."""
 
-import importlib.metadata
 import json
 import os
 import re
@@ -9,27 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-from tests.support.serve_models import HEART_ROW, write_heart, write_housing
+from tests.support.environments import ROOT, find_distributions, link_distributions, read_group
+from tests.support.serve_models import HEART_ROW
 from tests.support.serving import Load, samples, server_process, value
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_heart(folder)
-    write_housing(folder)
-    return folder
-
 
 # The log
 
@@ -152,16 +138,12 @@ def test_workers_share_the_port_and_their_counts(models: Path) -> None:
         assert merged_count(server.url) == len(load.answered)
 
 
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="workers are found in /proc")
 def test_a_killed_worker_takes_neither_the_others_nor_its_counts_along(models: Path) -> None:
     with server_process(models, workers="2") as server:
         for _ in range(40):
             httpx.post(f"{server.url}/predict/heart", json=HEART_ROW)
-        workers = [pid for pid in children(server.process.pid) if is_worker(pid)]
+        workers = server.workers()
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
         for _ in range(40):
@@ -169,46 +151,11 @@ def test_a_killed_worker_takes_neither_the_others_nor_its_counts_along(models: P
         assert merged_count(server.url) == 80
 
 
-def is_worker(pid: int) -> bool:
-    return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-
-
 # Its dependencies
 
 
-def distributions_of(group: str) -> set[str]:
-    """Return the names of all distributions that a dependency group leads to, installed here."""
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    waiting = [Requirement(text) for text in groups[group]]
-    found: set[tuple[str, str]] = set()
-    while waiting:
-        requirement = waiting.pop()
-        name = canonicalize_name(requirement.name)
-        for extra in ("", *requirement.extras):
-            if (name, extra) in found:
-                continue
-            found.add((name, extra))
-            requires = importlib.metadata.requires(name) or []
-            waiting += [
-                needed
-                for needed in map(Requirement, requires)
-                if needed.marker is None or needed.marker.evaluate({"extra": extra})
-            ]
-    return {name for name, _ in found}
-
-
-def install(names: set[str], folder: Path) -> None:
-    """Make a folder that holds these distributions and nothing else, by links."""
-    for name in names:
-        for file in importlib.metadata.files(name) or []:
-            top = file.parts[0]
-            if top == ".." or (folder / top).exists():
-                continue
-            (folder / top).symlink_to(Path(str(file.locate())).parents[len(file.parts) - 1] / top)
-
-
 def test_the_service_runs_with_its_own_dependencies_alone(models: Path, tmp_path: Path) -> None:
-    names = distributions_of("serve")
+    names = find_distributions(read_group("serve"))
     forbidden = {
         "pandas",
         "scikit-learn",
@@ -220,7 +167,7 @@ def test_the_service_runs_with_its_own_dependencies_alone(models: Path, tmp_path
         "onnx",
     }
     assert not names & forbidden
-    install(names, tmp_path)
+    link_distributions(names, tmp_path)
     script = (
         f"import sys; sys.path += [{str(tmp_path)!r}, {str(ROOT)!r}]\n"
         "import serve.__main__, serve.http.keys, serve.http.app\n"
@@ -228,7 +175,7 @@ def test_the_service_runs_with_its_own_dependencies_alone(models: Path, tmp_path
         f"models = load_catalog(serve.http.app.Settings(models_dir={str(models)!r})).loaded\n"
         f"print(models['heart'].predict_one({HEART_ROW!r})['label'])\n"
         "from serve.http.metrics.exposition import render\n"
-        "print(serve.app.app.openapi()['info'] and len(render([], '')[0]) > 0)\n"
+        "print(serve.http.app.app.openapi()['info'] and len(render([], '')[0]) > 0)\n"
     )
     command = [sys.executable, "-I", "-S", "-c", script]  # without site-packages
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -11,28 +11,18 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from serve.runtime.manifest import read_manifest
 from tests.support.serve_models import (
     HEART_ROW,
+    HEART_VECTOR,
     HEART_WEIGHTS,
     HOUSING_ROW,
     Json,
-    graph,
     softmax,
     write_heart,
     write_housing,
+    write_other_heart,
 )
 from tests.support.serving import Load, server_process, serving
-
-VECTOR = np.array([63.0, 1.0, 233.5, 1.0, 1795249800.0, 1.0])
-
-
-def write_other_heart(models: Path, factor: float = 2.0) -> str:
-    """Write a heart model with other weights in place of the old; return its version."""
-    weights = HEART_WEIGHTS * factor
-    golden = [{"input": HEART_ROW, "output": softmax(VECTOR @ weights).tolist()}]
-    folder = write_heart(models, graph(weights, "probabilities"), golden=golden)
-    return read_manifest(folder).version
 
 
 @pytest.fixture
@@ -71,7 +61,7 @@ def test_a_new_model_is_taken_over(client: TestClient, models: Path) -> None:
     assert reload(client) == {"heart": "served", "housing": "unchanged"}
     answer = client.post("/predict/heart", json=HEART_ROW).json()
     assert answer["version"] == new
-    expected = softmax(VECTOR @ (HEART_WEIGHTS * 2)).tolist()
+    expected = softmax(np.array(HEART_VECTOR) @ (HEART_WEIGHTS * 2)).tolist()
     assert list(answer["predictions"][0]["probabilities"].values()) == pytest.approx(expected)
     assert state(client) == {"serves": True, "version": new, "detail": None}
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from tritonclient.utils import InferenceServerException
 
 from serve.http.keys import new_key
-from tests.support.serve_models import HEART_ROW, HOUSING_ROW, column, write_heart, write_housing
+from tests.support.serve_models import HEART_ROW, HOUSING_ROW, column
 from tests.support.serving import Server, server_process, serving
 
 Json = dict[str, Any]
@@ -33,20 +33,6 @@ KINDS = {
     "thal": "INT64",
 }
 OTHER_ROW = {"age": 40, "sex": 0, "chol": 100.0, "smoker": False, "visit": "2020-02-29", "thal": 7}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    write_heart(folder)
-    write_housing(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def client(models: Path) -> Iterator[TestClient]:
-    with serving(models) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import itertools
 import json
 import math
 import shutil
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeRegressor
 
-from serve.http.app import create_app
-from serve.http.settings import Settings
 from serve.runtime.attribution import Attribution, AttributionError, answer
 from serve.runtime.load import load_model
 from serve.runtime.manifest import ManifestError
@@ -415,12 +412,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_explained_heart(folder)
     write_housing(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def client(models: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(models_dir=models, reload=False))) as client:
-        yield client
 
 
 def test_an_answer_comes_with_what_each_column_added(client: TestClient) -> None:

@@ -13,7 +13,6 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.http.app import create_app
 from serve.http.openapi import column_schema
 from serve.runtime import load, text
 from serve.runtime.encode import Encoder, MisfitError
@@ -26,6 +25,7 @@ from stages.preparing.casting import clean_text
 from stages.shared.loading import load_pipeline
 from stages.shared.storage import read_frame
 from stages.shared.text_features import TextFeaturizer
+from tests.support.serving import serving
 from tests.support.text_fixtures import (
     BAD,
     COLUMNS,
@@ -252,9 +252,8 @@ def world(request: Any, tmp_path_factory: Any) -> Iterator[Path]:
 
 
 @pytest.fixture
-def client(world: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.setenv("MODELS_DIR", str(world / "models"))
-    with TestClient(create_app()) as client:
+def client(world: Path) -> Iterator[TestClient]:
+    with serving(world / "models") as client:
         yield client
 
 

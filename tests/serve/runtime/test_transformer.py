@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from serve.runtime.load import load_model
 from serve.runtime.manifest import ManifestError, read_manifest, version
 from serve.runtime.transformer import Transformer
-from tests.serve.http.test_process import ROOT, distributions_of, install
+from tests.support.environments import ROOT, find_distributions, link_distributions, read_group
 from tests.support.serving import serving
 from tests.support.text_fixtures import GOOD
 from tests.support.transformer_fixtures import (
@@ -330,10 +330,11 @@ def test_a_server_of_tables_does_without_the_tokenizers_library() -> None:
 def test_it_is_served_with_the_services_own_dependencies_alone(
     models: Path, tmp_path: Path
 ) -> None:
-    install(distributions_of("serve"), tmp_path)
+    names = find_distributions(read_group("serve"))
+    link_distributions(names, tmp_path)
     found = f"import sys; sys.path += [{str(tmp_path)!r}, {str(ROOT)!r}]\n"
     script = found + LOADED.format(models=str(models), row=ROW)
     command = [sys.executable, "-I", "-S", "-c", script]  # without site-packages
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
-    assert not distributions_of("serve") & {"torch", "transformers", "pandas", "scikit-learn"}
+    assert not names & {"torch", "transformers", "pandas", "scikit-learn"}
