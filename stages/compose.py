@@ -10,8 +10,8 @@ from stages.composing import dvcfile
 from stages.composing.config import compose_params, differences, read_text, read_yaml
 from stages.composing.menu import render_choices
 from stages.composing.pipeline import render_pipeline
-from stages.runner.declare import PARAMS_FILE, run_plainly
-from stages.shared.errors import PipelineError
+from stages.runner.declare import PARAMS_FILE
+from stages.shared.errors import PipelineError, run_plainly
 from stages.shared.storage import write_text
 
 DVC_FILE = Path("dvc.yaml")

@@ -5,10 +5,10 @@ database that FILE names. A file outside the repository is copied into ``data/ra
 as it is; what was guessed stands in its comments.
 """
 
-import argparse
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from commands.drafting.target_inference import find_aim, find_group
 from commands.drafting.writing import written
 from stages.fetching.sql import Question, materialise
 from stages.preparing.casting import as_tokens, to_numbers
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 from stages.shared.heuristics import told_share
 from stages.shared.storage import write_text
@@ -28,59 +27,61 @@ from stages.shared.storage import write_text
 SURE = 0.99  # share of the target from which a column is called a leak
 RAW = Path("data/raw")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-USAGE = "python -m commands draft FILE --task NAME --target COLUMN"
 
 
-def main() -> None:
-    """Draft the contract that the command line asks for."""
-    asked = parsed()
-    contract = Path("conf/task", f"{asked.task}.yaml")
-    check(asked, contract)
-    origin, frame = bring(asked)
-    text = draft(asked, origin, frame)
-    if not asked.query:
-        keep(Path(asked.file), Path(origin["path"]))
+@dataclass(frozen=True)
+class Request:
+    """What a draft is made of: a file or a database's URL, and what a person knows of it.
+
+    ``names`` are the columns of a file without a header.
+    """
+
+    file: str
+    task: str
+    target: str
+    positive: str | None = None
+    names: tuple[str, ...] = ()
+    query: str | None = None
+    overwrite: bool = False
+
+
+def draft(request: Request) -> None:
+    """Draft a contract, and copy a file that lies outside the repository."""
+    contract = Path("conf/task", f"{request.task}.yaml")
+    check(request, contract)
+    origin, frame = bring(request)
+    text = write_contract(request, origin, frame)
+    if not request.query:
+        keep(Path(request.file), Path(origin["path"]))
     write_text(contract, text)
     print(f"{contract} is drafted from {len(frame):,} rows: read it, then run `make repro`")
 
 
-def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(usage=USAGE, description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("file", help="a CSV, TSV or Parquet file, or a database's URL")
-    parser.add_argument("--task", required=True, help="the task's name, as in conf/task/NAME.yaml")
-    parser.add_argument("--target", required=True, help="the column to predict")
-    parser.add_argument("--positive", help="of two classes the one whose probability is wanted")
-    parser.add_argument("--names", help="the columns of a file without a header: a,b,c")
-    parser.add_argument("--query", help="SQL, where FILE is a database's URL")
-    parser.add_argument("--overwrite", action="store_true", help="replace the task's contract")
-    return parser.parse_args()
-
-
-def check(asked: argparse.Namespace, contract: Path) -> None:
+def check(request: Request, contract: Path) -> None:
     """Raise PipelineError for a name that no task can have, and for a contract already there."""
-    if not NAME.fullmatch(asked.task):
+    if not NAME.fullmatch(request.task):
         raise PipelineError(
-            f"--task {asked.task!r}: small letters, digits and _ make a task's name"
+            f"--task {request.task!r}: small letters, digits and _ make a task's name"
         )
-    if contract.exists() and not asked.overwrite:
+    if contract.exists() and not request.overwrite:
         raise PipelineError(f"{contract} is there already: take another --task, or --overwrite")
-    if "://" in asked.file and not asked.query:
-        raise PipelineError(f"{asked.file} is a database: say with --query which table is meant")
-    if "://" not in asked.file and not Path(asked.file).is_file():
-        raise PipelineError(f"{asked.file} is not here")
+    if "://" in request.file and not request.query:
+        raise PipelineError(f"{request.file} is a database: say with --query which table is meant")
+    if "://" not in request.file and not Path(request.file).is_file():
+        raise PipelineError(f"{request.file} is not here")
 
 
-def bring(asked: argparse.Namespace) -> tuple[dict[str, Any], pd.DataFrame]:
+def bring(request: Request) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return the source as the contract describes it, and its cells."""
-    if asked.query:
-        path = RAW / asked.task / f"{asked.task}.parquet"
-        question = Question(asked.file, asked.query, f"conf/task/{asked.task}.yaml")
+    if request.query:
+        path = RAW / request.task / f"{request.task}.parquet"
+        question = Question(request.file, request.query, f"conf/task/{request.task}.yaml")
         path.parent.mkdir(parents=True, exist_ok=True)
         materialise(question, path, os.environ)
         origin, frame = read_table(path, None)
-        return {**origin, "database": asked.file, "query": asked.query}, frame
-    path = Path(asked.file)
-    origin, frame = read_table(path, asked.names.split(",") if asked.names else None)
+        return {**origin, "database": request.file, "query": request.query}, frame
+    path = Path(request.file)
+    origin, frame = read_table(path, list(request.names) or None)
     return {**origin, "path": within(path).as_posix()}, frame
 
 
@@ -102,24 +103,24 @@ def keep(path: Path, kept: Path) -> None:
         print(f"{path} is copied to {kept}: run `dvc add {kept}` to keep it")
 
 
-def draft(asked: argparse.Namespace, origin: dict[str, Any], frame: pd.DataFrame) -> str:
+def write_contract(request: Request, origin: dict[str, Any], frame: pd.DataFrame) -> str:
     """Return the contract's text; raises PipelineError where the target is no column."""
-    if asked.target not in frame.columns:
+    if request.target not in frame.columns:
         raise PipelineError(
-            f"--target {asked.target!r} is no column of {asked.file}: it has "
+            f"--target {request.target!r} is no column of {request.file}: it has "
             f"{', '.join(map(str, frame.columns))}"
         )
     decimal = origin.get("decimal", ".")
-    aim = find_aim(frame, asked.target, asked.positive, decimal)
-    names = [name for name in frame.columns if name != asked.target]
+    aim = find_aim(frame, request.target, request.positive, decimal)
+    names = [name for name in frame.columns if name != request.target]
     group = find_group(frame, names)
     guesses = [guess_column(name, frame[name], decimal) for name in names]
     flagged = [
-        _without(guess, frame, asked.target, "classes" in aim.target, decimal)
+        _without(guess, frame, request.target, "classes" in aim.target, decimal)
         for guess in guesses
         if guess.name != group
     ]
-    title = asked.task.replace("_", " ").capitalize()
+    title = request.task.replace("_", " ").capitalize()
     return written(title, origin, flagged, aim, group, len(frame))
 
 
@@ -144,7 +145,3 @@ def _as_numbers(cells: pd.Series, decimal: str) -> Any:
     if numbers.notna().sum() == cells.notna().sum():
         return numbers.to_numpy()
     return pd.Series(pd.factorize(as_tokens(cells))[0]).replace(-1, float("nan")).to_numpy()
-
-
-if __name__ == "__main__":
-    run_plainly("contract", main)

@@ -4,24 +4,17 @@ Changes the lines of that model and no other; review the change with git before 
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
 
-USAGE = "python -m commands adopt TASK MODEL"
 
-
-def main() -> None:
+def adopt(task: str, model: str) -> None:
     """Adopt, and say what it is expected to gain; refuse what is no better than before."""
-    if len(sys.argv) != 3:
-        sys.exit(f"usage: {USAGE}")
-    task, model = sys.argv[1:]
     found = read_best(task, model)
     path = Path("conf/task", f"{task}.yaml")
     write_text(path, adopted(path.read_text(encoding="utf-8"), model, found["values"], str(path)))
@@ -78,7 +71,3 @@ def _end(lines: list[str], start: int, column: int) -> int:
 
 def _word(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-if __name__ == "__main__":
-    run_plainly("adopt", main)

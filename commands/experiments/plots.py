@@ -5,7 +5,6 @@ holds Vega itself, as ``vl-convert`` carries it.
 """
 
 import subprocess
-import sys
 from pathlib import Path
 
 import vl_convert
@@ -36,8 +35,8 @@ main {{ display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }}
 """
 
 
-def main() -> None:
-    """Write ``dvc_plots/index.html``; the words of the command line go to ``dvc plots show``."""
+def draw_plots(targets: list[str]) -> int:
+    """Write ``dvc_plots/index.html``, of all plots or of some files; return DVC's exit code."""
     vega = vl_convert.javascript_bundle(snippet=EXPORTED)
     write_text(TEMPLATE, PAGE.format(vega=vega))
     command = [
@@ -49,8 +48,4 @@ def main() -> None:
         "--html-template",
         str(TEMPLATE.resolve()),
     ]
-    sys.exit(subprocess.run([*command, *sys.argv[1:]], check=False).returncode)
-
-
-if __name__ == "__main__":
-    main()
+    return subprocess.run([*command, *targets], check=False).returncode

@@ -3,7 +3,6 @@
 The experiments are DVC's own, so `dvc exp show`, `dvc exp apply` and `dvc queue` know them.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from pydantic import Field
 from ruamel.yaml import YAML
 
 from commands.experiments.leaderboard import leaderboard
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 from stages.shared.frozen import Frozen
 
@@ -49,14 +47,10 @@ class Search(Frozen):
         return [*RUN, "--queue", *sets, *targets]
 
 
-def main() -> None:
+def sweep(name: str, jobs: int | None) -> None:
     """Run the search and print the leaderboard; exit code 1 where an experiment failed."""
-    parser = argparse.ArgumentParser(prog="python -m commands sweep", description=__doc__)
-    parser.add_argument("search", help=f"a file in {FOLDER}, without .yaml")
-    parser.add_argument("--jobs", "-j", type=int, help="experiments side by side")
-    options = parser.parse_args()
-    search = read_search(options.search)
-    running = [*RUN, "--run-all", "--jobs", str(options.jobs or search.jobs)]
+    search = read_search(name)
+    running = [*RUN, "--run-all", "--jobs", str(jobs or search.jobs)]
     if not (succeeds(search.queueing()) and succeeds(running)):
         sys.exit("\nsome experiments failed: `dvc queue status`, then `dvc queue logs NAME`")
     print(f"\n{leaderboard(search.tasks, commits=1, most=20)}")
@@ -86,7 +80,3 @@ def succeeds(command: list[str]) -> bool:
 
 def _word(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-if __name__ == "__main__":
-    run_plainly("sweep", main)

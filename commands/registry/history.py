@@ -3,42 +3,61 @@
 Every time the whole log is verified, hash by hash.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from commands.registry.args import parser
 from commands.registry.audit_log import AuditLog, Transition
 from commands.registry.store import registry
 from commands.registry.transitions import finish_transition
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 
 
-def main() -> None:
-    """Print all transitions of a task's champion, or the one in force at a moment."""
-    words = parser("champions", __doc__)
-    words.add_argument("task")
-    words.add_argument("--at", help="a date or time in ISO 8601; UTC unless it has an offset")
-    words.add_argument("--verify", action="store_true", help="hold the log against the registry")
-    asked = words.parse_args()
-    log = AuditLog(asked.task)
-    if asked.at:
-        print(describe_champion_at(log, asked.at))
-        return
-    for transition in log.transitions():
-        print(format_transition(transition))
-    if asked.verify:
-        verify(log)
+@dataclass(frozen=True)
+class History:
+    """Transitions of a task's champion; with ``at``, the one in force then. ``checked`` is in words."""
+
+    task: str
+    transitions: tuple[Transition, ...]
+    at: str | None = None
+    checked: str | None = None
+
+    def lines(self) -> list[str]:
+        """Return what a person reads."""
+        nobody = f"{self.task} had no champion" + (f" at {self.at}" if self.at else " yet")
+        return [*(map(format_transition, self.transitions) if self.transitions else [nobody])] + (
+            [self.checked] if self.checked else []
+        )
+
+    def content(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "task": self.task,
+            "transitions": [one.model_dump(mode="json") for one in self.transitions],
+            "registry_checked": self.checked is not None,
+        }
 
 
-def describe_champion_at(log: AuditLog, moment: str) -> str:
-    """Return who was champion at a moment; raises PipelineError for what is no moment."""
+def history(task: str, at: str | None = None, check_registry: bool = False) -> History:
+    """Return all transitions of a task's champion, or the one in force at a moment.
+
+    Raises PipelineError where the log is not intact, or, if that is checked, differs from the
+    registry.
+    """
+    log = AuditLog(task)
+    transitions = [find_transition_at(log, at)] if at else log.transitions()
+    checked = verify(log) if check_registry else None
+    return History(task, tuple(one for one in transitions if one), at, checked)
+
+
+def find_transition_at(log: AuditLog, moment: str) -> Transition | None:
+    """Return the transition in force at a moment; raises PipelineError for what is no moment."""
     try:
         time = datetime.fromisoformat(moment)
     except ValueError as error:
         message = f"--at {moment!r} is no date or time such as 2026-11-21T08:00"
         raise PipelineError(message) from error
-    found = log.at(time if time.tzinfo else time.replace(tzinfo=UTC))
-    return format_transition(found) if found else f"{log.task} had no champion at {moment}"
+    return log.at(time if time.tzinfo else time.replace(tzinfo=UTC))
 
 
 def format_transition(transition: Transition) -> str:
@@ -51,13 +70,12 @@ def format_transition(transition: Transition) -> str:
     )
 
 
-def verify(log: AuditLog) -> None:
-    """Finish a cut-off transition; raises PipelineError where log and registry disagree."""
+def verify(log: AuditLog) -> str:
+    """Finish a cut-off transition and say that all agrees.
+
+    Raises PipelineError where log and registry disagree.
+    """
     with log.lock(), registry() as store:
         champion = finish_transition(store, log)
         version = f"version {champion.version}" if champion else "nobody"
-        print(f"{len(log.transitions())} transitions, every hash is right; champion is {version}")
-
-
-if __name__ == "__main__":
-    run_plainly("champions", main)
+        return f"{len(log.transitions())} transitions, every hash is right; champion is {version}"

@@ -6,10 +6,10 @@ belongs in git.
 """
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from commands.registry.args import move_asked
 from commands.registry.audit_log import AuditLog
 from commands.registry.promotion_policy import Judgement, TestRows, judge_challenger
 from commands.registry.restoring import fetch
@@ -17,7 +17,7 @@ from commands.registry.settings import PromotionPolicy
 from commands.registry.store import CHALLENGER, registry
 from commands.registry.transitions import finish_transition, make_transition
 from serve.runtime.load import load_model
-from stages.runner.declare import Stage, run_plainly
+from stages.runner.declare import Stage
 from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -29,31 +29,72 @@ STAGE = Stage(
 )
 
 
-def main() -> None:
-    """Hold the challenger against the champion and move the alias, or say why not."""
-    asked = move_asked("promote", __doc__)
-    promote(asked.task, asked.by, asked.why)
+@dataclass(frozen=True)
+class Promotion:
+    """What became of a task's challenger; ``judgement`` is None where it was champion already."""
+
+    task: str
+    version: str
+    log: Path
+    is_champion: bool
+    judgement: Judgement | None
+
+    def lines(self) -> list[str]:
+        """Return what a person reads."""
+        if not self.judgement:
+            return [f"version {self.version} is the champion of {self.task} already"]
+        lines = self.judgement.lines()
+        if self.is_champion:
+            lines.append(
+                f"version {self.version} is the champion of {self.task}; commit {self.log}"
+            )
+        return lines
+
+    def content(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "task": self.task,
+            "version": self.version,
+            "champion": self.is_champion,
+            **(self.judgement.content() if self.judgement else {}),
+        }
 
 
-def promote(task: str, by: str, why: str) -> None:
-    """Raise PipelineError where the verdict is not an accepted one; then nothing has changed."""
+class NotPromotedError(PipelineError):
+    """The verdict is not an accepted one, and nothing has changed."""
+
+    def __init__(self, promotion: Promotion, message: str) -> None:
+        super().__init__(message)
+        self.promotion = promotion
+
+
+def promote(task: str, by: str, why: str) -> Promotion:
+    """Compare the challenger with the champion and move the alias.
+
+    Raises NotPromotedError where the verdict is not an accepted one; then nothing has changed.
+    """
     params, log = STAGE.load(task=task), AuditLog(task)
     with log.lock(), registry() as store:
         champion, challenger = finish_transition(store, log), store.version(task, CHALLENGER)
-        if champion and champion.version == challenger.version:
-            print(f"version {champion.version} is the champion of {task} already")
-            return
+        version = str(challenger.version)
+        if champion and str(champion.version) == version:
+            return Promotion(task, version, log.path, True, None)
         judgement = compare_models(challenger, champion, params)
-        print("\n".join(judgement.lines()))
-        if judgement.verdict not in params.promotion.accept:
-            raise PipelineError(
-                f"version {challenger.version} is not promoted: the verdict is "
-                f"{judgement.verdict!r}, promotion.accept in conf/config.yaml has "
-                f"{', '.join(params.promotion.accept)}"
-            )
+        check_verdict(Promotion(task, version, log.path, False, judgement), params)
         verdict = judgement.content()
-        made = make_transition(store, log, challenger, "promote", by=by, why=why, verdict=verdict)
-        print(f"version {made.version} is the champion of {task}; commit {log.path}")
+        make_transition(store, log, challenger, "promote", by=by, why=why, verdict=verdict)
+        return Promotion(task, version, log.path, True, judgement)
+
+
+def check_verdict(promotion: Promotion, params: PromotionPolicy) -> None:
+    """Raise NotPromotedError where ``promotion.accept`` does not have the verdict."""
+    verdict = promotion.judgement.verdict if promotion.judgement else None
+    if verdict not in params.promotion.accept:
+        raise NotPromotedError(
+            promotion,
+            f"version {promotion.version} is not promoted: the verdict is {verdict!r}, "
+            f"promotion.accept in conf/config.yaml has {', '.join(params.promotion.accept)}",
+        )
 
 
 def compare_models(
@@ -65,7 +106,3 @@ def compare_models(
         old = load_model(fetch(champion, Path(folder, "champion"))) if champion else None
     task = new.manifest.task
     return judge_challenger(task, new, old, params, TestRows.read(task, new.manifest))
-
-
-if __name__ == "__main__":
-    run_plainly("promote", main)

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
-from commands.registry.args import model_asked, parser
 from commands.registry.artifact import read_export
 from commands.registry.restoring import COMMIT
 from commands.registry.store import CONTENT, registry
 from commands.workspace.git import git
 from commands.workspace.lockfile import LOCK
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -29,16 +27,15 @@ Hashes = dict[str, str]  # of each output, by stage and path
 RUNNING = re.compile(r"^Running stage '([^']+)'", re.M)
 
 
-def main() -> None:
+def rebuild(task: str, name: str) -> str:
     """Say that all is equal, or raise PipelineError that lists what differs."""
-    _, task, name = model_asked(parser("reproduce", __doc__))
     with registry() as store:
         version = store.version(task, name)
     with tempfile.TemporaryDirectory() as folder:
-        print(rebuild(version, Path(folder, "repository")))
+        return rebuild_version(version, Path(folder, "repository"))
 
 
-def rebuild(version: "ModelVersion", copy: Path) -> str:
+def rebuild_version(version: "ModelVersion", copy: Path) -> str:
     """Run the version's pipeline in ``copy``, which does not exist yet; return what was found."""
     task = str(version.name)
     check_out(version, copy)
@@ -109,7 +106,3 @@ def read_output_hashes(lock: Path) -> Hashes:
         for name, stage in stages.items()
         for out in stage.get("outs", [])
     }
-
-
-if __name__ == "__main__":
-    run_plainly("reproduce", main)

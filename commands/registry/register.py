@@ -7,36 +7,54 @@ what the registry has, and a second time changes nothing.
 """
 
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from commands.registry.artifact import read_export
 from commands.registry.runs import TaskResults, log_all
 from commands.registry.store import CHALLENGER, registry
 from commands.workspace.git import read_workspace
 from stages.exporting.evaluated import read_evaluated
-from stages.runner.declare import run_plainly
-
-USAGE = "python -m commands register TASK"
 
 
-def main() -> None:
-    """Register one task's candidates and model; raises PipelineError and changes nothing here."""
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {USAGE}")
-    register(sys.argv[1])
+@dataclass(frozen=True)
+class Registered:
+    """What the registry now has of a task."""
+
+    task: str
+    model: str  # the manifest's own version
+    version: str
+    runs: int
+    registry: str
+    alias: str = CHALLENGER
+
+    def lines(self) -> list[str]:
+        """Return what a person reads."""
+        return [
+            f"{self.task}: {self.runs} runs, model {self.model} is version {self.version}",
+            f"  in {self.registry}, alias {self.alias}; next: make promote TASK={self.task} WHY=…",
+        ]
+
+    def content(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
 
 
-def register(task: str) -> None:
-    """Log, register and point ``challenger`` at the version; tell which it is."""
+def register(task: str) -> Registered:
+    """Log, register and point ``challenger`` at the version; return which it is.
+
+    Raises PipelineError, and changes nothing here, where the model is stale or damaged.
+    """
     found = read_results(task)
     if found.workspace.is_changed:
-        print("files in git have changes that are not committed: `reproduce` will refuse this one")
+        warning = "files in git have changes that are not committed: `rebuild` will refuse this one"
+        print(warning, file=sys.stderr)
     with registry() as store:
-        version = log_all(store, found)
-        store.set_alias(task, CHALLENGER, str(version.version))
-        count = len(found.evaluated.candidates)
-        print(f"{task}: {count} runs, model {found.manifest.version} is version {version.version}")
-        print(f"  in {store.address}, alias {CHALLENGER}; next: make promote TASK={task} WHY=…")
+        version = str(log_all(store, found).version)
+        store.set_alias(task, CHALLENGER, version)
+        runs = len(found.evaluated.candidates)
+        return Registered(task, found.manifest.version, version, runs, store.address)
 
 
 def read_results(task: str) -> TaskResults:
@@ -45,7 +63,3 @@ def read_results(task: str) -> TaskResults:
     manifest, content = read_export(Path("models", task))
     evaluated = read_evaluated(Path("data/evaluated", task))
     return TaskResults(task, evaluated, manifest, content, workspace)
-
-
-if __name__ == "__main__":
-    run_plainly("register", main)

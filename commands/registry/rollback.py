@@ -7,7 +7,6 @@ predictions again. Once they are in ``models/``, where the service takes them ov
 import tempfile
 from pathlib import Path
 
-from commands.registry.args import move_asked
 from commands.registry.audit_log import AuditLog
 from commands.registry.restoring import fetch
 from commands.registry.store import registry
@@ -18,13 +17,7 @@ from commands.registry.transitions import (
     make_transition,
     standing_promotions,
 )
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
-
-
-def main() -> None:
-    asked = move_asked("rollback", __doc__)
-    rollback(asked.task, asked.by, asked.why)
 
 
 def rollback(task: str, by: str, why: str) -> None:
@@ -50,7 +43,3 @@ def find_previous(log: AuditLog) -> str:
     if len(standing) < 2:
         raise PipelineError(f"{log.path} has no champion of {log.task} before the present one")
     return standing[-2].version
-
-
-if __name__ == "__main__":
-    run_plainly("rollback", main)

@@ -7,8 +7,8 @@ whose report was built in RUN. What it posts was written by that request's own c
 import urllib.parse
 from pathlib import Path
 
-from commands.review.github import ask, pages, run_plainly, setting
-from stages.shared.errors import PipelineError
+from commands.review.github import ask, pages, setting
+from stages.shared.errors import PipelineError, run_plainly
 
 REPORT = Path("data/report/report.md")
 MARK = "<!-- the report of this pull request -->"
@@ -17,7 +17,7 @@ MOST_CHARACTERS = 65_536  # of a comment
 CUT = "\n\n… cut off here: the whole report is in the run's summary."
 
 
-def main() -> None:
+def comment() -> None:
     """Write the comment, or write it anew where there is one."""
     number = pull_request(setting("HEAD"), setting("SHA"))
     if number is None:
@@ -59,4 +59,4 @@ def body(report: str, run: str) -> str:
 
 
 if __name__ == "__main__":
-    run_plainly(main)
+    run_plainly("comment", comment)

@@ -2,10 +2,9 @@
 
 import json
 import os
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from stages.shared.errors import PipelineError
@@ -46,14 +45,6 @@ def setting(name: str) -> str:
             f"{name} is not set: this command is for a workflow (.github/workflows)"
         )
     return value
-
-
-def run_plainly(main: Callable[[], None]) -> None:
-    """Run a command; a PipelineError ends the process with its message and exit code 1."""
-    try:
-        main()
-    except PipelineError as error:
-        sys.exit(f"\n{error}\n")
 
 
 def _headers() -> dict[str, str]:

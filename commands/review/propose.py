@@ -8,8 +8,8 @@ import os
 import subprocess
 
 from commands.review.comment import REPORT, body
-from commands.review.github import ask, run_plainly, setting
-from stages.shared.errors import PipelineError
+from commands.review.github import ask, setting
+from stages.shared.errors import PipelineError, run_plainly
 
 BRANCH = "retrained"
 LOCK = "dvc.lock"
@@ -21,7 +21,7 @@ AUTHOR = (
 HELPER = '!f() { echo username=x-access-token; echo "password=$GITHUB_TOKEN"; }; f'
 
 
-def main() -> None:
+def propose() -> None:
     """Commit, push and open a pull request, where there is something new."""
     if not _git("status", "--porcelain", "--", LOCK):
         print("the sources have nothing new: dvc.lock is as it was")
@@ -63,4 +63,4 @@ def _git(*words: str) -> str:
 
 
 if __name__ == "__main__":
-    run_plainly(main)
+    run_plainly("propose", propose)

@@ -4,25 +4,16 @@ Writes ``conf/menu.yaml`` and ``conf/libraries.yaml`` (what there is to compose)
 and ``dvc.yaml``. With ``--check`` it writes nothing and fails where one of them is out of date.
 """
 
-import sys
 from pathlib import Path
 
 from commands.workspace import prune
-from stages.compose import DVC_FILE, check
+from stages.compose import DVC_FILE
 from stages.composing.config import compose_params, read_text, read_yaml
 from stages.composing.menu import render_choices
 from stages.composing.pipeline import render_pipeline
-from stages.runner.declare import PARAMS_FILE, run_plainly
+from stages.runner.declare import PARAMS_FILE
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
-
-
-def main() -> None:
-    """Write the composed files, or hold them against ``conf/``."""
-    if sys.argv[1:] == ["--check"]:
-        check()
-    else:
-        compose()
 
 
 def compose() -> None:
@@ -53,7 +44,3 @@ def _restore(before: dict[Path, str | None]) -> None:
             path.unlink(missing_ok=True)
         else:
             write_if_new(path, text)
-
-
-if __name__ == "__main__":
-    run_plainly("compose", main)

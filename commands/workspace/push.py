@@ -9,11 +9,10 @@ from dvc.repo import Repo
 
 from commands.workspace.remote import connect, described, dvc, missing, shortened
 from commands.workspace.tracked import cached, tracked
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 
 
-def main() -> None:
+def push() -> None:
     """Push; fail where the remote then lacks something that a fresh clone would need."""
     repo = Repo()
     remote = connect(repo)
@@ -32,7 +31,3 @@ def send_lost(repo: Any, remote: Any) -> None:
         path = cached(repo, it.digest)
         if path.exists():
             remote.add(str(path), repo.cache.local.fs, it.digest)
-
-
-if __name__ == "__main__":
-    run_plainly("push", main)

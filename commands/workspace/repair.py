@@ -3,6 +3,6 @@
 from commands.workspace.repairing import mend
 
 
-def main() -> None:
+def repair() -> None:
     """Put the files in order."""
     mend()

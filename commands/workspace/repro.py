@@ -4,40 +4,28 @@ The same as ``dvc repro`` to the last byte of ``dvc.lock``, but for the time it 
 fails stops only what depends on it.
 """
 
-import argparse
 import signal
 import sys
 import time
 
 from commands.workspace.scheduling.pipeline import Pipeline
 from commands.workspace.scheduling.schedule import Finished, Schedule
-from stages.runner.declare import run_plainly
 
 INTERRUPTED = 130  # the exit code that shells give a command stopped by Ctrl-C
 
 
-def main() -> None:
-    """Run the stages; exit code 1 where one failed, 130 after an interrupt."""
-    options = read_options()
-    pipeline = Pipeline(options.targets)
-    schedule = Schedule(
-        pipeline.needs, options.jobs, pipeline.has_changed, efforts=pipeline.efforts
-    )
+def repro(targets: list[str], jobs: int) -> int:
+    """Run the stages; return exit code 1 where one failed, 130 after an interrupt."""
+    pipeline = Pipeline(targets)
+    schedule = Schedule(pipeline.needs, jobs, pipeline.has_changed, efforts=pipeline.efforts)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with pipeline.in_order():
         try:
             failed = run(schedule)
         except KeyboardInterrupt:
             stop(schedule, pipeline)
-            sys.exit(INTERRUPTED)
-    sys.exit(1 if failed else 0)
-
-
-def read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m commands repro", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="stages; all by default")
-    parser.add_argument("--jobs", "-j", type=_count, default=2, help="stages side by side (2)")
-    return parser.parse_args()
+            return INTERRUPTED
+    return 1 if failed else 0
 
 
 def run(schedule: Schedule) -> list[str]:
@@ -75,14 +63,3 @@ def stop(schedule: Schedule, pipeline: Pipeline) -> None:
     with pipeline.at_rest():
         schedule.interrupt()
     schedule.end()
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
-
-
-if __name__ == "__main__":
-    run_plainly("repro", main)

@@ -14,11 +14,10 @@ from dvc.repo import Repo
 from commands.workspace.remote import connect, content, described, dvc, is_whole, missing, shortened
 from commands.workspace.repairing import mend
 from commands.workspace.tracked import Tracked, cached, files, listed, outputs, tracked
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 
 
-def main() -> None:
+def restore() -> None:
     """Restore all that is whole; where something is not, name it and run no stage."""
     mend()
     repo = Repo()
@@ -65,7 +64,3 @@ def _sound(repo: Any, remote: Any) -> Iterator[str]:
         whole = next(files(repo, out))
         if not whole.is_list or is_whole(remote, whole):
             yield str(whole.path)
-
-
-if __name__ == "__main__":
-    run_plainly("restore", main)

@@ -3,22 +3,15 @@
 Copies ``statistics.json`` into ``data/accepted``, where git keeps it.
 """
 
-import sys
 from pathlib import Path
 
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 from stages.shared.storage import read_json, write_json
 from stages.validating.statistics import Statistics
 
-USAGE = "python -m commands set-reference TASK"
 
-
-def main() -> None:
+def set_reference(task: str) -> None:
     """Put the task's statistics where `validate` looks for them; refuse a table that failed."""
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {USAGE}")
-    task = sys.argv[1]
     folder, accepted = Path("data/validated", task), Path("data/accepted", f"{task}.json")
     if not (folder / "verdict").exists():
         raise PipelineError(
@@ -28,7 +21,3 @@ def main() -> None:
     found = Statistics.parse(read_json(path), str(path))
     write_json(accepted, found.model_dump())
     print(f"{accepted}: {found.rows:,} rows of source {found.source}; commit it")
-
-
-if __name__ == "__main__":
-    run_plainly("accept", main)

@@ -5,7 +5,6 @@ aside, so that the next ``dvc repro`` makes it anew.
 """
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,22 @@ from dvc.repo import Repo
 from commands.workspace.tracked import Tracked, cached, is_intact, tracked
 from serve.runtime.manifest import MANIFEST, ManifestError, read_manifest
 from stages import compose
-from stages.runner.declare import run_plainly
 from stages.shared.errors import PipelineError
 from stages.shared.storage import read_json, sha256
 
 SET_ASIDE = Path(".dvc/tmp/damaged")
+REMEDY = "run `make repro` to make them anew, or `make pull` to restore what is only absent"
 
 
-def main() -> None:
-    """Print what is damaged or out of date and how to mend it; exit code 1 if there is anything."""
+def find_problems() -> list[str]:
+    """Return a line for each thing that is damaged or out of date."""
     repo = Repo()
-    problems = [
+    return [
         *out_of_date(),
         *damaged_outputs(repo),
         *outdated_stages(repo),  # after it, for DVC deletes a damaged object that it comes across
         *damaged_exports(Path("models")),
     ]
-    if problems:
-        remedy = "run `make repro` to make them anew, or `make pull` to restore what is only absent"
-        sys.exit("\n".join([*problems, remedy]))
-    print("every file, cache object and exported model is what its hash says")
 
 
 def out_of_date() -> Iterator[str]:
@@ -116,7 +111,3 @@ def _set_aside(cached: Path) -> Path:
     target = SET_ASIDE / f"{cached.parent.name}{cached.name}"
     shutil.move(cached, target)
     return target
-
-
-if __name__ == "__main__":
-    run_plainly("verify", main)

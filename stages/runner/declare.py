@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from ruamel.yaml import YAML
 
 from stages.runner import lifeline, stopwatch
-from stages.shared.errors import PipelineError
+from stages.shared.errors import PipelineError, run_plainly
 from stages.shared.frozen import Frozen
 
 PARAMS_FILE = Path("params.yaml")
@@ -116,17 +116,6 @@ class Stage(Generic[P]):
         lifeline.hold()
         with stopwatch.timing([self.verb, *words]):
             run_plainly(f"{self.verb} {' '.join(words)}", check_libraries, lambda: work(*words))
-
-
-def run_plainly(name: str, *steps: Callable[[], None]) -> None:
-    """Run the steps; a PipelineError ends the process with its message and exit code 1."""
-    try:
-        for step in steps:
-            step()
-    except FileNotFoundError as error:
-        sys.exit(f"\n{name.strip()}: {error.filename} is not here: `dvc repro` makes it\n")
-    except PipelineError as error:
-        sys.exit(f"\n{name.strip()}: {error}\n")
 
 
 @cache

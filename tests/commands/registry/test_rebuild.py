@@ -11,7 +11,7 @@ from tests.support.clone import Clone, commit
 
 
 def command(clone: Clone, *words: str, check: bool = True) -> str:
-    done = clone.run(sys.executable, "-m", *words, check=check)
+    done = clone.run(sys.executable, "-m", "commands", *words, check=check)
     return done.stdout + done.stderr
 
 
@@ -21,8 +21,8 @@ def registered(pipeline: Clone) -> Clone:
     shutil.rmtree(pipeline.path / "data/registry", ignore_errors=True)
     pipeline.run("git", "add", "-A")
     pipeline.run("git", "commit", "-qm", "no moves yet", "--allow-empty", "--no-verify")
-    command(pipeline, "commands.registry.register", "heart")
-    command(pipeline, "commands.registry.promote", "heart", "--by", "ada", "--why", "the first one")
+    command(pipeline, "register", "heart")
+    command(pipeline, "promote", "heart", "--by", "ada", "--why", "the first one")
     return pipeline
 
 
@@ -42,7 +42,7 @@ def test_git_sees_the_log_of_moves_and_nothing_else(registered: Clone) -> None:
 
 
 def test_pulling_the_champion_changes_nothing_for_dvc(registered: Clone) -> None:
-    command(registered, "commands.registry.pull", "heart@champion")
+    command(registered, "pull", "heart@champion")
     note = json.loads(registered.read("models/heart/registered.json"))
     head = registered.run("git", "rev-parse", "HEAD").stdout.strip()
     assert (note["version"], note["alias"], note["commit"]) == ("1", "champion", head)
@@ -53,13 +53,13 @@ def test_a_model_that_is_out_of_date_is_not_registered(registered: Clone) -> Non
     path = Path("models/heart/README.md")
     before = registered.read(str(path))
     registered.write(str(path), "changed by hand")
-    told = command(registered, "commands.registry.register", "heart", check=False)
+    told = command(registered, "register", "heart", check=False)
     registered.write(str(path), before)
     assert "models/heart is out of date (export@heart changed)" in told
 
 
 def test_a_registered_model_is_made_again_equal(registered: Clone) -> None:
-    told = command(registered, "commands.registry.rebuild", "heart@champion")
+    told = command(registered, "rebuild", "heart@champion")
     assert "all equal" in told
 
 
@@ -78,6 +78,6 @@ def test_what_differs_is_named(registered: Clone) -> None:
         f"    store.client.set_model_version_tag(*tag, '{head}')"
     )
     registered.run(sys.executable, "-c", script)
-    told = command(registered, "commands.registry.rebuild", "heart@1", check=False)
+    told = command(registered, "rebuild", "heart@1", check=False)
     assert "these outputs differ" in told
     assert "export@heart: models/heart: 00000000" in told

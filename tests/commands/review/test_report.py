@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
-from commands.review import report
-from commands.review.commits import Commit
+from commands.program import app
+from commands.review.commits import Commit, find_base
 from commands.review.compare import Compared, compare
 from commands.review.findings import Findings, find
 from commands.review.gate import failures
 from commands.review.markdown import code, signed, table
 from commands.review.page import LIMIT, page
 from commands.review.ran import Stages, compare_stages
+from commands.review.report import report
 from commands.review.rows import equal_rows, same_rows
 from commands.review.settings import ReportSettings
 from commands.review.side import Evaluation, Side
@@ -45,14 +47,12 @@ def world(tmp_path: Path, monkeypatch: Any) -> World:
 
 
 @pytest.fixture
-def written(world: World, monkeypatch: Any) -> Callable[..., tuple[int, str]]:
+def written(world: World) -> Callable[..., tuple[int, str]]:
     """Return what runs the command in the world: its exit code and the report's text."""
 
     def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["report", "--no-pictures", *words])
-        with pytest.raises(SystemExit) as ended:
-            report.main()
-        return int(ended.value.code or 0), (world.root / "data/report/report.md").read_text()
+        done = CliRunner().invoke(app, ["report", "--no-pictures", *words], catch_exceptions=False)
+        return done.exit_code, (world.root / "data/report/report.md").read_text()
 
     return run
 
@@ -454,7 +454,7 @@ def test_classes_in_another_order_are_the_same_classes(world: World) -> None:
 def test_an_unknown_base_names_what_to_do(world: World) -> None:
     world.save({"demo": Content()})
     with pytest.raises(Exception, match=r"BASE=nowhere is no commit .*git fetch origin nowhere"):
-        report.find_base("nowhere")
+        find_base("nowhere")
 
 
 def test_work_that_went_on_elsewhere_is_not_blamed(world: World) -> None:
@@ -465,7 +465,7 @@ def test_work_that_went_on_elsewhere_is_not_blamed(world: World) -> None:
     world.git("checkout", "-q", "main")
     world.save({"demo": Content(noise=0.2, seed=2)})
     world.git("checkout", "-q", "mine")
-    assert report.find_base("main").sha == began
+    assert find_base("main").sha == began
 
 
 # --- the gate -------------------------------------------------------------------------------------
@@ -568,13 +568,11 @@ def test_differences_have_a_sign_and_as_many_digits_as_their_values(
     assert signed(value, scale) == text
 
 
-def test_pictures_are_beside_the_markdown(world: World, monkeypatch: Any) -> None:
+def test_pictures_are_beside_the_markdown(world: World) -> None:
     world.save({"demo": Content(), "value": Content("regression"), "same": Content()})
     world.save({"demo": Content(noise=1.0, seed=1), "value": Content("regression", noise=1.0),
                 "same": Content()})  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["report", "--base", "HEAD~1"])
-    with pytest.raises(SystemExit):
-        report.main()
+    report("HEAD~1")
     folder = world.root / "data/report"
     assert {path.name for path in folder.iterdir()} == {"report.md", "demo.png", "value.png"}
     assert (folder / "demo.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,87 @@
+"""The commands about experiments: search, rank, adopt, draw."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from commands.shared.args import SEARCHES, TASKS, Json, Model, Task
+from commands.shared.composing import compose_first
+from commands.shared.output import print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def sweep(
+    search: Annotated[
+        str,
+        typer.Argument(
+            metavar="SEARCH",
+            parser=SEARCHES.read,
+            autocompletion=SEARCHES.complete,
+            help=f"A file in {SEARCHES.folder}, without .yaml.",
+        ),
+    ],
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Experiments side by side.")
+    ] = None,
+) -> None:
+    """Queue and run a search that a file describes, then rank what came out.
+
+    The experiments are DVC's own, so `dvc exp show`, `dvc exp apply` and `dvc queue` know them.
+    """
+    compose_first()
+    from commands.experiments.sweep import sweep
+
+    sweep(search, jobs)
+
+
+@app.command()
+def leaderboard(
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TASK", autocompletion=TASKS.complete, help="Tasks; all by default."
+        ),
+    ] = None,
+    commits: Annotated[int, typer.Option(min=1, help="How many commits, from the last one.")] = 1,
+    top: Annotated[int, typer.Option(min=1, help="Rows of each table.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Rank the candidates of commits and of their experiments.
+
+    A candidate is listed once, where it was first: an experiment shows only what is new in it.
+    """
+    from commands.experiments.leaderboard import find_entries, leaderboard
+
+    if as_json:
+        kept, lacking = find_entries(tasks or [], commits)
+        print_json({"candidates": [asdict(entry) for entry in kept], "not_in_cache": lacking})
+    else:
+        print(leaderboard(tasks or [], commits, top))
+
+
+@app.command()
+def adopt(task: Task, model: Model) -> None:
+    """Write what `tune` found for a model into the task's file.
+
+    Changes the lines of that model and no other. Review the change with git before you train it.
+    """
+    from commands.experiments.adopt import adopt
+
+    adopt(task, model)
+
+
+@app.command()
+def plots(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", help="Plots of these files; all by default."),
+    ] = None,
+) -> None:
+    """Draw all plots into one page, dvc_plots/index.html, that works offline."""
+    compose_first()
+    from commands.experiments.plots import draw_plots
+
+    raise typer.Exit(draw_plots(targets or []))
