@@ -15,7 +15,7 @@ from stages.shared.errors import PipelineError
 
 @dataclass(frozen=True)
 class History:
-    """Transitions of a task's champion; with ``at``, the one in force then. ``checked`` is in words."""
+    """A champion's transitions; with ``at`` the one in force then. ``checked`` is in words."""
 
     task: str
     transitions: tuple[Transition, ...]
