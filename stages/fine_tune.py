@@ -11,7 +11,7 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.runner import imports
 from stages.runner.declare import At, Params, Plot, Stage
 from stages.shared.encoder import Encoder

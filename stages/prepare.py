@@ -7,7 +7,6 @@ import pandas as pd
 
 from stages.contract.columns import Column
 from stages.contract.expressions import Expression
-from stages.contract.names import SLICE
 from stages.contract.source import Origin
 from stages.contract.split import Split
 from stages.contract.target import Target
@@ -17,7 +16,7 @@ from stages.preparing.quarantine import faults, set_aside
 from stages.preparing.splitting import split_names
 from stages.runner.declare import At, Params, Stage
 from stages.shared.frozen import Items
-from stages.shared.schema import GROUP, ROW, SPLITS, TARGET, Derived, Field, Schema
+from stages.shared.schema import GROUP, ROW, SLICE, SPLITS, TARGET, Derived, Field, Schema
 from stages.shared.storage import write_frame, write_json, write_text
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.contract.text_features import TextFeatures
 from stages.runner import imports
 from stages.runner.declare import At, Params, Plot, Stage

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.contract.text_features import TextFeatures
 from stages.contract.tuning import Tuning
 from stages.evaluating.metrics import Terms, find_metric

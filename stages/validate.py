@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+from stages.contract.checks import Checks
 from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
@@ -12,10 +13,11 @@ from stages.shared.frozen import Items
 from stages.shared.schema import SPLITS, read_schema
 from stages.shared.storage import read_frame, read_json, write_json, write_text
 from stages.validating.checks import find
-from stages.validating.findings import Prepared, Unparsed
+from stages.validating.prepared import Prepared, Unparsed
 from stages.validating.report import Report, errors, on_screen, page, summary
-from stages.validating.rules import Rule, Verdict
-from stages.validating.statistics import Statistics, statistics
+from stages.validating.rules import check_rules
+from stages.validating.spreads import Statistics
+from stages.validating.statistics import statistics
 
 
 class ValidateParams(Params):
@@ -28,7 +30,7 @@ class ValidateParams(Params):
     source: Annotated[str, At("task.{task}.source")]
     ignored: Annotated[Items[str], At("task.{task}.ignored")]
     slices: Annotated[Items[str], At("task.{task}.slices")]
-    checks: Annotated[dict[Rule, Verdict], At("task.{task}.checks")]
+    checks: Annotated[Checks, At("task.{task}.checks")]
 
 
 STAGE = Stage(
@@ -55,6 +57,7 @@ STAGE = Stage(
 def main(task: str) -> None:
     """Write the report in any case, and the verdict that training waits for where it is good."""
     params = STAGE.load(task=task)
+    check_rules(params.checks, params.columns, f"conf/task/{task}.yaml")
     folder = Path("data/validated", task)
     (folder / "verdict").unlink(missing_ok=True)  # an earlier table's
     prepared = read(Path("data/prepared", task), task, params)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.contract.names import RESERVED
 from stages.preparing.casting import FALSE, TRUE, as_tokens, to_dates, to_numbers
 from stages.shared.heuristics import named_as_identifier, sentinels
+from stages.shared.schema import RESERVED
 from stages.validating.spellings import AMOUNTS, DAY_FIRST, form_hint
 
 MARKS = (

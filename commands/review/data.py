@@ -11,8 +11,9 @@ from commands.review.store import MissingError
 from stages.shared.errors import PipelineError
 from stages.shared.schema import Field, Schema
 from stages.validating.distribution import same_relations, same_spread, swapped
-from stages.validating.findings import PLACE, Finding, Prepared
-from stages.validating.statistics import Statistics
+from stages.validating.findings import Finding
+from stages.validating.prepared import PLACE, Prepared
+from stages.validating.spreads import Statistics
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from stages.evaluating.metrics import Terms
 from stages.exporting.evaluated import Interval, Known, Test
 from stages.shared.frozen import Items
 from stages.shared.schema import ROW, SPLITS, Schema
-from stages.validating.findings import PLACE
+from stages.validating.prepared import PLACE
 
 PREPARED = "data/prepared/{task}"
 EVALUATED = "data/evaluated/{task}"

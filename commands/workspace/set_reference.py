@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.shared.errors import PipelineError
 from stages.shared.storage import read_json, write_json
-from stages.validating.statistics import Statistics
+from stages.validating.spreads import Statistics
 
 
 def set_reference(task: str) -> None:

@@ -11,6 +11,7 @@ from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
 from stages.shared.model import Model
 from stages.tuning.space import Range
+from stages.validating.rules import check_rules
 
 # In the data's order.
 VERBS = ("fetch", "prepare", "validate", "tune", "train", "fine_tune", "evaluate", "export")
@@ -48,6 +49,7 @@ def check_task(name: str, content: Any, models: dict[str, Model]) -> Task:
     """Return the contract; raises PipelineError for a model or argument that does not exist."""
     where = f"conf/task/{name}.yaml"
     task = Task.parse(content, where)
+    check_rules(task.checks, task.columns, where)
     for model, overrides in task.models.items():
         if model not in models:
             known = ", ".join(sorted(models))

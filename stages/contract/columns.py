@@ -5,11 +5,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from stages.contract.checks import Checks
 from stages.contract.expressions import Expression
-from stages.contract.names import Checks, Name, Value, check_order
+from stages.contract.names import Name, Value, check_order
+from stages.contract.types import ColumnType
 from stages.shared.frozen import Frozen, Items
-
-ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 
 
 class Column(Frozen):

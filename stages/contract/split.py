@@ -1,4 +1,4 @@
-"""How rows are dealt to train, validation, test and folds."""
+"""How rows are dealt to train, validation and test."""
 
 from datetime import UTC, datetime
 from typing import Self
@@ -50,14 +50,3 @@ class Split(Frozen):
         if self.group and self.time:
             raise ValueError("split by group or by time, not both")
         return self
-
-
-class CrossValidation(Frozen):
-    """Folds over train and validation, shuffled (and stratified for classes) with ``seed``.
-
-    A table that is split by group has its groups in one fold each.
-    """
-
-    folds: int = Field(ge=2)
-    repeats: int = Field(default=1, ge=1)
-    seed: int

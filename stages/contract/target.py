@@ -1,11 +1,12 @@
 """What is to be predicted."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from stages.contract.expressions import Expression
 from stages.contract.names import check_order
+from stages.contract.types import Problem
 from stages.shared.frozen import Frozen, Items
 
 
@@ -60,7 +61,7 @@ class Target(Frozen):
         return self
 
     @property
-    def problem(self) -> Literal["classification", "regression"]:
+    def problem(self) -> Problem:
         return "classification" if self.classes else "regression"
 
     @property

@@ -4,15 +4,18 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from stages.contract.checks import Checks
 from stages.contract.columns import Column, check_derived
+from stages.contract.cross_validation import CrossValidation
 from stages.contract.expressions import Expression
-from stages.contract.names import RESERVED, SLICE, Checks, Name
+from stages.contract.names import Name
 from stages.contract.source import Origin
-from stages.contract.split import CrossValidation, Split
+from stages.contract.split import Split
 from stages.contract.target import Target
 from stages.contract.text_features import TextFeatures
 from stages.contract.tuning import Tuning
 from stages.shared.frozen import Frozen, Items
+from stages.shared.schema import RESERVED, SLICE
 
 
 class Task(Frozen):

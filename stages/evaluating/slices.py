@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.contract.names import SLICE
 from stages.evaluating.bootstrap import Bootstrap, Estimate
 from stages.evaluating.metrics import Metric, Rows
 from stages.shared.features import UNSEEN
-from stages.shared.schema import Field
+from stages.shared.schema import SLICE, Field
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FEWEST_ROWS = 10  # of a slice that gets a value

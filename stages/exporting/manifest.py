@@ -7,10 +7,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from stages.contract.columns import Column as DeclaredColumn
-from stages.contract.columns import ColumnType
 from stages.contract.names import Value
 from stages.contract.source import Origin
 from stages.contract.target import Target as DeclaredTarget
+from stages.contract.types import ColumnType
 from stages.exporting.evaluated import Interval
 from stages.shared.frozen import Frozen, Items
 

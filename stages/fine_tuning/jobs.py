@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.fine_tuning.calibration import temperature
 from stages.fine_tuning.checkpoints import State
 from stages.fine_tuning.examples import Examples

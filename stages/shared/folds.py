@@ -16,7 +16,7 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.shared.errors import PipelineError
 from stages.shared.schema import GROUP, Schema
 

@@ -33,7 +33,7 @@ class Frozen(BaseModel):
                 f"{name} = {_shortened(content[name])} is now called {cls.renamed[name]}"
                 for name in old
             )
-            raise PydanticCustomError("renamed", f"{names}: rename it")  # type: ignore[arg-type]
+            raise PydanticCustomError("renamed", f"{names}: rename it")
         return content
 
     def __getstate__(self) -> dict[Any, Any]:

@@ -2,14 +2,13 @@
 
 import importlib
 import inspect
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
+from stages.contract.types import Problem
 from stages.shared.errors import PipelineError
 from stages.shared.frozen import Frozen
-
-Problem = Literal["classification", "regression"]
 
 
 class EarlyStopping(Frozen):

@@ -5,14 +5,15 @@ editing those retrains nothing.
 """
 
 from pathlib import Path
-from typing import Literal
 
-from stages.contract.columns import ColumnType
+from stages.contract.types import ColumnType, Problem
 from stages.shared.frozen import Frozen, Items
 from stages.shared.storage import read_json
 
 ROW, TARGET = "_row", "_target"
 GROUP = "_group"  # only in a table that is split by group: the group as text
+SLICE = "_slice_"  # begins the names of the columns to slice by, which no model sees
+RESERVED = (ROW, TARGET, GROUP)  # no column of a contract may have these names
 SPLITS = ("train", "validation", "test")
 
 
@@ -38,7 +39,7 @@ class Schema(Frozen):
     for regression there are none.
     """
 
-    problem: Literal["classification", "regression"]
+    problem: Problem
     fields: Items[Field]
     derived: Items[Derived] = ()
     labels: Items[str] = ()

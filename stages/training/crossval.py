@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.shared.folds import folds, of_rows
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit_stopping_early

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.evaluating.metrics import Metric, Rows, Terms
 from stages.shared.folds import folds, of_rows
 from stages.shared.predicting import predict

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from stages.contract.columns import Column, ColumnType
+from stages.contract.columns import Column
 from stages.contract.expressions import Expression
 from stages.contract.target import Target
+from stages.contract.types import ColumnType
 from stages.shared.heuristics import SENTINELS
 from stages.shared.schema import ROW, SPLITS, TARGET
+from stages.validating.cells import LISTED, Mask, Numbers, as_numbers, shown
 from stages.validating.columns import clean_names, expected_columns
 from stages.validating.distribution import (
     as_many_rows,
@@ -24,17 +26,9 @@ from stages.validating.distribution import (
     same_spread,
     swapped,
 )
-from stages.validating.findings import (
-    LISTED,
-    Finding,
-    Mask,
-    Numbers,
-    Prepared,
-    Unparsed,
-    as_numbers,
-    shown,
-)
+from stages.validating.findings import Finding
 from stages.validating.leakage import apart, no_crossing, no_formula, no_tellers
+from stages.validating.prepared import Prepared, Unparsed
 from stages.validating.rows import Codes, mixed, numbered, refined
 from stages.validating.rules import SEVERITY, Rule
 from stages.validating.spellings import spelling_hint

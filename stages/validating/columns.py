@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from stages.contract.expressions import Expression
-from stages.validating.findings import LISTED, Finding, Mask, Prepared, shown
+from stages.validating.cells import LISTED, Mask, shown
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared
 
 
 def expected_columns(prepared: Prepared) -> Iterator[Finding]:

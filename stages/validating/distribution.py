@@ -15,17 +15,11 @@ from scipy.special import chdtrc, ndtr
 
 from stages.contract.columns import Column
 from stages.shared.schema import TARGET
-from stages.validating.findings import Finding, Numbers, Prepared, as_numbers, shown
-from stages.validating.statistics import (
-    Spread,
-    Statistics,
-    as_amounts,
-    count_numbers,
-    count_words,
-    ranked,
-    related_words,
-    text_columns,
-)
+from stages.validating.cells import Numbers, as_numbers, shown
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared
+from stages.validating.spreads import Spread, Statistics, as_amounts, count_numbers, count_words
+from stages.validating.statistics import ranked, related_words, text_columns
 
 Matrix = Any  # a DataFrame with columns' names on both sides
 FALSE_ALARMS = 0.005

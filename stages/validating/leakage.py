@@ -8,15 +8,9 @@ import pandas as pd
 
 from stages.shared.heuristics import FEW_ROWS, ROWS, named_as_identifier, told_share
 from stages.shared.schema import SPLITS, TARGET
-from stages.validating.findings import (
-    PLACE,
-    Finding,
-    Mask,
-    Numbers,
-    Prepared,
-    as_numbers,
-    shown,
-)
+from stages.validating.cells import Mask, Numbers, as_numbers, shown
+from stages.validating.findings import Finding
+from stages.validating.prepared import PLACE, Prepared
 from stages.validating.rows import mixed, numbered
 from stages.validating.values import counts_rows
 

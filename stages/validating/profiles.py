@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.contract.columns import Column, ColumnType
+from stages.contract.columns import Column
+from stages.contract.types import ColumnType
 from stages.shared.frozen import Frozen, Items
-from stages.validating.findings import Mask, Numbers, Prepared, shown
-from stages.validating.statistics import as_amounts
+from stages.validating.cells import Mask, Numbers, shown
+from stages.validating.prepared import Prepared
+from stages.validating.spreads import as_amounts
 
 ALL = "all"  # beside the splits' names
 BINS = 24

@@ -9,7 +9,9 @@ from jinja2 import Environment, StrictUndefined
 
 from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import SPLITS, TARGET
-from stages.validating.findings import Finding, Prepared, shown
+from stages.validating.cells import shown
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared
 from stages.validating.profiles import ALL, Plain, Profile, plain, profiles
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.validating.findings import Mask
+from stages.validating.cells import Mask
 
 Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
 

@@ -3,10 +3,14 @@
 A contract may change that, for the task or for one column: ``checks: { range: warn, leak: off }``.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
+from stages.contract.checks import Checks
+from stages.contract.columns import Column
+from stages.shared.errors import PipelineError
+
 Severity = Literal["error", "warn"]
-Verdict = Literal["error", "warn", "off"]
 Rule = Literal[
     "rows", "leakage", "leak", "follows", "empty", "target_missing", "target_classes",
     "target_range", "flipped", "type", "missing", "missing_share", "values", "range", "length",
@@ -47,3 +51,19 @@ SEVERITY: dict[Rule, Severity] = {  # an error stops the run; the most serious r
     "extra": "warn",  # a column that the contract neither uses nor lists under `ignored`
     "blank_name": "warn",  # a column's name with blanks around it, or none
 }
+
+
+def check_rules(checks: Checks, columns: Mapping[str, Column], file: str) -> None:
+    """Raise PipelineError where a task's ``checks`` or a column's name a rule that is none."""
+    _check_names(checks, f"{file}: checks")
+    for name, column in columns.items():
+        _check_names(column.checks, f"{file}: columns.{name}.checks")
+
+
+def _check_names(checks: Checks, where: str) -> None:
+    for name, verdict in checks.items():
+        if name not in SEVERITY:
+            raise PipelineError(
+                f"{where}.{name} = {verdict!r}: there is no such rule; the rules are "
+                + ", ".join(SEVERITY)
+            )

@@ -1,57 +1,21 @@
 """What a table is like, in few numbers: what a later table is compared with once it is accepted."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from stages.contract.columns import Column
-from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import TARGET
-from stages.validating.findings import Numbers, Prepared, as_numbers, as_seconds
+from stages.validating.cells import Numbers, as_numbers
+from stages.validating.prepared import Prepared
+from stages.validating.spreads import Statistics, spread
 from stages.validating.texts import MOST_TEXTS, WORDS
 
-PARTS = 12  # of about equal size, into which numbers are cut
-MOST_VALUES = 100  # of a category that are counted one by one
 MOST_WORDS = 20  # of a text column, those that go most with the target ...
 RARE = 10  # ... and are in more texts than so many
 DIGITS = 6
-
-
-class Spread(Frozen):
-    """How one column's values are spread.
-
-    Numbers (of a text: its characters; of a date: seconds since 1970) are counted between
-    ``edges``: up to the first, up to the second, …, above the last. Words are counted by
-    ``values``, and in a last count all others together.
-    """
-
-    missing: int
-    edges: Items[float] = ()
-    values: Items[str] = ()
-    counts: Items[int]
-
-
-class Statistics(Frozen):
-    """``statistics.json``: rows, every column's spread, and how numbers go together.
-
-    ``correlations`` are Spearman's, in the order of ``ranked``; NaN, where a column does not vary,
-    is None. Numbers, integers and booleans are ranked, a number to predict, and of two classes the
-    positive one against the other. ``words`` has of each text column those words that go most with
-    that target, and the correlation (phi) of a text's having one with it.
-    """
-
-    format: Literal[1] = 1
-    task: str
-    source: str
-    rows: int
-    columns: dict[str, Spread]
-    ranked: Items[str]
-    correlations: Items[Items[float | None]]
-    words: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
 def statistics(prepared: Prepared) -> Statistics:
@@ -67,42 +31,6 @@ def statistics(prepared: Prepared) -> Statistics:
         correlations=tuple(tuple(_plain(value) for value in row) for row in matrix),
         words={name: _telling(related_words(prepared, name)) for name in text_columns(prepared)},
     )
-
-
-def spread(cells: pd.Series, column: Column) -> Spread:
-    """Return how a column is spread, cut where it falls into parts of equal size."""
-    missing = int(cells.isna().sum())
-    if column.type in ("category", "boolean"):
-        values = tuple(as_words(cells).value_counts().index[:MOST_VALUES])
-        return Spread(missing=missing, values=values, counts=count_words(cells, values))
-    numbers = as_amounts(cells, column)
-    finite = numbers[np.isfinite(numbers)]
-    cuts = np.quantile(finite, np.arange(1, PARTS) / PARTS) if len(finite) else np.empty(0)
-    kept = tuple(float(edge) for edge in np.unique(cuts))
-    return Spread(missing=missing, edges=kept, counts=count_numbers(numbers, kept))
-
-
-def as_amounts(cells: pd.Series, column: Column) -> Numbers:
-    """Return the numbers that stand for a column that is no category; NaN where missing."""
-    if column.type == "text":
-        return as_numbers(cells.str.len())
-    return as_seconds(cells) if column.type == "datetime" else as_numbers(cells)
-
-
-def as_words(cells: pd.Series) -> pd.Series:
-    return cells.dropna().astype(str).str.lower() if cells.dtype == "boolean" else cells.dropna()
-
-
-def count_numbers(numbers: Numbers, edges: Sequence[float]) -> tuple[int, ...]:
-    """Count numbers up to each edge and above the last; infinite ones count, missing do not."""
-    places = np.searchsorted(np.array(edges), numbers[~np.isnan(numbers)], side="left")
-    return tuple(np.bincount(places, minlength=len(edges) + 1).tolist())
-
-
-def count_words(cells: pd.Series, values: Sequence[str]) -> tuple[int, ...]:
-    counts = as_words(cells).value_counts()
-    known = [int(counts.get(value, 0)) for value in values]
-    return (*known, int(counts.sum()) - sum(known))
 
 
 def ranked(prepared: Prepared) -> tuple[list[str], Any]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from stages.shared.schema import TARGET
-from stages.validating.findings import Finding, Mask, Prepared
+from stages.validating.cells import Mask
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared
 
 NEXT_LINE = "\u0085"  # a line end among the control characters: legal, if rare
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")

@@ -9,7 +9,9 @@ import pandas as pd
 from stages.contract.columns import Column
 from stages.shared.heuristics import named_as_identifier, sentinels
 from stages.shared.schema import SPLITS, TARGET
-from stages.validating.findings import Finding, Mask, Numbers, Prepared, as_numbers, shown
+from stages.validating.cells import Mask, Numbers, as_numbers, shown
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared
 
 MOST = 0.95  # share of one value that is too much
 MOSTLY = 0.5  # share of missing values that is worth a warning

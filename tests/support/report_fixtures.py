@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from stages.contract.task import Task
 from stages.shared.features import encode_target
 from stages.shared.schema import ROW, TARGET, Field, Schema
-from stages.validating.findings import Prepared
+from stages.validating.prepared import Prepared
 from stages.validating.statistics import statistics
 from tests.support.evaluate_fixtures import METRICS, SETTINGS, make_frame, make_schema
 

@@ -15,8 +15,10 @@ from stages.preparing.parsing import column_names, read_raw
 from stages.preparing.splitting import split_names
 from stages.shared.schema import SPLITS
 from stages.validating.checks import find
-from stages.validating.findings import Finding, Prepared, Unparsed
-from stages.validating.statistics import Statistics, statistics
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared, Unparsed
+from stages.validating.spreads import Statistics
+from stages.validating.statistics import statistics
 
 
 @cache

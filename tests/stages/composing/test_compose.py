@@ -50,6 +50,18 @@ BROKEN = {
         "conf/task/housing.yaml", "total_rooms / households", "__import__('os')",
         ["conf/task/housing.yaml", "is not allowed; a formula holds"],
     ),
+    "rule that does not exist": (
+        "conf/task/heart.yaml", "metric: roc_auc", "metric: roc_auc\nchecks: { rang: warn }",
+        ["conf/task/heart.yaml: checks.rang = 'warn'", "no such rule", "range", "sentinel"],
+    ),
+    "rule of a column that does not exist": (
+        "conf/task/heart.yaml", "unit: years,", "unit: years, checks: { nulls: off },",
+        ["conf/task/heart.yaml: columns.age.checks.nulls = 'off'", "no such rule", "missing"],
+    ),
+    "verdict that does not exist": (
+        "conf/task/heart.yaml", "metric: roc_auc", "metric: roc_auc\nchecks: { range: ignore }",
+        ["conf/task/heart.yaml", "checks.range", "'error', 'warn' or 'off'", "'ignore'"],
+    ),
     "source that is not listed": (
         "conf/config.yaml", "source: sample", "source: elsewhere", ["elsewhere"],
     ),

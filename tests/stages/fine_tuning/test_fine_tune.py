@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from stages import evaluate, fine_tune, train
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.fine_tuning.jobs import final_job, fold_jobs
 from stages.runner import declare, imports, stopwatch
 from stages.shared.errors import PipelineError

@@ -12,7 +12,7 @@ import pytest
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.runner.declare import (
     At,
     Params,

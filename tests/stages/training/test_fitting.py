@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.evaluating.metrics import Terms, find_metric
 from stages.shared.curves import write_curve
 from stages.shared.errors import PipelineError

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from sklearn.metrics import roc_auc_score
 
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.shared.errors import PipelineError
 from stages.shared.model import Model
 from stages.shared.predicting import predict

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from commands.experiments.adopt import adopted, read_best
 from stages.composing.pipeline import check_tuning
-from stages.contract.split import CrossValidation
+from stages.contract.cross_validation import CrossValidation
 from stages.contract.task import Task
 from stages.contract.tuning import Tuning
 from stages.evaluating.metrics import Terms, find_metric

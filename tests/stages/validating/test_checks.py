@@ -10,8 +10,10 @@ import pytest
 from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
+from stages.validating.cells import shown
 from stages.validating.checks import find, mixed, numbered
-from stages.validating.findings import Finding, Prepared, Unparsed, shown
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared, Unparsed
 
 HEART = {
     "age": Column(type="integer", unit="years", range=[18, 100]),

@@ -11,7 +11,8 @@ from stages.contract.columns import Column
 from stages.validating.checks import find
 from stages.validating.distribution import FALSE_ALARMS, FEWEST, differ, level
 from stages.validating.findings import Finding
-from stages.validating.statistics import count_numbers, count_words, spread, statistics
+from stages.validating.spreads import count_numbers, count_words, spread
+from stages.validating.statistics import statistics
 from tests.support.defaults import TASKS
 from tests.support.validation_fixtures import accepted, as_csv, findings, prepared, table
 

@@ -11,7 +11,8 @@ from stages.contract.split import Split
 from stages.contract.target import Target
 from stages.shared.schema import SPLITS
 from stages.validating.checks import find
-from stages.validating.findings import Finding, Prepared
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared
 
 WORDS = ["warm", "slow", "clean", "late", "kind", "loud", "small", "fresh", "dull", "bright"]
 RNG = np.random.default_rng(0)

@@ -18,7 +18,8 @@ from stages.contract.target import Target
 from stages.shared.schema import SPLITS
 from stages.shared.storage import write_frame, write_json, write_text
 from stages.validating.checks import find
-from stages.validating.findings import Finding, Prepared
+from stages.validating.findings import Finding
+from stages.validating.prepared import Prepared
 from stages.validating.profiles import BINS, Part, histogram, profiles
 from stages.validating.report import SCREEN, Report, on_screen, page, percent, summary
 
@@ -129,6 +130,26 @@ def test_a_good_table_passes(tmp_path, task):
         "verdict",
     }
     assert (tmp_path / "data/validated" / task / "verdict").read_text() == "passed\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "key"),
+    [((), "checks.rang"), (("columns", "income"), "columns.income.checks.rang")],
+)
+def test_a_rule_that_does_not_exist_is_refused(
+    tmp_path: Path, where: tuple[str, ...], key: str
+) -> None:
+    lay_out(tmp_path, "heart", table("heart"))
+    params = json.loads((tmp_path / "params.yaml").read_text())
+    section = params["task"]["heart"]
+    for name in where:
+        section = section[name]
+    section["checks"] = {"rang": "off"}
+    (tmp_path / "params.yaml").write_text(json.dumps(params))
+    done = run(tmp_path, "heart")
+    assert done.returncode == 1
+    assert f"conf/task/heart.yaml: {key} = 'off': there is no such rule" in done.stderr
+    assert "missing_share, values, range, length" in done.stderr  # the choices
 
 
 @pytest.fixture(scope="module")
