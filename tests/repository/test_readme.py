@@ -1,4 +1,4 @@
-"""README says what is true: its tables, its commands and its paths."""
+"""README's tables are true; its commands, paths and links are tested in ``tests/docs``."""
 
 import re
 from pathlib import Path
@@ -25,19 +25,6 @@ def test_the_results_are_those_of_a_run_with_the_shipped_configuration(tmp_path:
     ]
     numbers = [[cell for cell in side if isinstance(cell, float)] for side in (shown, found)]
     assert numbers[0] == pytest.approx(numbers[1], rel=0.02, abs=0.01)
-
-
-def test_every_make_target_named_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"\bmake ([a-z]+)\b", README))
-    assert named
-    assert {name for name in named if not re.search(rf"^{name}:", makefile, re.M)} == set()
-
-
-def test_every_path_linked_exists() -> None:
-    linked = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert linked
-    assert [path for path in linked if not (ROOT / path).exists()] == []
 
 
 def cells(table: str) -> list[str | float]:

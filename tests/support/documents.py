@@ -106,10 +106,11 @@ def messages(folders: tuple[str, ...]) -> list[str]:
         for folder in folders
         for path in sorted((ROOT / folder).rglob("*.py"))
     ]
-    names = constants(trees)
+    shared = constants(trees)
+    own = [(tree, shared | constants([tree])) for tree in trees]
     return [
         re.sub(r"\s+", " ", flat(node, names))
-        for tree in trees
+        for tree, names in own
         for node in ast.walk(tree)
         if isinstance(node, ast.JoinedStr | ast.Constant | ast.BinOp)
     ]

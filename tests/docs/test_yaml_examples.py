@@ -1,0 +1,60 @@
+"""Configuration that the documents show has keys that exist; whole files are run elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.contract.columns import Column
+from stages.contract.source import Origin
+from stages.contract.target import Target
+from stages.contract.task import Task
+from stages.shared.encoder import Encoder
+from tests.support.clone import ROOT
+from tests.support.documents import DOCUMENTS, blocks
+
+SHOWN = [
+    pytest.param(block.text, id=block.where)
+    for document in DOCUMENTS
+    for block in blocks(document)
+    if block.language == "yaml" and "_target_" not in block.text
+]
+KNOWN = set(Task.model_fields) | set(Encoder.model_fields)
+
+
+def parsed(text: str) -> dict[str, Any]:
+    content = YAML(typ="safe").load(text)
+    assert isinstance(content, dict)
+    return content
+
+
+def unknown(content: dict[str, Any]) -> set[str]:
+    """Return the keys that neither a task's nor an encoder's file may have."""
+    found = set(content) - KNOWN
+    parts = [(content.get("columns", {}), Column), (content.get("sources", {}), Origin)]
+    parts.append(({"target": content["target"]} if "target" in content else {}, Target))
+    for entries, kind in parts:
+        found |= {key for entry in entries.values() for key in entry} - set(kind.model_fields)
+    return found
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_every_key_exists(text: str) -> None:
+    assert unknown(parsed(text)) == set()
+
+
+def test_a_key_that_does_not_exist_is_found() -> None:
+    made = {"metrik": "auc", "columns": {"age": {"type": "integer", "units": "years"}}}
+    assert unknown(made) == {"metrik", "units"}
+
+
+def test_enough_is_shown() -> None:
+    assert len(SHOWN) > 6
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs/examples").glob("*.json")), ids=lambda it: it.stem
+)
+def test_examples_are_spoken_of(path: Path) -> None:
+    assert any(path.name in document.read_text(encoding="utf-8") for document in DOCUMENTS)
