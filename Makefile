@@ -28,9 +28,11 @@ $(READY): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	  $(INSTALL) -r requirements-torch.lock
 	@touch $@
 
-params.yaml: $(READY) $(DEFINITIONS)
+# Written by compose: older than conf/ or than params.yaml, that is to be composed or looked at anew.
+COMPOSED := .dvc/tmp/composed
+$(COMPOSED): $(READY) $(DEFINITIONS) params.yaml dvc.yaml
 	@python -m commands compose
-	@touch $@
+params.yaml dvc.yaml: ;
 
 compose: $(READY) ## Write params.yaml and dvc.yaml from conf/ and stages/
 	@python -m commands compose
@@ -40,16 +42,16 @@ remote: $(READY) ## Share the cache through URL=s3://bucket/path, or URL=/a/fold
 	@dvc remote add --quiet --local --force --default shared "$$URL"
 	@dvc remote modify --local shared verify true
 
-pull: params.yaml ## Restore from the remote what dvc.lock names, and from the run cache the rest
+pull: $(COMPOSED) ## Restore from the remote what dvc.lock names, and from the run cache the rest
 	@python -m commands restore
 
 push: $(READY) ## Send cache and run cache to the remote; goes on where it was stopped
 	@python -m commands push
 
-repro: params.yaml ## Run what has changed; with JOBS=2 independent stages side by side
+repro: $(COMPOSED) ## Run what has changed; with JOBS=2 independent stages side by side
 	@$(if $(JOBS),python -m commands repro --jobs $(JOBS),python -m commands repair && dvc repro)
 
-sweep: params.yaml ## Queue and run the search conf/search/SEARCH.yaml, then rank what came out
+sweep: $(COMPOSED) ## Queue and run the search conf/search/SEARCH.yaml, then rank what came out
 	@python -m commands sweep $(SEARCH) $(if $(JOBS),--jobs $(JOBS))
 
 leaderboard: $(READY) ## Rank the candidates of this commit and of its experiments
@@ -110,7 +112,7 @@ BASE ?= main
 report: $(READY) ## Report what changed against BASE=main in data/report; fails on a regression
 	@python -m commands report --base "$(BASE)"
 
-refetch: params.yaml ## Ask every source again: downloads and databases, which DVC cannot see
+refetch: $(COMPOSED) ## Ask every source again: downloads and databases, which DVC cannot see
 	@dvc repro --force $$(dvc stage list --name-only | grep '^fetch@')
 
 # The next three are for workflows; they need no environment but Python's own.

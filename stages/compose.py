@@ -6,7 +6,7 @@ Every stage waits for it. ``python -m commands compose`` brings the files up to 
 import os
 from pathlib import Path
 
-from stages.composing import dvcfile
+from stages.composing import dvcfile, record
 from stages.composing.config import compose_params, differences, read_text, read_yaml
 from stages.composing.menu import render_choices
 from stages.composing.pipeline import render_pipeline
@@ -35,8 +35,18 @@ def check() -> None:
     params = read_text(PARAMS_FILE)
     if "DVC_EXP_NAME" not in os.environ:
         compare(params, compose_params())
+    elif Path(os.environ["DVC_ROOT"]).resolve() == Path.cwd():  # else it runs in a copy
+        note_origin(params)
     if read_text(DVC_FILE) != render_pipeline(read_yaml(params)):
         raise PipelineError(f"{DVC_FILE} is not what conf/ and stages/ declare: {REMEDY}")
+
+
+def note_origin(params: str) -> None:
+    """Note whether params.yaml is what ``conf/`` gives, or holds an experiment's own values."""
+    if params == compose_params():
+        record.remember(params)
+    else:
+        record.forget()
 
 
 def compare(found: str, expected: str) -> None:

@@ -66,11 +66,28 @@ def leaderboard(
 def adopt(task: Task, model: Model) -> None:
     """Write what `tune` found for a model into the task's file.
 
-    Changes the lines of that model and no other. Review the change with git before you train it.
+    Changes the values of that model and nothing else. Review it with git before you train it.
     """
     from commands.experiments.adopt import adopt
 
     adopt(task, model)
+
+
+@app.command()
+def adopt_experiment(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="An experiment; else what params.yaml holds now."),
+    ] = None,
+) -> None:
+    """Write an experiment's values into conf/, so that composing keeps them.
+
+    Without a name: what params.yaml holds and conf/ does not give, as after `dvc exp apply`.
+    Changes these values and nothing else. Review the change with git before you commit it.
+    """
+    from commands.experiments.adopt_experiment import adopt_experiment
+
+    print(adopt_experiment(name))
 
 
 @app.command()
@@ -81,7 +98,6 @@ def plots(
     ] = None,
 ) -> None:
     """Draw all plots into one page, dvc_plots/index.html, that works offline."""
-    compose_first()
     from commands.experiments.plots import draw_plots
 
     raise typer.Exit(draw_plots(targets or []))

@@ -15,10 +15,14 @@ def compose(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail where a file is out of date.")
     ] = False,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Drop what params.yaml holds and conf/ does not.")
+    ] = False,
 ) -> None:
     """Write params.yaml and dvc.yaml from conf/ and stages/.
 
-    It writes conf/menu.yaml and conf/libraries.yaml too: what there is to compose.
+    It writes conf/menu.yaml and conf/libraries.yaml too: what there is to compose. It stops before
+    it loses a value of params.yaml, such as an experiment's, that conf/ does not give.
     """
     if check:
         from stages.compose import check as check_files
@@ -27,7 +31,7 @@ def compose(
     else:
         from commands.workspace.compose import compose as write_files
 
-        write_files()
+        write_files(discard)
 
 
 @app.command()

@@ -2,22 +2,29 @@
 
 Writes ``conf/menu.yaml`` and ``conf/libraries.yaml`` (what there is to compose), ``params.yaml``
 and ``dvc.yaml``. With ``--check`` it writes nothing and fails where one of them is out of date.
+It stops before a value is lost that ``params.yaml`` holds and ``conf/`` does not, unless
+``--discard`` is given.
 """
 
 from pathlib import Path
 
 from commands.workspace import prune
+from commands.workspace.overrides import stop_before_loss
 from stages.compose import DVC_FILE
 from stages.composing.config import compose_params, read_text, read_yaml
 from stages.composing.menu import render_choices
 from stages.composing.pipeline import render_pipeline
+from stages.composing.record import remember
 from stages.runner.declare import PARAMS_FILE
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
 
 
-def compose() -> None:
-    """Write every composed file; nothing is written where ``conf/`` does not hold together."""
+def compose(discard: bool = False) -> None:
+    """Write every composed file; nothing is written where ``conf/`` does not hold together.
+
+    Raises PipelineError where a value of ``params.yaml`` would be lost, unless told to discard it.
+    """
     choices = render_choices()
     before = {path: path.read_text() if path.exists() else None for path in choices}
     try:
@@ -25,10 +32,13 @@ def compose() -> None:
             write_if_new(path, text)
         params = compose_params()
         pipeline = render_pipeline(read_yaml(params))
+        if not discard:
+            stop_before_loss(params)
     except PipelineError:
         _restore(before)
         raise
     write_if_new(PARAMS_FILE, params)
+    remember(params)
     write_if_new(DVC_FILE, pipeline)
     prune.remove(read_yaml(pipeline))
 

@@ -77,3 +77,18 @@ def git(*words: str, folder: Path = Path()) -> str:
     if done.returncode:
         raise PipelineError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def ask_git(*words: str) -> str:
+    """Return what git says, or "" where it says no."""
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    return "" if done.returncode else done.stdout.strip()
+
+
+def read_archive(commit: str, folder: Path) -> bytes:
+    """Return a folder of a commit as a tar; raises PipelineError where the commit has none."""
+    command = ["git", "archive", "--format=tar", commit, folder.as_posix()]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise PipelineError(f"`{' '.join(command)}` failed: {done.stderr.decode().strip()}")
+    return done.stdout

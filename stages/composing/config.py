@@ -18,12 +18,12 @@ from stages.shared.errors import PipelineError
 CONF = Path("conf")
 
 
-def compose_params(overrides: Sequence[str] = ()) -> str:
+def compose_params(overrides: Sequence[str] = (), conf: Path = CONF) -> str:
     """Return the text that DVC itself composes from ``conf/`` with Hydra's ``overrides``."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, PARAMS_FILE.name)
         try:
-            compose_and_dump(output, str(CONF.resolve()), None, "config", "", list(overrides))
+            compose_and_dump(output, str(conf.resolve()), None, "config", "", list(overrides))
         except (OmegaConfBaseException, HydraException, DvcException, YAMLError) as error:
             raise PipelineError(f"conf/ does not compose: {error}") from error
         return output.read_text(encoding="utf-8")

@@ -215,7 +215,7 @@ def test_where_nothing_changed_nothing_is_proposed(api: GitHub, retrained: Clone
 
 
 def test_asking_the_sources_again_runs_every_fetch(pipeline: Clone) -> None:
-    done = pipeline.run("make", "-o", ".venv/.ready", "-o", "params.yaml", "refetch")
+    done = pipeline.run("make", "-o", ".venv/.ready", "-o", ".dvc/tmp/composed", "refetch")
     running = set(re.findall(r"^Running stage '([^']+)'", done.stdout, re.M))
     assert running == {"compose", *(f"fetch@{task}" for task in TASKS)}
     assert pipeline.run("git", "status", "--porcelain").stdout == ""

@@ -39,15 +39,16 @@ def states(commits: int) -> list[State]:
     """
     listed = _git("log", "--first-parent", f"-n{commits}", "--format=%H%x09%cd",
                   "--date=format:%Y-%m-%d %H:%M", "HEAD")  # fmt: skip
-    found, experiments = list[State](), list(_experiments())
+    found, kept = list[State](), list(experiments())
     for line in listed.splitlines():
         commit, when = line.split("\t")
         found.append(State("", commit, commit, when))
-        found += [it for it in experiments if it.base == commit]
+        found += [it for it in kept if it.base == commit]
     return [*found, State("workspace", "", found[0].commit, "")]
 
 
-def _experiments() -> Iterator[State]:
+def experiments() -> Iterator[State]:
+    """Yield what DVC keeps of every experiment, the oldest first."""
     listed = _git("for-each-ref", "--sort=committerdate", f"--format={FIELDS}", "refs/exps")
     for line in listed.splitlines():
         name, commit, when = line.split("\t")
