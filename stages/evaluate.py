@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 
 from stages.evaluating.candidates import OutOfFold, read_candidate
-from stages.evaluating.content import evaluation_content, metrics_content, plots_content
 from stages.evaluating.figures import rounded
 from stages.evaluating.metrics import Rows, find_metric
 from stages.evaluating.model_selection import Contest, hold_contest
+from stages.evaluating.outputs import evaluation_content, metrics_content, plots_content
 from stages.evaluating.plots import PICTURES
 from stages.evaluating.results import markdown
 from stages.evaluating.settings import Evaluation, Exam

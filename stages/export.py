@@ -15,11 +15,11 @@ from pydantic import Field
 from stages.contract.columns import Column
 from stages.contract.source import Origin
 from stages.contract.target import Target
+from stages.evaluating.content import Evaluation, read_evaluation
 from stages.evaluating.metrics import Terms, find_metric
 from stages.exporting import manifest as manifests
 from stages.exporting.artifact import Artefact, Champion, cases, in_best_precision
 from stages.exporting.card import card
-from stages.exporting.evaluated import Evaluated, read_evaluated
 from stages.exporting.explaining import Explained, check, explain
 from stages.exporting.golden import golden_rows
 from stages.exporting.graph import output_name
@@ -35,7 +35,7 @@ from stages.shared.finetuned import FineTuned
 from stages.shared.frozen import Frozen
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, SPLITS, Schema, read_schema
-from stages.shared.storage import read_frame, sha256
+from stages.shared.storage import read_frame, read_json, sha256
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -85,7 +85,8 @@ class Inputs:
     schema: Schema
     frames: Mapping[str, pd.DataFrame]
     champion: Champion
-    evaluated: Evaluated
+    evaluated: Evaluation
+    metrics: dict[str, Any]  # metrics.json, as it is
 
     @property
     def trained_on(self) -> pd.DataFrame:
@@ -106,7 +107,8 @@ class Inputs:
             schema=read_schema(prepared),
             frames={split: read_frame(prepared / f"{split}.parquet") for split in SPLITS},
             champion=load_pipeline(evaluated / "champion.joblib"),
-            evaluated=read_evaluated(evaluated),
+            evaluated=read_evaluation(evaluated),
+            metrics=read_json(evaluated / "metrics.json"),
         )
 
 
@@ -209,7 +211,7 @@ def described(
         spelling=spelling,
         onnx=manifests.Graph(input=artefact.input, output=output_name(schema)),
         explanation=explanation(explained, schema),
-        metrics=evaluated.metrics,
+        metrics=inputs.metrics,
         parity=manifests.Parity(
             rows=parity.rows,
             largest_difference=parity.worst.size,
@@ -228,7 +230,7 @@ def explanation(explained: Explained | None, schema: Schema) -> manifests.Explan
     return manifests.explanation(explained.content, explained.method, explained.link, derived)
 
 
-def hashes(task: str, evaluated: Evaluated) -> manifests.Hashes:
+def hashes(task: str, evaluated: Evaluation) -> manifests.Hashes:
     """Return the hashes of the tables, and of what set and made training and export."""
     trained = evaluated.trained
     folder = Path("data/prepared", task)
@@ -239,7 +241,7 @@ def hashes(task: str, evaluated: Evaluated) -> manifests.Hashes:
     )
 
 
-def libraries(evaluated: Evaluated) -> dict[str, str]:
+def libraries(evaluated: Evaluation) -> dict[str, str]:
     """Return the versions of the libraries that training and export used, by name."""
     return dict(sorted({**evaluated.trained.libraries, **imports.versions(STAGE.verb)}.items()))
 

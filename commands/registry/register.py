@@ -15,7 +15,7 @@ from commands.registry.artifact import read_export
 from commands.registry.runs import TaskResults, log_all
 from commands.registry.store import CHALLENGER, registry
 from commands.workspace.git import read_workspace
-from stages.exporting.evaluated import read_evaluated
+from stages.evaluating.content import read_evaluation
 
 
 @dataclass(frozen=True)
@@ -61,5 +61,5 @@ def read_results(task: str) -> TaskResults:
     """Read what is to be registered; raises PipelineError where it is stale or damaged."""
     workspace = read_workspace(task)
     manifest, content = read_export(Path("models", task))
-    evaluated = read_evaluated(Path("data/evaluated", task))
+    evaluated = read_evaluation(Path("data/evaluated", task))
     return TaskResults(task, evaluated, manifest, content, workspace)

@@ -13,7 +13,7 @@ from commands.registry.audit_log import hash_content
 from commands.registry.store import CONTENT, Registry
 from commands.workspace.git import Workspace
 from serve.runtime.manifest import Manifest
-from stages.exporting.evaluated import Candidate, Evaluated
+from stages.evaluating.content import Candidate, Evaluation
 from stages.exporting.publishing import CARD
 from stages.runner.declare import lookup, read_params
 from stages.shared.errors import PipelineError
@@ -33,7 +33,7 @@ class TaskResults:
     """What is to be registered of a task, as the pipeline has left it."""
 
     task: str
-    evaluated: Evaluated
+    evaluated: Evaluation
     manifest: Manifest
     content: str
     workspace: Workspace

@@ -10,8 +10,8 @@ import pandas as pd
 from commands.review.snapshot import Snapshot
 from commands.review.store import MissingError
 from stages.contract.task import Task
+from stages.evaluating.content import Interval, Known, Test
 from stages.evaluating.metrics import Terms
-from stages.exporting.evaluated import Interval, Known, Test
 from stages.shared.frozen import Items
 from stages.shared.schema import ROW, SPLITS, Schema
 from stages.validating.prepared import PLACE

@@ -1,154 +1,188 @@
-"""Puts what was found into plain data: ``evaluation.json``, ``metrics.json`` and the plots."""
+"""What ``evaluation.json`` holds, as types: the one reader that export, registry and review share.
 
-from typing import Any
+Keys that are not named here may come and go: commits of before are read as well.
+"""
 
-from stages.evaluating import plots
-from stages.evaluating.importance import MOST_ROWS
-from stages.evaluating.metrics import Terms
-from stages.evaluating.model_selection import Contest
-from stages.evaluating.selection import Candidate, Choice, difference
-from stages.evaluating.settings import Exam
-from stages.evaluating.slices import Scored, worst_first
-from stages.evaluating.test_evaluation import Findings
+from pathlib import Path
+from typing import Literal
 
-Content = dict[str, Any]
+from pydantic import ConfigDict
 
-
-def evaluation_content(exam: Exam, contest: Contest, findings: Findings) -> Content:
-    """Return everything that is known, so that no later stage needs another file."""
-    choice, decision = contest.choice, contest.decision
-    return {
-        "task": exam.task,
-        "problem": exam.schema.problem,
-        "metric": exam.metric.name,
-        "higher_is_better": exam.metric.direction > 0,
-        "champion": choice.champion.name,
-        "explanation": choice.explained(exam.metric),
-        "candidates": [
-            {**candidate_content(exam, it, choice), "trained": contest.trained[it.name]}
-            for it in contest.candidates
-        ],
-        "encoder_gains": encoder_gains(exam, contest),
-        "labels": list(exam.schema.labels),
-        **decision_content(exam, decision.terms),
-        "decision": decision.explanation,
-        "test": test_content(findings),
-        **slices_content(exam, findings),
-        "importances": importances_content(exam, findings),
-        "learning_curve": {"points": findings.curve, "skipped": findings.why_no_curve},
-    }
+from stages.shared.errors import PipelineError
+from stages.shared.frozen import Frozen, Items
+from stages.shared.storage import read_json
 
 
-def candidate_content(exam: Exam, candidate: Candidate, choice: Choice) -> Content:
-    """Return a candidate's place in the ranking."""
-    gain = difference(candidate, choice.best, exam.metric, exam.settings.confidence)
-    return {
-        "model": candidate.name,
-        "complexity": candidate.complexity,
-        "mean": candidate.mean,
-        "standard_error": candidate.standard_error,
-        "better_than_best": None if candidate is choice.best else gain,
-        "within_one_standard_error": candidate in choice.within,
-        "chosen": candidate is choice.champion,
-        "scores": candidate.scores,
-    }
+class Known(Frozen):
+    """The keys that are read; others may stand beside them."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
-def encoder_gains(exam: Exam, contest: Contest) -> list[Content]:
-    """Return what each fine-tuned encoder gains over the best of the other models, in pairs."""
-    tuned = [it for it in contest.candidates if "encoder" in contest.trained[it.name]]
-    others = [it for it in contest.candidates if it not in tuned]
-    if not others:
-        return []
-    rival = max(others, key=lambda it: exam.metric.direction * it.mean)
-    return [
-        {
-            "model": it.name,
-            "over": rival.name,
-            "gain": difference(it, rival, exam.metric, exam.settings.confidence),
-        }
-        for it in tuned
-    ]
+class Trained(Known):
+    """The champion's ``candidate.json``: what it is, and the hashes of what made it.
+
+    It was fitted on the first ``rows`` of train's and validation's.
+    """
+
+    rows: int
+    target: str
+    rounds: int | None
+    features: int
+    libraries: dict[str, str]
+    code: str
+    params: str
 
 
-def decision_content(exam: Exam, terms: Terms) -> Content:
-    """Return the threshold (two classes) and the interval (values), None where there is none."""
-    interval = {"coverage": exam.settings.coverage, "half_width": terms.half_width}
-    return {
-        "threshold": terms.threshold if exam.schema.is_binary else None,
-        "interval": None if exam.is_classification else interval,
-    }
+class Difference(Known):
+    """How much better (above 0) one model scored than another on the same folds."""
+
+    mean: float
+    low: float | None
+    high: float | None
 
 
-def test_content(findings: Findings) -> Content:
-    """Return the test's metrics, and for classes the confusion (truth by row)."""
-    is_classification = findings.rows.prediction.ndim == 2
-    counts = plots.confusion_counts(findings.rows) if is_classification else None
-    return {
-        "rows": len(findings.rows),
-        "resamples": findings.bootstrap.samples,
-        "confidence": findings.bootstrap.confidence,
-        "metrics": scores_content(findings),
-        "confusion": counts,
-    }
+class Candidate(Known):
+    """A candidate's place in the ranking, and its score on each fold (repeats x folds)."""
+
+    model: str
+    complexity: int
+    mean: float
+    standard_error: float | None
+    better_than_best: Difference | None = None
+    within_one_standard_error: bool = False
+    chosen: bool
+    scores: Items[Items[float]] = ()
+    trained: Trained
 
 
-def scores_content(findings: Findings) -> Content:
-    """Return each metric's value, interval and baseline by name."""
-    return {
-        name: {"value": e.value, "low": e.low, "high": e.high, "baseline": findings.baseline[name]}
-        for name, e in findings.estimates.items()
-    }
+class EncoderGain(Known):
+    """What a fine-tuned encoder gains over the best of the other models."""
+
+    model: str
+    over: str
+    gain: Difference
 
 
-def metrics_content(contest: Contest, findings: Findings) -> Content:
-    """Return what `dvc metrics show` shows."""
-    champion, rows = contest.choice.champion.name, len(findings.rows)
-    return {"champion": champion, "n": rows, **scores_content(findings)}
+class Interval(Known):
+    """The prediction plus and minus ``half_width`` holds a ``coverage`` share of true values."""
+
+    coverage: float
+    half_width: float
 
 
-def slices_content(exam: Exam, findings: Findings) -> Content:
-    worst = worst_first(findings.slices, exam.metric)
-    return {
-        "worst_slice": slice_content(worst[0]) if worst else None,
-        "slices": [slice_content(scored) for scored in findings.slices],
-    }
+class Score(Known):
+    """A metric on the test rows, its bootstrap interval, and what a constant answer gets."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    baseline: float | None
 
 
-def slice_content(scored: Scored) -> Content:
-    found = scored.estimate
-    return {
-        "column": scored.column,
-        "label": scored.label,
-        "rows": scored.rows,
-        "value": found.value if found else None,
-        "low": found.low if found else None,
-        "high": found.high if found else None,
-        "reason": scored.reason,
-    }
+class Test(Known):
+    """The test: how many rows, how the intervals were made, each metric.
+
+    For classes ``confusion`` counts rows: a list for each true class, in it each predicted one.
+    """
+
+    rows: int
+    resamples: int
+    confidence: float
+    metrics: dict[str, Score]
+    confusion: Items[Items[int]] | None
 
 
-def importances_content(exam: Exam, findings: Findings) -> Content:
-    return {
-        "rows": min(len(findings.rows), MOST_ROWS),
-        "permutations": exam.settings.permutations,
-        "columns": sorted(findings.importances, key=lambda found: -found.mean),
-    }
+class Slice(Known):
+    """The task's metric on a part of the test rows; without a value where they are too few."""
+
+    column: str
+    label: str
+    rows: int
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str | None = None
 
 
-def plots_content(exam: Exam, contest: Contest, findings: Findings) -> dict[str, plots.Points]:
-    """Return the points of each plot by its file's name."""
-    overall = findings.estimates[exam.metric.name]
-    everyone = Scored("all", "rows", len(findings.rows), overall, None)
-    own = (
-        plots.classification_plots(findings.rows, exam.schema.labels)
-        if exam.is_classification
-        else plots.regression_plots(findings.rows, exam.settings.seed)
-    )
-    return {
-        "candidates": plots.candidates_plot(contest.candidates),
-        **own,
-        "slices": plots.slices_plot(everyone, findings.slices),
-        "importances": plots.importances_plot(findings.importances),
-        "learning_curve": plots.learning_curve_plot(findings.curve),
-    }
+class Importance(Known):
+    """How much the metric gets worse when the column is shuffled."""
+
+    column: str
+    mean: float
+    deviation: float
+
+
+class Importances(Known):
+    """Every column's importance, the most important first."""
+
+    rows: int
+    permutations: int
+    columns: Items[Importance]
+
+
+class Point(Known):
+    """The mean scores of models fitted on ``rows`` rows: on those, and on rows held out."""
+
+    rows: int
+    fitted: float | None
+    held_out: float | None
+
+
+class LearningCurve(Known):
+    """The scores over more and more rows, or why there are none."""
+
+    points: Items[Point]
+    skipped: str | None
+
+
+class Evaluation(Known):
+    """All that `evaluate` found out about one task."""
+
+    task: str = ""
+    problem: Literal["classification", "regression"] | None = None
+    metric: str
+    higher_is_better: bool
+    champion: str
+    explanation: str
+    candidates: Items[Candidate]
+    encoder_gains: Items[EncoderGain] = ()
+    labels: Items[str] = ()
+    threshold: float | None
+    interval: Interval | None
+    decision: str | None
+    test: Test
+    worst_slice: Slice | None = None
+    slices: Items[Slice]
+    importances: Importances
+    learning_curve: LearningCurve | None = None
+
+    @property
+    def trained(self) -> Trained:
+        """The champion's record; raises StopIteration unless `read_evaluation` checked it."""
+        return next(found.trained for found in self.candidates if found.model == self.champion)
+
+    @property
+    def value(self) -> float | None:
+        """The task's metric on all test rows."""
+        return self.test.metrics[self.metric].value
+
+
+def parse_evaluation(content: object, where: str) -> Evaluation:
+    """Check the content of an ``evaluation.json``.
+
+    Raises PipelineError that names ``where``, and each key with the value seen.
+    """
+    evaluation = Evaluation.parse(content, where)
+    if evaluation.champion not in [candidate.model for candidate in evaluation.candidates]:
+        raise PipelineError(
+            f"{where}: the champion {evaluation.champion!r} is none of the candidates; run "
+            "`dvc repro evaluate-<task>`"
+        )
+    return evaluation
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """Read ``evaluation.json`` of an evaluated folder; raises as `parse_evaluation` does."""
+    path = folder / "evaluation.json"
+    return parse_evaluation(read_json(path), str(path))

@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from stages.evaluating.content import Evaluation, Slice
 from stages.evaluating.figures import shown
-from stages.exporting.evaluated import Evaluated, Slice
 from stages.exporting.manifest import Column, Manifest
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -20,7 +20,7 @@ class Verbatim(str):
     """Text inside a code block, where Markdown needs no escapes."""
 
 
-def card(manifest: Manifest, evaluated: Evaluated, rows: Mapping[str, int]) -> str:
+def card(manifest: Manifest, evaluated: Evaluation, rows: Mapping[str, int]) -> str:
     """Return the Markdown page; ``rows`` counts the rows of each split."""
     environment = Environment(
         finalize=escaped,
@@ -49,7 +49,7 @@ def card(manifest: Manifest, evaluated: Evaluated, rows: Mapping[str, int]) -> s
     )
 
 
-def worst(evaluated: Evaluated) -> list[Slice]:
+def worst(evaluated: Evaluation) -> list[Slice]:
     """Return the slices with the worst values of the task's metric, the worst first."""
     sign = 1 if evaluated.higher_is_better else -1
     known = [(part.value, part) for part in evaluated.slices if part.value is not None]

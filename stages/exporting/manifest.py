@@ -11,7 +11,7 @@ from stages.contract.names import Value
 from stages.contract.source import Origin
 from stages.contract.target import Target as DeclaredTarget
 from stages.contract.types import ColumnType
-from stages.exporting.evaluated import Interval
+from stages.evaluating.content import Interval
 from stages.shared.frozen import Frozen, Items
 
 CHECKED = {"max_missing_share", "checks"}  # what only `validate` goes by

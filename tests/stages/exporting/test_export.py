@@ -21,9 +21,9 @@ from serve.runtime.manifest import read_manifest
 from serve.runtime.session import start
 from stages import export
 from stages.contract.columns import Column
+from stages.evaluating.content import Evaluation, Slice, read_evaluation
 from stages.exporting import artifact, parity
 from stages.exporting.card import escaped, worst
-from stages.exporting.evaluated import Evaluated, Slice, read_evaluated
 from stages.exporting.golden import pick
 from stages.exporting.graph import to_onnx
 from stages.exporting.manifest import Manifest, vectoriser, version
@@ -546,7 +546,7 @@ def test_markdown_is_escaped(text: str, expected: str) -> None:
 def test_the_worst_slices_come_first_and_small_ones_are_left_out(
     higher: bool, expected: list[float]
 ) -> None:
-    found: Evaluated = read_evaluated(Path("data/evaluated/demo"))
+    found: Evaluation = read_evaluation(Path("data/evaluated/demo"))
     parts = [
         Slice(column="a", label="x", rows=9, value=value, low=value, high=value)
         for value in (0.5, None, 0.1)
