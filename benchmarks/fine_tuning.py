@@ -39,7 +39,7 @@ from stages.fine_tuning.pretrained import Pretrained, load_pretrained
 from stages.fine_tuning.team import Team
 from stages.fine_tuning.working import Order, do_all
 from stages.shared.encoder import Encoder
-from stages.shared.tokens import padded, tokenised
+from stages.shared.tokens import pad_batch, tokenise_texts
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Trained = tuple[float, Array]  # texts a CPU second, and the classes of the rows held out
@@ -104,7 +104,7 @@ def shipped_encoder() -> Encoder:
 
 
 def tokenised_rows(pretrained: Pretrained, table: pd.DataFrame) -> Examples:
-    ids = tokenised(pretrained.tokenizer, list(table["text"]))
+    ids = tokenise_texts(pretrained.tokenizer, list(table["text"]))
     return Examples(ids, table["label"].to_numpy(), np.ones(len(table), np.float32))
 
 
@@ -154,7 +154,7 @@ def trainer(
     def collate(rows: list[int]) -> dict[str, torch.Tensor]:
         # A text of `longest` tokens is laid beside them, so that they are padded as far as it is.
         beside = [[0] * longest] if longest else []
-        numbers, mask = padded([*(examples.ids[row] for row in rows), *beside], pad=0)
+        numbers, mask = pad_batch([*(examples.ids[row] for row in rows), *beside], pad=0)
         content = {"input_ids": numbers, "attention_mask": mask, "labels": examples.y[rows]}
         return {name: torch.from_numpy(it[: len(rows)]) for name, it in content.items()}
 

@@ -29,8 +29,8 @@ from stages.runner import declare
 from stages.shared.features import encode, encode_target
 from stages.shared.predicting import predict
 from stages.train import STAGE as TRAIN
-from stages.train import made_recipe
-from stages.training.fitting import Recipe, fit, fit_stopping_early, rounds_for_all_rows
+from stages.train import build_recipe
+from stages.training.fitting import Recipe, fit, fit_stopping_early, scale_rounds
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Array, Array], float]
@@ -44,7 +44,7 @@ def main() -> None:
     for task in sys.argv[1:] or ["heart", "housing"]:
         table, params = published(task)
         for model in params_file["task"][task]["models"]:
-            recipe = made_recipe(TRAIN.load(task=task, model=model), schema(params), model)
+            recipe = build_recipe(TRAIN.load(task=task, model=model), schema(params), model)
             report(task, model, table, recipe)
 
 
@@ -73,7 +73,7 @@ def final_fit(recipe: Recipe, X: Array, y: Array) -> Any:
     stopping = recipe.model.early_stopping
     if used is None or stopping is None:
         return pipeline
-    return fit(recipe, X, y, rounds=rounds_for_all_rows([used], stopping.fraction))
+    return fit(recipe, X, y, rounds=scale_rounds([used], stopping.fraction))
 
 
 def protocols(

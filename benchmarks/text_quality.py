@@ -31,7 +31,7 @@ from stages.runner import declare
 from stages.shared.predicting import predict
 from stages.shared.schema import Field, Schema
 from stages.train import STAGE as TRAIN
-from stages.train import made_recipe
+from stages.train import build_recipe
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SITES = ("amazon_cells", "imdb", "yelp")
@@ -94,7 +94,7 @@ def answers(fitted: pd.DataFrame, held: pd.DataFrame) -> Iterator[tuple[str, Arr
     X, y = (fitted[["text"]].to_numpy(dtype=object), fitted["label"].to_numpy())
     for model in params["task"]["sentiment"]["models"]:
         start = time.process_time()
-        recipe = made_recipe(TRAIN.load(task="sentiment", model=model), SCHEMA, model)
+        recipe = build_recipe(TRAIN.load(task="sentiment", model=model), SCHEMA, model)
         pipeline = final_fit(recipe, X, y)
         found = predict(pipeline, held[["text"]].to_numpy(dtype=object), SCHEMA)
         yield f"TF-IDF, {model}", found[:, 1], time.process_time() - start

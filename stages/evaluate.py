@@ -9,19 +9,19 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 
 from stages.evaluating.candidates import OutOfFold, read_candidate
-from stages.evaluating.figures import rounded
+from stages.evaluating.formatting import round_floats
 from stages.evaluating.metrics import Rows, find_metric
-from stages.evaluating.model_selection import Contest, hold_contest
-from stages.evaluating.outputs import evaluation_content, metrics_content, plots_content
+from stages.evaluating.model_selection import ModelSelection, select_model
+from stages.evaluating.outputs import build_evaluation, build_metrics, build_plots
 from stages.evaluating.plots import PICTURES
-from stages.evaluating.results import markdown
-from stages.evaluating.settings import Evaluation, Exam
-from stages.evaluating.slices import slices_by
-from stages.evaluating.test_evaluation import Findings, Table, examine
+from stages.evaluating.results import render_markdown
+from stages.evaluating.settings import EvaluationContext, EvaluationSettings
+from stages.evaluating.slices import read_slices
+from stages.evaluating.test_evaluation import ChampionTest, Table, evaluate_champion
 from stages.runner.declare import At, Params, Stage
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
-from stages.shared.folds import groups_of
+from stages.shared.folds import read_groups
 from stages.shared.loading import load_pipeline
 from stages.shared.schema import ROW, Schema, read_schema
 from stages.shared.storage import atomic, read_frame, write_frame, write_json, write_text
@@ -32,7 +32,7 @@ class EvaluateParams(Params):
 
     metric: Annotated[str, At("task.{task}.metric")]
     class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
-    evaluation: Annotated[Evaluation, At("evaluation")]
+    evaluation: Annotated[EvaluationSettings, At("evaluation")]
 
 
 STAGE = Stage(
@@ -67,18 +67,20 @@ def main(task: str, *models: str) -> None:
     prepared, folder = Path("data/prepared", task), Path("data/evaluated", task)
     schema = read_schema(prepared)
     metric = find_metric(params.metric, schema.problem, f"conf/task/{task}.yaml: metric")
-    exam = Exam(task, schema, metric, params.evaluation, params.class_weight)
+    context = EvaluationContext(task, schema, metric, params.evaluation, params.class_weight)
     known = pd.concat([read_rows(prepared / f"{part}.parquet") for part in ("train", "validation")])
-    fitted = table(known, schema)
-    contest = hold_contest(exam, read_candidates(task, models, known[ROW]), fitted[1])
+    fitted = encode_table(known, schema)
+    selection = select_model(context, read_candidates(task, models, known[ROW]), fitted[1])
     # All is chosen by now: only here the test rows are read.
     held = read_rows(prepared / "test.parquet")
-    test = table(held, schema)
-    model = Path("data/candidates", task, contest.choice.champion.name, "model.joblib")
-    pipeline, others, groups = load_pipeline(model), slices_by(held), groups_of(known)
-    findings = examine(exam, contest.decision.terms, pipeline, fitted, test, others, groups)
-    write_frame(folder / "predictions.parquet", predictions(held[ROW], findings.rows))
-    save(folder, model, exam, contest, findings)
+    test = encode_table(held, schema)
+    model = Path("data/candidates", task, selection.choice.champion.name, "model.joblib")
+    pipeline, others, groups = load_pipeline(model), read_slices(held), read_groups(known)
+    tested = evaluate_champion(
+        context, selection.decision.rule, pipeline, fitted, test, others, groups
+    )
+    write_frame(folder / "predictions.parquet", tabulate_predictions(held[ROW], tested.rows))
+    save(folder, model, context, selection, tested)
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -89,7 +91,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     return frame
 
 
-def table(frame: pd.DataFrame, schema: Schema) -> Table:
+def encode_table(frame: pd.DataFrame, schema: Schema) -> Table:
     """Return the encoded matrix and the target."""
     return encode(frame, schema), encode_target(frame, schema)
 
@@ -104,7 +106,7 @@ def read_candidates(
     return {model: read_candidate(folder / model, rows.to_numpy()) for model in models}
 
 
-def predictions(rows: pd.Series, tested: Rows) -> pd.DataFrame:
+def tabulate_predictions(rows: pd.Series, tested: Rows) -> pd.DataFrame:
     """Return what the champion says of each test row, named as in ``out_of_fold.parquet``."""
     found = tested.prediction.reshape(len(tested), -1)
     names = [f"p_{i}" for i in range(found.shape[1])] if tested.prediction.ndim == 2 else ["value"]
@@ -113,16 +115,22 @@ def predictions(rows: pd.Series, tested: Rows) -> pd.DataFrame:
     return table
 
 
-def save(folder: Path, model: Path, exam: Exam, contest: Contest, findings: Findings) -> None:
+def save(
+    folder: Path,
+    model: Path,
+    context: EvaluationContext,
+    selection: ModelSelection,
+    tested: ChampionTest,
+) -> None:
     """Write every output; the champion is a copy, byte for byte, of the winner's model."""
-    evaluation = rounded(evaluation_content(exam, contest, findings))
-    for name, points in plots_content(exam, contest, findings).items():
-        write_json(folder / "plots" / f"{name}.json", rounded(points))
+    evaluation = round_floats(build_evaluation(context, selection, tested))
+    for name, points in build_plots(context, selection, tested).items():
+        write_json(folder / "plots" / f"{name}.json", round_floats(points))
     with atomic(folder / "champion.joblib") as file:
         file.write(model.read_bytes())
     write_json(folder / "evaluation.json", evaluation)
-    write_text(folder / "results.md", markdown(evaluation))
-    write_json(folder / "metrics.json", rounded(metrics_content(contest, findings)))
+    write_text(folder / "results.md", render_markdown(evaluation))
+    write_json(folder / "metrics.json", round_floats(build_metrics(selection, tested)))
 
 
 if __name__ == "__main__":

@@ -16,15 +16,15 @@ from stages.contract.columns import Column
 from stages.contract.source import Origin
 from stages.contract.target import Target
 from stages.evaluating.content import Evaluation, read_evaluation
-from stages.evaluating.metrics import Terms, find_metric
+from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.exporting import manifest as manifests
-from stages.exporting.artifact import Artefact, Champion, cases, in_best_precision
-from stages.exporting.card import card
-from stages.exporting.explaining import Explained, check, explain
-from stages.exporting.golden import golden_rows
-from stages.exporting.graph import output_name
+from stages.exporting.artifact import Artifact, Champion, choose_precision, list_cases
+from stages.exporting.card import render_card
+from stages.exporting.explaining import Explained, check_explanation, explain
+from stages.exporting.golden import answer_golden_rows
+from stages.exporting.graph import name_output
 from stages.exporting.manifest import Manifest
-from stages.exporting.parity import Answering, Exported, Parity, compare
+from stages.exporting.parity import Exported, Parity, Predictor, compare
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
 from stages.runner import imports
@@ -40,7 +40,7 @@ from stages.shared.storage import read_frame, read_json, sha256
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Export(Frozen):
+class ExportSettings(Frozen):
     """How far what is exported may be from what was trained; ``conf/config.yaml`` explains it."""
 
     renamed: ClassVar = {"int8_loss": "max_int8_loss"}
@@ -56,7 +56,7 @@ class ExportParams(Params):
     columns: Annotated[dict[str, Column], At("task.{task}.columns")]
     target: Annotated[Target, At("task.{task}.target")]
     origin: Annotated[Origin, At("task.{task}.origin")]
-    export: Annotated[Export, At("export")]
+    export: Annotated[ExportSettings, At("export")]
 
 
 STAGE = Stage(
@@ -85,14 +85,14 @@ class Inputs:
     schema: Schema
     frames: Mapping[str, pd.DataFrame]
     champion: Champion
-    evaluated: Evaluation
+    evaluation: Evaluation
     metrics: dict[str, Any]  # metrics.json, as it is
 
     @property
     def trained_on(self) -> pd.DataFrame:
         """The rows that the champion was fitted on: validation's may only have stopped it."""
         known = pd.concat([self.frames["train"], self.frames["validation"]])
-        return known.iloc[: self.evaluated.trained.rows]
+        return known.iloc[: self.evaluation.trained.rows]
 
     @property
     def all_rows(self) -> Array:
@@ -107,7 +107,7 @@ class Inputs:
             schema=read_schema(prepared),
             frames={split: read_frame(prepared / f"{split}.parquet") for split in SPLITS},
             champion=load_pipeline(evaluated / "champion.joblib"),
-            evaluated=read_evaluation(evaluated),
+            evaluation=read_evaluation(evaluated),
             metrics=read_json(evaluated / "metrics.json"),
         )
 
@@ -115,29 +115,29 @@ class Inputs:
 def main(task: str) -> None:
     """Replace the exported model, its card and its manifest; keep all of it on any failure."""
     params, inputs = STAGE.load(task=task), Inputs.read(task)
-    artefact = Artefact.of(inputs.champion)
-    parity = proven(artefact.exported, inputs, params.export.tolerance)
-    artefact = shrunk(artefact, inputs, params.export.max_int8_loss)
-    explained = explained_by(artefact.exported, inputs)
-    manifest = described(artefact, explained, parity, inputs, params)
-    files = artefact.files(manifest)
+    artifact = Artifact.of(inputs.champion)
+    parity = prove_parity(artifact.exported, inputs, params.export.tolerance)
+    artifact = quantise_champion(artifact, inputs, params.export.max_int8_loss)
+    explained = explain_champion(artifact.exported, inputs)
+    manifest = build_manifest(artifact, explained, parity, inputs, params)
+    files = artifact.files(manifest)
     if manifest.explanation and explained:
         files[manifest.explanation.file] = explained.content
     rows = {split: len(frame) for split, frame in inputs.frames.items()}
-    publish(Path("models", task), files, manifest, card(manifest, inputs.evaluated, rows))
+    publish(Path("models", task), files, manifest, render_card(manifest, inputs.evaluation, rows))
 
 
-def proven(exported: Answering, inputs: Inputs, tolerance: float) -> Parity:
+def prove_parity(exported: Predictor, inputs: Inputs, tolerance: float) -> Parity:
     """Compare the model with the trained one on every row of every split, and on hard cases.
 
     Raises PipelineError that names the row, both answers and the tolerance.
     """
     X, schema = inputs.all_rows, inputs.schema
-    parity = compare(exported, inputs.champion, schema, X, cases(inputs.champion, X, schema))
+    parity = compare(exported, inputs.champion, schema, X, list_cases(inputs.champion, X, schema))
     worst = parity.worst
     if worst.size > tolerance:
         raise PipelineError(
-            f"the exported model is not the trained one: for {_place(worst.row, inputs.frames)}"
+            f"the exported model is not the trained one: for {_locate(worst.row, inputs.frames)}"
             f"{worst.alteration} it gives {worst.exported}, the trained one {worst.trained}. They "
             f"differ by {worst.size:.3g}; export.tolerance in conf/config.yaml allows "
             f"{tolerance:g}. models/{inputs.task} stays as it was"
@@ -145,21 +145,21 @@ def proven(exported: Answering, inputs: Inputs, tolerance: float) -> Parity:
     return parity
 
 
-def shrunk(artefact: Artefact, inputs: Inputs, most_loss: float | None) -> Artefact:
+def quantise_champion(artifact: Artifact, inputs: Inputs, most_loss: float | None) -> Artifact:
     """Return a transformer in int8 if the task's metric loses no more than ``most_loss`` by it.
 
-    Any other artefact comes back as it is, and so does each without ``most_loss``.
+    Any other artifact comes back as it is, and so does each without ``most_loss``.
     """
     if most_loss is None or not isinstance(inputs.champion, FineTuned):
-        return artefact
-    schema, evaluated = inputs.schema, inputs.evaluated
-    metric = find_metric(evaluated.metric, schema.problem, "metric in evaluation.json")
-    terms = Terms() if evaluated.threshold is None else Terms(evaluated.threshold)
-    judge, unseen = Judge(metric, terms, most_loss), encode(inputs.frames["test"], schema)
-    return in_best_precision(artefact, inputs.champion, judge, unseen, inputs.all_rows)
+        return artifact
+    schema, evaluation = inputs.schema, inputs.evaluation
+    metric = find_metric(evaluation.metric, schema.problem, "metric in evaluation.json")
+    rule = DecisionRule() if evaluation.threshold is None else DecisionRule(evaluation.threshold)
+    judge, unseen = Judge(metric, rule, most_loss), encode(inputs.frames["test"], schema)
+    return choose_precision(artifact, inputs.champion, judge, unseen, inputs.all_rows)
 
 
-def explained_by(exported: Answering, inputs: Inputs) -> Explained | None:
+def explain_champion(exported: Predictor, inputs: Inputs) -> Explained | None:
     """Return what explains the model's answers, proven on rows of every split, if anything does.
 
     Raises PipelineError where its sums are not the model's answers.
@@ -168,11 +168,11 @@ def explained_by(exported: Answering, inputs: Inputs) -> Explained | None:
         return None
     explained = explain(inputs.champion, encode(inputs.trained_on, inputs.schema))
     if explained:
-        check(explained, exported, inputs.schema, inputs.all_rows)
+        check_explanation(explained, exported, inputs.schema, inputs.all_rows)
     return explained
 
 
-def _place(position: int, frames: Mapping[str, pd.DataFrame]) -> str:
+def _locate(position: int, frames: Mapping[str, pd.DataFrame]) -> str:
     for split, frame in frames.items():
         if position < len(frame):
             return f"row {frame[ROW].iloc[position]} of the table (in {split}.parquet)"
@@ -180,22 +180,22 @@ def _place(position: int, frames: Mapping[str, pd.DataFrame]) -> str:
     raise IndexError(position)
 
 
-def described(
-    artefact: Artefact,
+def build_manifest(
+    artifact: Artifact,
     explained: Explained | None,
     parity: Parity,
     inputs: Inputs,
     params: ExportParams,
 ) -> Manifest:
     """Return the manifest: it depends on declared inputs alone."""
-    schema, evaluated = inputs.schema, inputs.evaluated
-    family, estimator = evaluated.champion, evaluated.trained.target
-    file = manifests.model_file(artefact.model, family, estimator, len(inputs.trained_on))
-    vectorisers = tuple(entry for entry, _ in artefact.vectorisers)
-    tokenizer = artefact.tokenizer[0] if artefact.tokenizer else None
+    schema, evaluation = inputs.schema, inputs.evaluation
+    family, estimator = evaluation.champion, evaluation.trained.target
+    file = manifests.model_file(artifact.model, family, estimator, len(inputs.trained_on))
+    vectorisers = tuple(entry for entry, _ in artifact.vectorisers)
+    tokenizer = artifact.tokenizer[0] if artifact.tokenizer else None
     beside = (*vectorisers, *([tokenizer] if tokenizer else []))
     columns = manifests.columns(params.columns, inputs.trained_on)
-    target = manifests.target(params.target, evaluated.threshold, evaluated.interval)
+    target = manifests.target(params.target, evaluation.threshold, evaluation.interval)
     spelling = manifests.spelling(params.origin, columns)
     return Manifest(
         task=inputs.task,
@@ -205,34 +205,34 @@ def described(
         model=file,
         vectorisers=vectorisers,
         tokenizer=tokenizer,
-        precision=artefact.precision,
+        precision=artifact.precision,
         columns=columns,
         target=target,
         spelling=spelling,
-        onnx=manifests.Graph(input=artefact.input, output=output_name(schema)),
-        explanation=explanation(explained, schema),
+        onnx=manifests.Graph(input=artifact.input, output=name_output(schema)),
+        explanation=build_explanation(explained, schema),
         metrics=inputs.metrics,
         parity=manifests.Parity(
             rows=parity.rows,
             largest_difference=parity.worst.size,
             tolerance=params.export.tolerance,
         ),
-        golden=golden_rows(artefact.exported, inputs.frames["test"], params.columns, schema),
-        hashes=hashes(inputs.task, evaluated),
-        libraries=libraries(evaluated),
+        golden=answer_golden_rows(artifact.exported, inputs.frames["test"], params.columns, schema),
+        hashes=collect_hashes(inputs.task, evaluation),
+        libraries=collect_libraries(evaluation),
     )
 
 
-def explanation(explained: Explained | None, schema: Schema) -> manifests.Explanation | None:
+def build_explanation(explained: Explained | None, schema: Schema) -> manifests.Explanation | None:
     if explained is None:
         return None
     derived = tuple(number.name for number in schema.derived)
     return manifests.explanation(explained.content, explained.method, explained.link, derived)
 
 
-def hashes(task: str, evaluated: Evaluation) -> manifests.Hashes:
+def collect_hashes(task: str, evaluation: Evaluation) -> manifests.Hashes:
     """Return the hashes of the tables, and of what set and made training and export."""
-    trained = evaluated.trained
+    trained = evaluation.trained
     folder = Path("data/prepared", task)
     return manifests.Hashes(
         data={split: sha256(folder / f"{split}.parquet") for split in SPLITS},
@@ -241,9 +241,9 @@ def hashes(task: str, evaluated: Evaluation) -> manifests.Hashes:
     )
 
 
-def libraries(evaluated: Evaluation) -> dict[str, str]:
+def collect_libraries(evaluation: Evaluation) -> dict[str, str]:
     """Return the versions of the libraries that training and export used, by name."""
-    return dict(sorted({**evaluated.trained.libraries, **imports.versions(STAGE.verb)}.items()))
+    return dict(sorted({**evaluation.trained.libraries, **imports.versions(STAGE.verb)}.items()))
 
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ from stages.runner import imports
 from stages.runner.declare import At, Params, Plot, Stage
 from stages.shared.curves import write_curve
 from stages.shared.features import encode, encode_target
-from stages.shared.folds import groups_of
+from stages.shared.folds import read_groups
 from stages.shared.model import Model
 from stages.shared.schema import ROW, Schema, read_schema
 from stages.shared.storage import atomic, read_frame, write_frame, write_json
-from stages.training.crossval import out_of_fold
-from stages.training.curves import curve
-from stages.training.fitting import Recipe, fit, rounds_for_all_rows, use_cuda
+from stages.training.crossval import predict_out_of_fold
+from stages.training.curves import compute_curve
+from stages.training.fitting import Recipe, fit, scale_rounds, use_cuda
 
 
 class TrainParams(Params):
@@ -76,10 +76,12 @@ def main(task: str, model: str) -> None:
     prepared, folder = Path("data/prepared", task), Path("data/candidates", task, model)
     schema = read_schema(prepared)
     train, validation = (read_frame(prepared / f"{part}.parquet") for part in WATCHED)
-    recipe = made_recipe(params, schema, f"conf/task/{task}.yaml: models.{model}")
-    scored, rounds = scored_rows(recipe, train, validation, params.cv)
-    pipeline = fit(recipe, *rows(pd.concat([train, validation]), schema), rounds=rounds)
-    points = curve(recipe, rows(train, schema), rows(validation, schema), rounds)
+    recipe = build_recipe(params, schema, f"conf/task/{task}.yaml: models.{model}")
+    scored, rounds = predict_rows_out_of_fold(recipe, train, validation, params.cv)
+    pipeline = fit(recipe, *encode_rows(pd.concat([train, validation]), schema), rounds=rounds)
+    points = compute_curve(
+        recipe, encode_rows(train, schema), encode_rows(validation, schema), rounds
+    )
     write_frame(folder / "out_of_fold.parquet", scored)
     with atomic(folder / "model.joblib") as file:
         joblib.dump(pipeline, file)
@@ -88,34 +90,42 @@ def main(task: str, model: str) -> None:
         "code": imports.code_hash("train"),
         "params": STAGE.fingerprint(task=task, model=model),
     }
-    content = {"model": model, **described(recipe, pipeline, len(train) + len(validation)), **facts}
+    content = {
+        "model": model,
+        **describe_candidate(recipe, pipeline, len(train) + len(validation)),
+        **facts,
+    }
     write_json(folder / "candidate.json", content)
 
 
-def made_recipe(params: TrainParams, schema: Schema, where: str) -> Recipe:
+def build_recipe(params: TrainParams, schema: Schema, where: str) -> Recipe:
     """Lay the task's overrides over the model family."""
     weighted = params.class_weight is not None
-    model = params.model.checked(schema.problem, params.overrides or {}, where, weighted)
+    model = params.model.with_overrides(schema.problem, params.overrides or {}, where, weighted)
     cuda = use_cuda(params.device, model)
     return Recipe(model, schema, params.class_weight, cuda, params.text)
 
 
-def rows(frame: pd.DataFrame, schema: Schema) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def encode_rows(
+    frame: pd.DataFrame, schema: Schema
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return encode(frame, schema), encode_target(frame, schema)
 
 
-def scored_rows(
+def predict_rows_out_of_fold(
     recipe: Recipe, train: pd.DataFrame, validation: pd.DataFrame, cv: CrossValidation
 ) -> tuple[pd.DataFrame, int | None]:
     """Return out-of-fold predictions with row numbers, and the trees for a fit on all rows."""
     together = pd.concat([train, validation])
-    table, found = out_of_fold(recipe, *rows(together, recipe.schema), cv, groups_of(together))
+    table, found = predict_out_of_fold(
+        recipe, *encode_rows(together, recipe.schema), cv, read_groups(together)
+    )
     table.insert(2, ROW, np.tile(together[ROW].to_numpy(), cv.repeats))
     stopping = recipe.model.early_stopping
-    return table, rounds_for_all_rows(found, stopping.fraction) if stopping else None
+    return table, scale_rounds(found, stopping.fraction) if stopping else None
 
 
-def described(recipe: Recipe, pipeline: Pipeline, rows: int) -> dict[str, Any]:
+def describe_candidate(recipe: Recipe, pipeline: Pipeline, rows: int) -> dict[str, Any]:
     """Return what the candidate is, and on how many ``rows`` it was fitted."""
     model, estimator = recipe.model, pipeline["estimator"]
     return {

@@ -19,11 +19,11 @@ import pandas as pd
 from stages.contract.cross_validation import CrossValidation
 from stages.contract.text_features import TextFeatures
 from stages.contract.tuning import Tuning
-from stages.evaluating.metrics import Terms, find_metric
+from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.runner import imports
 from stages.runner.declare import At, Params, Plot, Stage
 from stages.shared.features import encode, encode_target
-from stages.shared.folds import groups_of
+from stages.shared.folds import read_groups
 from stages.shared.model import Model
 from stages.shared.schema import Schema, read_schema
 from stages.shared.storage import read_frame, sha256, write_json, write_text
@@ -92,59 +92,59 @@ class Problem:
     objective: Objective
     where: str
 
-    def scores(self, values: Values) -> Iterator[float]:
+    def score_folds(self, values: Values) -> Iterator[float]:
         """Yield the score on each fold with ``values`` laid over what the task has."""
         weighted = self.params.class_weight is not None
         overrides = {**(self.params.overrides or {}), **values}
-        model = self.params.model.checked(
+        model = self.params.model.with_overrides(
             self.recipe.schema.problem, overrides, self.where, weighted
         )
-        yield from self.objective.scores(replace(self.recipe, model=model))
+        yield from self.objective.score_folds(replace(self.recipe, model=model))
 
 
 def main(task: str, tuned: str) -> None:
     """Write the best arguments found, what the present ones score, and two plots."""
     # Here, so that who only reads the declaration (`make compose`) does without Optuna.
-    from stages.tuning.results import history, importances, written
+    from stages.tuning.results import compute_importances, list_history, render_best
     from stages.tuning.study import open_study, search
 
     params = STAGE.load(task=task, tuned=tuned)
     prepared, folder = Path("data/prepared", task), Path("data/tuned", task, tuned)
-    problem = posed(params, prepared, f"conf/task/{task}.yaml: models.{tuned}")
+    problem = build_problem(params, prepared, f"conf/task/{task}.yaml: models.{tuned}")
     metric = problem.objective.metric
     study = open_study(
         Path("data/studies", task, tuned),
-        f"{task}-{tuned}-{identity(task, tuned, prepared)}",
+        f"{task}-{tuned}-{hash_inputs(task, tuned, prepared)}",
         metric.direction,
     )
-    before = fmean(problem.scores({}))
-    found = search(study, params.space, params.tuning or Tuning(), problem.scores)
-    write_text(folder / "best.yaml", written(found[0], study, before, metric.name))
-    write_json(folder / "plots/history.json", history(found))
-    write_json(folder / "plots/importances.json", importances(study))
+    before = fmean(problem.score_folds({}))
+    found = search(study, params.space, params.tuning or Tuning(), problem.score_folds)
+    write_text(folder / "best.yaml", render_best(found[0], study, before, metric.name))
+    write_json(folder / "plots/history.json", list_history(found))
+    write_json(folder / "plots/importances.json", compute_importances(study))
 
 
-def posed(params: TuneParams, prepared: Path, where: str) -> Problem:
+def build_problem(params: TuneParams, prepared: Path, where: str) -> Problem:
     """Read the rows and lay the task's own arguments over the model family."""
     schema = read_schema(prepared)
     rows = pd.concat([read_frame(prepared / f"{part}.parquet") for part in ROWS])
     metric = find_metric(params.metric, schema.problem, f"{where.split(':')[0]}: metric")
-    terms = Terms(
+    rule = DecisionRule(
         params.threshold if isinstance(params.threshold, float) else 0.5, bins=params.bins
     )
     X, y = encode(rows, schema), encode_target(rows, schema)
-    objective = Objective(X, y, groups_of(rows), params.cv, metric, terms)
+    objective = Objective(X, y, read_groups(rows), params.cv, metric, rule)
     return Problem(params, recipe(params, schema, where), objective, where)
 
 
 def recipe(params: TuneParams, schema: Schema, where: str) -> Recipe:
     weighted = params.class_weight is not None
-    model = params.model.checked(schema.problem, params.overrides or {}, where, weighted)
+    model = params.model.with_overrides(schema.problem, params.overrides or {}, where, weighted)
     cuda = use_cuda(params.device, model)
     return Recipe(model, schema, params.class_weight, cuda, params.text)
 
 
-def identity(task: str, tuned: str, prepared: Path) -> str:
+def hash_inputs(task: str, tuned: str, prepared: Path) -> str:
     """Return a hash of all that scores depend on: another search begins where it differs."""
     facts = [STAGE.fingerprint(task=task, tuned=tuned), imports.code_hash(STAGE.verb)]
     facts += [

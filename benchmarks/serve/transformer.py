@@ -37,10 +37,10 @@ from serve.runtime.model import Model
 from stages.composing import config
 from stages.contract.columns import Column
 from stages.contract.source import Origin
-from stages.evaluating.metrics import Terms, find_metric
+from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.exporting import manifest as manifests
-from stages.exporting.artifact import Artefact, in_best_precision
-from stages.exporting.golden import golden_rows
+from stages.exporting.artifact import Artifact, choose_precision
+from stages.exporting.golden import answer_golden_rows
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
 from stages.exporting.transformer import INPUT
@@ -49,8 +49,8 @@ from stages.fine_tuning.frozen_head import fitted, vectors
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
 from stages.fine_tuning.trainee import make_trainee, merged_weights
 from stages.shared.encoder import Encoder
-from stages.shared.finetuned import FineTuned, computing_with, pad_token
-from stages.shared.tokens import padded, tokenised
+from stages.shared.finetuned import FineTuned, limit_threads, read_pad_token
+from stages.shared.tokens import pad_batch, tokenise_texts
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TASK, COLUMNS = "sentiment", {"text": Column(type="text")}
@@ -99,10 +99,10 @@ def make_model(known: pd.DataFrame) -> tuple[Pretrained, FineTuned]:
     module: Any = make_trainee(encoder, pretrained, len(SCHEMA.labels), "sdpa").eval()
     y = known["label"].to_numpy()
     examples = Examples(
-        tokenised(pretrained.tokenizer, known["text"].tolist()), y, np.ones(len(y), np.float32)
+        tokenise_texts(pretrained.tokenizer, known["text"].tolist()), y, np.ones(len(y), np.float32)
     )
-    with computing_with(1):
-        X = vectors(module, examples.ids, pad_token(pretrained.config))
+    with limit_threads(1):
+        X = vectors(module, examples.ids, read_pad_token(pretrained.config))
     weight, bias = fitted(X, examples, len(SCHEMA.labels), encoder.head_c)
     weights = merged_weights(module)
     weights |= {"head.weight": torch.tensor(weight), "head.bias": torch.tensor(bias)}
@@ -126,11 +126,11 @@ def write(
 ) -> None:
     """Write a folder of models as the export does, from what a benchmark knows."""
     metric = find_metric("accuracy", "classification", "benchmark")
-    judge = Judge(metric, Terms(), most_loss)
-    artefact = in_best_precision(Artefact.of(model), model, judge, matrix(judged), matrix(judged))
-    assert artefact.tokenizer is not None
-    tokenizer, columns = artefact.tokenizer[0], manifests.columns(COLUMNS, held)
-    file = manifests.model_file(artefact.model, "minilm", "bert, frozen", len(judged))
+    judge = Judge(metric, DecisionRule(), most_loss)
+    artifact = choose_precision(Artifact.of(model), model, judge, matrix(judged), matrix(judged))
+    assert artifact.tokenizer is not None
+    tokenizer, columns = artifact.tokenizer[0], manifests.columns(COLUMNS, held)
+    file = manifests.model_file(artifact.model, "minilm", "bert, frozen", len(judged))
     target = manifests.Target(
         labels=SCHEMA.labels, positive="positive", threshold=None, unit=None, interval=None
     )
@@ -142,27 +142,27 @@ def write(
         model=file,
         vectorisers=(),
         tokenizer=tokenizer,
-        precision=artefact.precision,
+        precision=artifact.precision,
         columns=columns,
         target=target,
         spelling=manifests.spelling(Origin(path="sentences.parquet"), columns),
-        onnx=manifests.Graph(input=artefact.input, output="probabilities"),
+        onnx=manifests.Graph(input=artifact.input, output="probabilities"),
         explanation=None,
         metrics={},
         parity=manifests.Parity(rows=0, largest_difference=0.0, tolerance=1e-5),
-        golden=golden_rows(artefact.exported, held, COLUMNS, SCHEMA),
+        golden=answer_golden_rows(artifact.exported, held, COLUMNS, SCHEMA),
         hashes=manifests.Hashes(data={}, params={}, code={}),
         libraries={},
     )
-    publish(folder / TASK, artefact.files(manifest), manifest, "")
-    if artefact.precision and artefact.precision.shipped == "int8":
-        print(artefact.precision.model_dump_json(indent=2))
+    publish(folder / TASK, artifact.files(manifest), manifest, "")
+    if artifact.precision and artifact.precision.shipped == "int8":
+        print(artifact.precision.model_dump_json(indent=2))
 
 
 def measure_accuracy(model: FineTuned, folders: dict[str, Path], held: pd.DataFrame) -> None:
     """Print the accuracy of the network in torch, and of what is served."""
     truth = held["label"].to_numpy() == 1
-    with computing_with(1):
+    with limit_threads(1):
         network = model.predict_proba(matrix(held))[:, 1]
     found = {"torch": network}
     for name, folder in folders.items():
@@ -187,7 +187,7 @@ def measure_in_process(
         ways[f"served, {name}"] = partial(singly, served)
         ways[f"batches of {BATCH}, {name}"] = partial(batched, served, model)
     costs: dict[str, list[float]] = {name: [] for name in ways}
-    with computing_with(1):
+    with limit_threads(1):
         for number in range(ROUNDS):
             first = number * TIMED % len(texts)
             part = [*texts[first : first + TIMED]]
@@ -221,7 +221,7 @@ def batched(served: Model, model: FineTuned, part: list[str]) -> None:
     ids, engine = sorted(model.tokenize(part), key=len), served.engine
     assert isinstance(engine, TransformerEngine)
     for start in range(0, len(ids), BATCH):
-        tokens, _ = padded(ids[start : start + BATCH], 0)
+        tokens, _ = pad_batch(ids[start : start + BATCH], 0)
         engine.transformer.session.run(None, {INPUT: tokens})
 
 

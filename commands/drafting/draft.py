@@ -21,7 +21,7 @@ from commands.drafting.writing import written
 from stages.fetching.sql import Question, materialise
 from stages.preparing.casting import as_tokens, to_numbers
 from stages.shared.errors import PipelineError
-from stages.shared.heuristics import told_share
+from stages.shared.heuristics import measure_predictability
 from stages.shared.storage import write_text
 
 SURE = 0.99  # share of the target from which a column is called a leak
@@ -132,7 +132,7 @@ def _without(
         return guess
     y = as_tokens(frame[target]) if is_classification else to_numbers(frame[target], decimal)
     cells = _as_numbers(frame[guess.name], decimal)
-    told = told_share(cells, y.to_numpy(), is_classification=is_classification)
+    told = measure_predictability(cells, y.to_numpy(), is_classification=is_classification)
     if told < SURE:
         return guess
     reason = f"a leak? It alone tells {told:.1%} of the target. Put it back if it is known in time"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stages.preparing.casting import FALSE, TRUE, as_tokens, to_dates, to_numbers
-from stages.shared.heuristics import named_as_identifier, sentinels
+from stages.shared.heuristics import find_sentinels, is_named_as_identifier
 from stages.shared.schema import RESERVED
 from stages.validating.spellings import AMOUNTS, DAY_FIRST, form_hint
 
@@ -71,7 +71,7 @@ def _marks(cells: pd.Series, decimal: str) -> tuple[str, ...]:
     numbers = to_numbers(cells, decimal).dropna()
     if len(numbers) < 0.5 * len(texts):
         return tuple(mark for mark in known if mark in MARKS[:2] or mark.startswith("#"))
-    return (*known, *(f"{value:g}" for value in sentinels(numbers.to_numpy())))
+    return (*known, *(f"{value:g}" for value in find_sentinels(numbers.to_numpy())))
 
 
 def _leave_out(name: str, present: pd.Series) -> Guess | None:
@@ -97,7 +97,7 @@ def is_nested(cells: pd.Series) -> bool:
 
 def is_identifier(name: str, present: pd.Series) -> bool:
     """Say whether a column is named as an identifier is, counts its rows, or holds codes."""
-    named = named_as_identifier(name)
+    named = is_named_as_identifier(name)
     numbers = pd.to_numeric(present, errors="coerce")
     if numbers.notna().all():
         whole = bool((numbers % 1 == 0).all())

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.preparing.casting import as_tokens, to_numbers
 from stages.shared.errors import PipelineError
-from stages.shared.heuristics import named_as_identifier
+from stages.shared.heuristics import is_named_as_identifier
 
 MOST_CLASSES = 20
 MOST_NUMBERED = 10  # different whole numbers that are classes rather than amounts
@@ -138,6 +138,6 @@ def find_group(frame: pd.DataFrame, names: list[str]) -> str | None:
     for name in names:
         present = as_tokens(frame[name].dropna())
         repeats = 1.2 * present.nunique() <= len(present) if len(present) else False
-        if repeats and present.nunique() >= 0.02 * len(frame) and named_as_identifier(name):
+        if repeats and present.nunique() >= 0.02 * len(frame) and is_named_as_identifier(name):
             return name
     return None

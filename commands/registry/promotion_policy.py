@@ -14,10 +14,10 @@ from serve.runtime.encode import MisfitError
 from serve.runtime.manifest import Manifest
 from serve.runtime.model import Model
 from stages.contract.columns import Column
-from stages.evaluating.figures import rounded, shown
-from stages.evaluating.metrics import Array, Rows, Terms, find_metric, metrics_for
-from stages.evaluating.slices import slices
-from stages.exporting.golden import plain
+from stages.evaluating.formatting import format_number, round_floats
+from stages.evaluating.metrics import Array, DecisionRule, Rows, find_metric, metrics_for
+from stages.evaluating.slices import cut_slices
+from stages.exporting.golden import to_plain
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.schema import Schema, read_schema
@@ -37,7 +37,7 @@ class Judgement:
         return {
             "verdict": self.verdict,
             "reason": self.reason,
-            "comparisons": [rounded(asdict(found)) for found in self.comparisons],
+            "comparisons": [round_floats(asdict(found)) for found in self.comparisons],
         }
 
     def lines(self) -> list[str]:
@@ -89,7 +89,7 @@ def judge_pair(task: str, pair: Pair, params: PromotionPolicy, test: TestRows) -
     problem, seed = test.schema.problem, params.evaluation.seed
     metric = find_metric(params.metric, problem, f"conf/task/{task}.yaml: metric")
     X = encode(test.frame, test.schema)
-    parts = list(slices(test.schema.fields, X, params.evaluation.slices))
+    parts = list(cut_slices(test.schema.fields, X, params.evaluation.slices))
     found = compare(pair, metrics_for(problem), params.promotion, seed)
     if metric.name not in found:
         return Judgement("incomparable", (), f"{metric.name} is undefined on the test rows")
@@ -129,9 +129,9 @@ def predict_rows(model: Model, test: TestRows, params: PromotionPolicy) -> Rows:
     """Return the test rows as a model answers them, on its own terms, exactly as it is served."""
     names = [column.name for column in model.manifest.columns]
     records = test.frame[names].to_dict("records")
-    rows = [{name: plain(row[name], params.columns[name]) for name in names} for row in records]
+    rows = [{name: to_plain(row[name], params.columns[name]) for name in names} for row in records]
     return Rows(
-        encode_target(test.frame, test.schema), run_model(model, rows), read_terms(model, params)
+        encode_target(test.frame, test.schema), run_model(model, rows), read_rule(model, params)
     )
 
 
@@ -149,10 +149,10 @@ def run_model(model: Model, rows: Sequence[Mapping[str, Any]]) -> Array:
     return outputs if model.manifest.target.labels else outputs[:, 0]
 
 
-def read_terms(model: Model, params: PromotionPolicy) -> Terms:
+def read_rule(model: Model, params: PromotionPolicy) -> DecisionRule:
     """Return the model's own threshold and interval."""
     target = model.manifest.target
-    return Terms(
+    return DecisionRule(
         threshold=0.5 if target.threshold is None else target.threshold,
         half_width=target.interval.half_width if target.interval else float("nan"),
         bins=params.evaluation.bins,
@@ -161,6 +161,6 @@ def read_terms(model: Model, params: PromotionPolicy) -> Terms:
 
 def _format_comparison(found: Comparison) -> str:
     place = f" where {found.where}" if found.where else ""
-    scores = f"{shown(found.champion)} → {shown(found.challenger)}"
-    gain = f"gain {shown(found.gain)} [{shown(found.low)}, {shown(found.high)}]"
+    scores = f"{format_number(found.champion)} → {format_number(found.challenger)}"
+    gain = f"gain {format_number(found.gain)} [{format_number(found.low)}, {format_number(found.high)}]"
     return f"  {found.metric}{place}, n = {found.rows}: {scores}, {gain}: {found.verdict}"

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from stages.contract.columns import Column
-from stages.evaluating.settings import Evaluation
+from stages.evaluating.settings import EvaluationSettings
 from stages.runner.declare import At, Params
 from stages.shared.frozen import Frozen, Items
 
@@ -29,6 +29,6 @@ class PromotionPolicy(Params):
     """The terms of the gate, and what it needs of the task to score two models."""
 
     promotion: Annotated[Promotion, At("promotion")]
-    evaluation: Annotated[Evaluation, At("evaluation")]
+    evaluation: Annotated[EvaluationSettings, At("evaluation")]
     metric: Annotated[str, At("task.{task}.metric")]
     columns: Annotated[dict[str, Column], At("task.{task}.columns")]

@@ -6,7 +6,7 @@ from commands.review.data import DataChange
 from commands.review.findings import Findings
 from commands.review.markdown import code, counted, details, duration, listed, table
 from commands.review.ran import Ran
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 from stages.shared.schema import TARGET
 
 CAUSES = 3  # of a stage that are listed
@@ -59,7 +59,7 @@ def params_section(findings: Findings, most: int) -> str:
 
 
 def _value(text: str | None) -> str:
-    return shown(None) if text is None else code(text)
+    return format_number(None) if text is None else code(text)
 
 
 def stages_section(findings: Findings, most: int) -> str:

@@ -13,7 +13,7 @@ from commands.review.store import MissingError
 from commands.shared.paired import Difference, Question, differences
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Rows, find_metric, metrics_for
-from stages.evaluating.slices import slices, unscorable
+from stages.evaluating.slices import cut_slices, explain_unscorable
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
 from stages.shared.schema import ROW
@@ -110,8 +110,8 @@ def shared_rows(base: Side, here: Side) -> Shared:
     said = base.predictions[rows.base]
     truth = encode_target(here.test, new)[rows.here]
     return Shared(
-        Rows(truth, said[:, order] if order else said, base.terms),
-        Rows(truth, here.predictions[rows.here], here.terms),
+        Rows(truth, said[:, order] if order else said, base.rule),
+        Rows(truth, here.predictions[rows.here], here.rule),
         encode(here.test.iloc[rows.here], new),
         here.test[ROW].to_numpy()[rows.here],
     )
@@ -130,8 +130,8 @@ def _by_slice(shared: Shared, here: Side) -> list[Question]:
     groups = here.snapshot.params["evaluation"]["slices"]
     return [
         Question.of(f"{part.column} = {part.label}", metric, shared.base, shared.here, part.mask)
-        for part in slices(here.schema.fields, shared.X, groups)
-        if unscorable(shared.here.part(part.mask), metric) is None
+        for part in cut_slices(here.schema.fields, shared.X, groups)
+        if explain_unscorable(shared.here.part(part.mask), metric) is None
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 from stages.evaluating.metrics import Rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -68,7 +68,7 @@ def find_flips(base: Rows, here: Rows, numbers: Array, labels: Sequence[str]) ->
 def _flip(base: Rows, here: Rows, i: int, number: int, kind: Kind, labels: Sequence[str]) -> Flip:
     if not labels:
         values = (base.truth[i], base.prediction[i], here.prediction[i])
-        truth, before, after = (shown(value) for value in values)
+        truth, before, after = (format_number(value) for value in values)
         return Flip(number, truth, before, after, kind)
     before, after = (f"{labels[it.decision[i]]} ({_sure(it, i)})" for it in (base, here))
     return Flip(number, labels[base.truth[i]], before, after, kind)
@@ -82,4 +82,4 @@ def _sure(rows: Rows, i: int) -> str:
 def _right(rows: Rows) -> Array:
     if rows.prediction.ndim == 2:
         return np.asarray(rows.decision == rows.truth)
-    return np.asarray(np.abs(rows.error) <= rows.terms.half_width)
+    return np.asarray(np.abs(rows.error) <= rows.rule.half_width)

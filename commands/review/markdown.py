@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from commands.shared.paired import Difference
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 
 LONGEST = 80  # characters of a value that are shown
 MINUS = "\u2212"
@@ -66,7 +66,7 @@ def duration(seconds: float) -> str:
 def signed(value: float, scale: float) -> str:
     """Return a difference with its sign, as exact as ``shown`` gives values of that scale."""
     if not np.isfinite(value):
-        return shown(None)
+        return format_number(None)
     text = f"{abs(value):,.0f}" if abs(scale) >= 100 else f"{abs(value):.3f}"
     if not float(text.replace(",", "")):
         return "0"
@@ -81,7 +81,7 @@ def interval(it: Difference) -> str:
 
 def change(it: Difference) -> str:
     """Return in words how a metric changed."""
-    return f"{it.name} {shown(it.base)} → {shown(it.here)}, {interval(it)}"
+    return f"{it.name} {format_number(it.base)} → {format_number(it.here)}, {interval(it)}"
 
 
 def directed(it: Difference) -> str:

@@ -14,7 +14,7 @@ from commands.review.markdown import (
 )
 from commands.review.side import Candidate, Side
 from commands.shared.paired import Difference
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 
 KINDS = {"mended": "🟢 mended", "broken": "🔴 broken", "other": "wrong in another way"}
 RIGHT = {
@@ -63,7 +63,7 @@ def _metrics(task: Compared, most: int) -> str:
 
 
 def _measured(name: str, it: Difference) -> tuple[str, ...]:
-    return name, MARKS[it.verdict], shown(it.base), shown(it.here), interval(it)
+    return name, MARKS[it.verdict], format_number(it.base), format_number(it.here), interval(it)
 
 
 def _slices(task: Compared, most: int) -> str:
@@ -110,6 +110,6 @@ def _candidates(base: Side, here: Side, most: int) -> str:
 
 def _score(candidate: Candidate | None) -> str:
     if candidate is None:
-        return shown(None)
-    text = f"{shown(candidate.mean)} ± {shown(candidate.standard_error)}"
+        return format_number(None)
+    text = f"{format_number(candidate.mean)} ± {format_number(candidate.standard_error)}"
     return f"**{text}**, chosen" if candidate.chosen else text

@@ -11,7 +11,7 @@ from commands.review.snapshot import Snapshot
 from commands.review.store import MissingError
 from stages.contract.task import Task
 from stages.evaluating.content import Interval, Known, Test
-from stages.evaluating.metrics import Terms
+from stages.evaluating.metrics import DecisionRule
 from stages.shared.frozen import Items
 from stages.shared.schema import ROW, SPLITS, Schema
 from stages.validating.prepared import PLACE
@@ -101,10 +101,10 @@ class Side:
         return found if self.schema.labels else found[:, 0]
 
     @property
-    def terms(self) -> Terms:
+    def rule(self) -> DecisionRule:
         """What turned the predictions into decisions, the way `evaluate` had it."""
         threshold, interval = self.evaluation.threshold, self.evaluation.interval
-        return Terms(
+        return DecisionRule(
             threshold=0.5 if threshold is None else threshold,
             half_width=interval.half_width if interval else np.nan,
             bins=self.snapshot.params["evaluation"]["bins"],

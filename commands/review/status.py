@@ -8,7 +8,7 @@ from commands.review.findings import Findings
 from commands.review.markdown import MARKS, change, code, counted, directed, interval, listed, table
 from commands.review.side import Evaluation, Side
 from commands.shared.paired import Difference
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 from stages.shared.errors import PipelineError
 
 Failure = tuple[str, Difference]  # a task, and what got worse in it
@@ -91,7 +91,7 @@ def _row(it: Compared) -> tuple[str, ...]:
     if own is None or not it.here:
         word = STATES.get(it.state, "⚠️ not compared")
         return task, word, *_alone(it.base, it.here), "", _champions(it), ""
-    values = shown(own.base), shown(own.here), interval(own)
+    values = format_number(own.base), format_number(own.here), interval(own)
     rows = f"{own.rows:,} of {len(it.here.test):,}"
     return task, MARKS[own.verdict], directed(own), *values, _champions(it), rows
 
@@ -100,7 +100,7 @@ def _alone(*sides: Side | None) -> tuple[str, str, str]:
     """Return the metric's name and its value on each side, as far as they are known."""
     found = [_evaluation(side) for side in sides]
     name = next((it.metric for it in reversed(found) if it), "")
-    base, here = (shown(it.value if it else None) for it in found)
+    base, here = (format_number(it.value if it else None) for it in found)
     return name, base, here
 
 

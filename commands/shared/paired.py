@@ -94,7 +94,7 @@ def differences(
     defined = [question for question in questions if np.isfinite(question.scores).all()]
     if not defined:
         return []
-    drawn = bootstrap.drawn(rows, lambda weights: [it.gains(weights) for it in defined])
+    drawn = bootstrap.draw(rows, lambda weights: [it.gains(weights) for it in defined])
     bases = np.array([question.scores[0] for question in defined])
     values = np.array([_difference(*question.scores) for question in defined])
     errors = np.nanstd(drawn, axis=1, ddof=1)

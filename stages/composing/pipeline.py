@@ -55,7 +55,9 @@ def check_task(name: str, content: Any, models: dict[str, Model]) -> Task:
             known = ", ".join(sorted(models))
             raise PipelineError(f"{where}: models.{model} has no conf/model/{model}.yaml ({known})")
         weighted = task.class_weight is not None
-        models[model].checked(task.target.problem, overrides, f"{where}: models.{model}", weighted)
+        models[model].with_overrides(
+            task.target.problem, overrides, f"{where}: models.{model}", weighted
+        )
     return task
 
 
@@ -83,4 +85,4 @@ def check_encoders(name: str, task: Task, encoders: dict[str, Encoder]) -> dict[
             raise PipelineError(f"{where}.{encoder} has no conf/encoder/{encoder}.yaml ({known})")
         if encoder in task.models:
             raise PipelineError(f"{where}.{encoder}: a model of the task has that name, too")
-    return {it: encoders[it].checked(o, f"{where}.{it}") for it, o in task.encoders.items()}
+    return {it: encoders[it].with_overrides(o, f"{where}.{it}") for it, o in task.encoders.items()}

@@ -43,29 +43,29 @@ class Bootstrap:
         most = max(FEWEST_SAMPLES, MOST_CELLS // max(rows, 1))
         return cls(min(wanted, most), confidence, seed)
 
-    def estimates(self, metrics: Sequence[Metric], rows: Rows) -> dict[str, Estimate]:
+    def estimate(self, metrics: Sequence[Metric], rows: Rows) -> dict[str, Estimate]:
         """Return each metric over the rows, with its percentile interval (Efron 1979).
 
         Samples in which a metric is undefined (ROC AUC where a class is absent) are left out.
         """
-        drawn = self.drawn(len(rows), lambda weights: [it.score(rows, weights) for it in metrics])
+        drawn = self.draw(len(rows), lambda weights: [it.score(rows, weights) for it in metrics])
         tail = (1 - self.confidence) / 2
         return {
-            metric.name: Estimate(metric.of(rows), *_quantiles(scores, tail))
+            metric.name: Estimate(metric.of(rows), *_compute_quantiles(scores, tail))
             for metric, scores in zip(metrics, drawn, strict=True)
         }
 
-    def drawn(self, rows: int, score: Callable[[Array], Sequence[Array]]) -> Array:
+    def draw(self, rows: int, score: Callable[[Array], Sequence[Array]]) -> Array:
         """Return what ``score`` makes of every sample's weights (scores x samples).
 
         It gets weights (some samples x rows) and returns so many arrays of one value a sample.
         """
-        with _libraries().limit(limits=1, user_api="blas"):
-            chunks = [np.asarray(score(it)) for it in resamples(rows, self.samples, self.seed)]
+        with _find_libraries().limit(limits=1, user_api="blas"):
+            chunks = [np.asarray(score(it)) for it in draw_resamples(rows, self.samples, self.seed)]
         return np.concatenate(chunks, axis=1)
 
 
-def resamples(rows: int, samples: int, seed: int) -> Iterator[Array]:
+def draw_resamples(rows: int, samples: int, seed: int) -> Iterator[Array]:
     """Yield matrices (samples x rows, float64) of how often each row is drawn; each sums to rows.
 
     A generator of its own from ``seed``; no matrix holds more than CELLS_AT_ONCE, or one sample.
@@ -79,12 +79,12 @@ def resamples(rows: int, samples: int, seed: int) -> Iterator[Array]:
 
 
 @cache
-def _libraries() -> ThreadpoolController:
+def _find_libraries() -> ThreadpoolController:
     """One thread for matrix products: sums then do not depend on the number of cores."""
     return ThreadpoolController()
 
 
-def _quantiles(scores: Array, tail: float) -> tuple[float, float]:
+def _compute_quantiles(scores: Array, tail: float) -> tuple[float, float]:
     defined = scores[~np.isnan(scores)]
     if not len(defined):
         return np.nan, np.nan

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.evaluating.metrics import Metric, Rows, Terms
+from stages.evaluating.metrics import DecisionRule, Metric, Rows
 from stages.shared.errors import PipelineError
 from stages.shared.schema import ROW
 from stages.shared.storage import read_frame, read_json
@@ -32,12 +32,12 @@ class OutOfFold:
         """The mean prediction of each row over the repeats."""
         return np.asarray(self.predictions.mean(axis=0))
 
-    def scores(self, truth: Array, metric: Metric, terms: Terms) -> Array:
+    def score_folds(self, truth: Array, metric: Metric, rule: DecisionRule) -> Array:
         """Return the metric on each fold (repeats x folds); NaN where it is undefined."""
         numbers = np.unique(self.folds)
         return np.array(
             [
-                [metric.of(Rows(truth[f == k], p[f == k], terms)) for k in numbers]
+                [metric.of(Rows(truth[f == k], p[f == k], rule)) for k in numbers]
                 for f, p in zip(self.folds, self.predictions, strict=True)
             ]
         )
@@ -55,12 +55,12 @@ def read_candidate(folder: Path, rows: Array) -> tuple[dict[str, Any], OutOfFold
         raise PipelineError(f"{folder} has no {', '.join(absent)}: {remedy}")
     table = read_frame(folder / "out_of_fold.parquet")
     try:
-        return read_json(folder / "candidate.json"), _arranged(table, rows)
+        return read_json(folder / "candidate.json"), _arrange(table, rows)
     except ValueError as error:
         raise PipelineError(f"{folder / 'out_of_fold.parquet'} {error}: {remedy}") from error
 
 
-def _arranged(table: pd.DataFrame, rows: Array) -> OutOfFold:
+def _arrange(table: pd.DataFrame, rows: Array) -> OutOfFold:
     repeats = [part for _, part in table.groupby("repeat", sort=True)]
     if any(not np.array_equal(np.sort(part[ROW]), np.sort(rows)) for part in repeats):
         raise ValueError("does not hold each row of train.parquet and validation.parquet once")

@@ -21,7 +21,7 @@ class Importance:
     deviation: float
 
 
-def importances(
+def compute_importances(
     predict: Callable[[Array], Array],
     X: Array,
     rows: Rows,
@@ -40,12 +40,12 @@ def importances(
     found = []
     for index, name in enumerate(names):
         generator = np.random.default_rng([seed, index])
-        drops = _drops(predict, X, rows, index, metric, permutations, generator)
+        drops = _measure_drops(predict, X, rows, index, metric, permutations, generator)
         found.append(Importance(name, float(drops.mean()), float(drops.std(ddof=0))))
     return found
 
 
-def _drops(
+def _measure_drops(
     predict: Callable[[Array], Array],
     X: Array,
     rows: Rows,
@@ -60,7 +60,7 @@ def _drops(
         [generator.permutation(X[:, index]) for _ in range(permutations)]
     )
     parts = np.split(predict(shuffled), permutations)
-    scores = [metric.of(Rows(rows.truth, part, rows.terms)) for part in parts]
+    scores = [metric.of(Rows(rows.truth, part, rows.rule)) for part in parts]
     return metric.direction * (metric.of(rows) - np.array(scores))
 
 

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
-from stages.shared.folds import dealt, of_rows
+from stages.shared.folds import deal_folds, take_groups
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_ROWS = 50_000
@@ -27,7 +27,7 @@ class Point:
     held_out: float
 
 
-def why_not(
+def explain_skip(
     model: Any, y: Array, is_classification: bool, groups: Array | None = None
 ) -> str | None:
     """Return why the model or its rows (class indices or values, n) suit no learning curve."""
@@ -44,7 +44,7 @@ def why_not(
     return None
 
 
-def learning_curve(
+def compute_learning_curve(
     pipeline: Pipeline,
     X: Array,
     y: Array,
@@ -61,31 +61,33 @@ def learning_curve(
     never on both sides. The copies keep the champion's settings, its number of trees included.
     """
     rounds = [
-        (_shares(fitted, y, seed, is_classification, groups), held)
-        for fitted, held in dealt(y, FOLDS, seed, is_classification, groups)
+        (_deal_shares(fitted, y, seed, is_classification, groups), held)
+        for fitted, held in deal_folds(y, FOLDS, seed, is_classification, groups)
     ]
-    lacking = max(_lacking_a_class(shares, y) for shares, _ in rounds) if is_classification else 0
+    lacking = (
+        max(_count_lacking_a_class(shares, y) for shares, _ in rounds) if is_classification else 0
+    )
     found = [
-        _scores(pipeline, X, y, score, shares[lacking:], held, class_weight)
+        _score_shares(pipeline, X, y, score, shares[lacking:], held, class_weight)
         for shares, held in rounds
     ]
     return [Point(int(rows), *scores) for rows, *scores in np.mean(found, axis=0).tolist()]
 
 
-def _shares(
+def _deal_shares(
     fitted: Array, y: Array, seed: int, is_classification: bool, groups: Array | None
 ) -> list[Array]:
-    dealing = dealt(y[fitted], SHARES, seed, is_classification, of_rows(groups, fitted))
+    dealing = deal_folds(y[fitted], SHARES, seed, is_classification, take_groups(groups, fitted))
     parts = [fitted[part] for _, part in dealing]
     return [np.concatenate(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
-def _lacking_a_class(shares: list[Array], y: Array) -> int:
+def _count_lacking_a_class(shares: list[Array], y: Array) -> int:
     """Return how many shares, the smaller ones, hold too few groups for every class."""
     return sum(len(np.unique(y[share])) < len(np.unique(y)) for share in shares)
 
 
-def _scores(
+def _score_shares(
     pipeline: Pipeline,
     X: Array,
     y: Array,
@@ -97,14 +99,14 @@ def _scores(
     """Return for each share its rows, and the scores on it and on the rows held out."""
     found = []
     for chosen in shares:
-        copy = clone(pipeline).fit(X[chosen], y[chosen], **_weights(class_weight, y[chosen]))
+        copy = clone(pipeline).fit(X[chosen], y[chosen], **_weigh_rows(class_weight, y[chosen]))
         found.append(
             (len(chosen), score(copy, X[chosen], y[chosen]), score(copy, X[held], y[held]))
         )
     return found
 
 
-def _weights(class_weight: str | None, y: Array) -> dict[str, Array]:
+def _weigh_rows(class_weight: str | None, y: Array) -> dict[str, Array]:
     if class_weight is None:
         return {}
     return {"estimator__sample_weight": compute_sample_weight(class_weight, y)}

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from stages.evaluating import rank_metrics
-from stages.evaluating.rank_metrics import Ranking, ratio
+from stages.evaluating.rank_metrics import Ranking, divide
 from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -21,7 +21,7 @@ NO_SPREAD = 1e-12  # relative variance below which R² has nothing to explain
 
 
 @dataclass(frozen=True)
-class Terms:
+class DecisionRule:
     """What turns a prediction into a decision, and how it is looked at."""
 
     threshold: float = 0.5  # probability from which a row counts as positive; binary only
@@ -39,14 +39,14 @@ class Rows:
 
     truth: Array
     prediction: Array
-    terms: Terms = field(default_factory=Terms)
+    rule: DecisionRule = field(default_factory=DecisionRule)
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def part(self, which: Array) -> "Rows":
         """Return the rows that a mask or an array of indices picks."""
-        return Rows(self.truth[which], self.prediction[which], self.terms)
+        return Rows(self.truth[which], self.prediction[which], self.rule)
 
     @property
     def classes(self) -> int:
@@ -61,7 +61,7 @@ class Rows:
     def decision(self) -> Array:
         """The class decided for each row: by the threshold, or the most probable of several."""
         if self.classes == 2:
-            return (self.prediction[:, 1] >= self.terms.threshold).astype(np.int64)
+            return (self.prediction[:, 1] >= self.rule.threshold).astype(np.int64)
         return np.asarray(np.argmax(self.prediction, axis=1))
 
     @cached_property
@@ -93,7 +93,7 @@ def accuracy(rows: Rows, weights: Array) -> Array:
 def balanced_accuracy(rows: Rows, weights: Array) -> Array:
     """The mean recall over the classes that have a row."""
     hits, true, _ = _counts(rows, weights)
-    return _mean_defined(ratio(hits, true))
+    return _mean_defined(divide(hits, true))
 
 
 def f1(rows: Rows, weights: Array) -> Array:
@@ -102,7 +102,7 @@ def f1(rows: Rows, weights: Array) -> Array:
     Classes that neither are nor are decided are left out of that mean.
     """
     hits, true, decided = _counts(rows, weights)
-    scores = ratio(2 * hits, true + decided)
+    scores = divide(2 * hits, true + decided)
     return np.nan_to_num(scores[1]) if rows.classes == 2 else _mean_defined(scores)
 
 
@@ -129,7 +129,7 @@ def ece(rows: Rows, weights: Array) -> Array:
     highest probability, against being right (Naeini et al. 2015, Guo et al. 2017).
     """
     bins, stated, came_true = reliability(rows)
-    gaps = np.zeros((len(rows), rows.terms.bins))
+    gaps = np.zeros((len(rows), rows.rule.bins))
     gaps[np.arange(len(rows)), bins] = stated - came_true
     return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
 
@@ -140,7 +140,7 @@ def reliability(rows: Rows) -> tuple[Array, Array, Array]:
         stated, came_true = rows.prediction[:, 1], rows.truth == 1
     else:
         stated, came_true = rows.prediction.max(axis=1), rows.decision == rows.truth
-    bins = np.minimum((stated * rows.terms.bins).astype(np.int64), rows.terms.bins - 1)
+    bins = np.minimum((stated * rows.rule.bins).astype(np.int64), rows.rule.bins - 1)
     return bins, stated, came_true.astype(np.float64)
 
 
@@ -170,7 +170,7 @@ def mape(rows: Rows, weights: Array) -> Array:
 
 def interval_coverage(rows: Rows, weights: Array) -> Array:
     """The share of rows whose truth lies within the prediction's interval."""
-    return _mean(np.abs(rows.error) <= rows.terms.half_width, weights)
+    return _mean(np.abs(rows.error) <= rows.rule.half_width, weights)
 
 
 @dataclass(frozen=True)
@@ -234,4 +234,4 @@ def _mean_defined(scores: list[Array] | Array) -> Array:
     """Return the mean over the first axis of what is not NaN; NaN where nothing is."""
     table = np.asarray(scores)
     known = ~np.isnan(table)
-    return ratio(np.where(known, table, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64))
+    return divide(np.where(known, table, 0.0).sum(axis=0), known.sum(axis=0).astype(np.float64))

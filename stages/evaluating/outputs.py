@@ -4,44 +4,46 @@ from typing import Any
 
 from stages.evaluating import plots
 from stages.evaluating.importance import MOST_ROWS
-from stages.evaluating.metrics import Terms
-from stages.evaluating.model_selection import Contest
-from stages.evaluating.selection import Candidate, Choice, difference
-from stages.evaluating.settings import Exam
-from stages.evaluating.slices import Scored, worst_first
-from stages.evaluating.test_evaluation import Findings
+from stages.evaluating.metrics import DecisionRule
+from stages.evaluating.model_selection import ModelSelection
+from stages.evaluating.ranking import Candidate, Choice, compare_candidates
+from stages.evaluating.settings import EvaluationContext
+from stages.evaluating.slices import Scored, sort_worst_first
+from stages.evaluating.test_evaluation import ChampionTest
 
 Content = dict[str, Any]
 
 
-def evaluation_content(exam: Exam, contest: Contest, findings: Findings) -> Content:
+def build_evaluation(
+    context: EvaluationContext, selection: ModelSelection, tested: ChampionTest
+) -> Content:
     """Return everything that is known, so that no later stage needs another file."""
-    choice, decision = contest.choice, contest.decision
+    choice, decision = selection.choice, selection.decision
     return {
-        "task": exam.task,
-        "problem": exam.schema.problem,
-        "metric": exam.metric.name,
-        "higher_is_better": exam.metric.direction > 0,
+        "task": context.task,
+        "problem": context.schema.problem,
+        "metric": context.metric.name,
+        "higher_is_better": context.metric.direction > 0,
         "champion": choice.champion.name,
-        "explanation": choice.explained(exam.metric),
+        "explanation": choice.explain(context.metric),
         "candidates": [
-            {**candidate_content(exam, it, choice), "trained": contest.trained[it.name]}
-            for it in contest.candidates
+            {**build_candidate(context, it, choice), "trained": selection.trained[it.name]}
+            for it in selection.candidates
         ],
-        "encoder_gains": encoder_gains(exam, contest),
-        "labels": list(exam.schema.labels),
-        **decision_content(exam, decision.terms),
+        "encoder_gains": build_encoder_gains(context, selection),
+        "labels": list(context.schema.labels),
+        **build_decision(context, decision.rule),
         "decision": decision.explanation,
-        "test": test_content(findings),
-        **slices_content(exam, findings),
-        "importances": importances_content(exam, findings),
-        "learning_curve": {"points": findings.curve, "skipped": findings.why_no_curve},
+        "test": build_test(tested),
+        **build_slices(context, tested),
+        "importances": build_importances(context, tested),
+        "learning_curve": {"points": tested.curve, "skipped": tested.why_no_curve},
     }
 
 
-def candidate_content(exam: Exam, candidate: Candidate, choice: Choice) -> Content:
+def build_candidate(context: EvaluationContext, candidate: Candidate, choice: Choice) -> Content:
     """Return a candidate's place in the ranking."""
-    gain = difference(candidate, choice.best, exam.metric, exam.settings.confidence)
+    gain = compare_candidates(candidate, choice.best, context.metric, context.settings.confidence)
     return {
         "model": candidate.name,
         "complexity": candidate.complexity,
@@ -54,68 +56,68 @@ def candidate_content(exam: Exam, candidate: Candidate, choice: Choice) -> Conte
     }
 
 
-def encoder_gains(exam: Exam, contest: Contest) -> list[Content]:
+def build_encoder_gains(context: EvaluationContext, selection: ModelSelection) -> list[Content]:
     """Return what each fine-tuned encoder gains over the best of the other models, in pairs."""
-    tuned = [it for it in contest.candidates if "encoder" in contest.trained[it.name]]
-    others = [it for it in contest.candidates if it not in tuned]
+    tuned = [it for it in selection.candidates if "encoder" in selection.trained[it.name]]
+    others = [it for it in selection.candidates if it not in tuned]
     if not others:
         return []
-    rival = max(others, key=lambda it: exam.metric.direction * it.mean)
+    rival = max(others, key=lambda it: context.metric.direction * it.mean)
     return [
         {
             "model": it.name,
             "over": rival.name,
-            "gain": difference(it, rival, exam.metric, exam.settings.confidence),
+            "gain": compare_candidates(it, rival, context.metric, context.settings.confidence),
         }
         for it in tuned
     ]
 
 
-def decision_content(exam: Exam, terms: Terms) -> Content:
+def build_decision(context: EvaluationContext, rule: DecisionRule) -> Content:
     """Return the threshold (two classes) and the interval (values), None where there is none."""
-    interval = {"coverage": exam.settings.coverage, "half_width": terms.half_width}
+    interval = {"coverage": context.settings.coverage, "half_width": rule.half_width}
     return {
-        "threshold": terms.threshold if exam.schema.is_binary else None,
-        "interval": None if exam.is_classification else interval,
+        "threshold": rule.threshold if context.schema.is_binary else None,
+        "interval": None if context.is_classification else interval,
     }
 
 
-def test_content(findings: Findings) -> Content:
+def build_test(tested: ChampionTest) -> Content:
     """Return the test's metrics, and for classes the confusion (truth by row)."""
-    is_classification = findings.rows.prediction.ndim == 2
-    counts = plots.confusion_counts(findings.rows) if is_classification else None
+    is_classification = tested.rows.prediction.ndim == 2
+    counts = plots.confusion_counts(tested.rows) if is_classification else None
     return {
-        "rows": len(findings.rows),
-        "resamples": findings.bootstrap.samples,
-        "confidence": findings.bootstrap.confidence,
-        "metrics": scores_content(findings),
+        "rows": len(tested.rows),
+        "resamples": tested.bootstrap.samples,
+        "confidence": tested.bootstrap.confidence,
+        "metrics": build_scores(tested),
         "confusion": counts,
     }
 
 
-def scores_content(findings: Findings) -> Content:
+def build_scores(tested: ChampionTest) -> Content:
     """Return each metric's value, interval and baseline by name."""
     return {
-        name: {"value": e.value, "low": e.low, "high": e.high, "baseline": findings.baseline[name]}
-        for name, e in findings.estimates.items()
+        name: {"value": e.value, "low": e.low, "high": e.high, "baseline": tested.baseline[name]}
+        for name, e in tested.estimates.items()
     }
 
 
-def metrics_content(contest: Contest, findings: Findings) -> Content:
+def build_metrics(selection: ModelSelection, tested: ChampionTest) -> Content:
     """Return what `dvc metrics show` shows."""
-    champion, rows = contest.choice.champion.name, len(findings.rows)
-    return {"champion": champion, "n": rows, **scores_content(findings)}
+    champion, rows = selection.choice.champion.name, len(tested.rows)
+    return {"champion": champion, "n": rows, **build_scores(tested)}
 
 
-def slices_content(exam: Exam, findings: Findings) -> Content:
-    worst = worst_first(findings.slices, exam.metric)
+def build_slices(context: EvaluationContext, tested: ChampionTest) -> Content:
+    worst = sort_worst_first(tested.slices, context.metric)
     return {
-        "worst_slice": slice_content(worst[0]) if worst else None,
-        "slices": [slice_content(scored) for scored in findings.slices],
+        "worst_slice": build_slice(worst[0]) if worst else None,
+        "slices": [build_slice(scored) for scored in tested.slices],
     }
 
 
-def slice_content(scored: Scored) -> Content:
+def build_slice(scored: Scored) -> Content:
     found = scored.estimate
     return {
         "column": scored.column,
@@ -128,27 +130,29 @@ def slice_content(scored: Scored) -> Content:
     }
 
 
-def importances_content(exam: Exam, findings: Findings) -> Content:
+def build_importances(context: EvaluationContext, tested: ChampionTest) -> Content:
     return {
-        "rows": min(len(findings.rows), MOST_ROWS),
-        "permutations": exam.settings.permutations,
-        "columns": sorted(findings.importances, key=lambda found: -found.mean),
+        "rows": min(len(tested.rows), MOST_ROWS),
+        "permutations": context.settings.permutations,
+        "columns": sorted(tested.importances, key=lambda found: -found.mean),
     }
 
 
-def plots_content(exam: Exam, contest: Contest, findings: Findings) -> dict[str, plots.Points]:
+def build_plots(
+    context: EvaluationContext, selection: ModelSelection, tested: ChampionTest
+) -> dict[str, plots.Points]:
     """Return the points of each plot by its file's name."""
-    overall = findings.estimates[exam.metric.name]
-    everyone = Scored("all", "rows", len(findings.rows), overall, None)
+    overall = tested.estimates[context.metric.name]
+    everyone = Scored("all", "rows", len(tested.rows), overall, None)
     own = (
-        plots.classification_plots(findings.rows, exam.schema.labels)
-        if exam.is_classification
-        else plots.regression_plots(findings.rows, exam.settings.seed)
+        plots.classification_plots(tested.rows, context.schema.labels)
+        if context.is_classification
+        else plots.regression_plots(tested.rows, context.settings.seed)
     )
     return {
-        "candidates": plots.candidates_plot(contest.candidates),
+        "candidates": plots.candidates_plot(selection.candidates),
         **own,
-        "slices": plots.slices_plot(everyone, findings.slices),
-        "importances": plots.importances_plot(findings.importances),
-        "learning_curve": plots.learning_curve_plot(findings.curve),
+        "slices": plots.slices_plot(everyone, tested.slices),
+        "importances": plots.importances_plot(tested.importances),
+        "learning_curve": plots.learning_curve_plot(tested.curve),
     }

@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 from stages.evaluating.importance import Importance
 from stages.evaluating.learning_curve import Point
 from stages.evaluating.metrics import Rows, reliability
-from stages.evaluating.selection import Candidate
+from stages.evaluating.ranking import Candidate
 from stages.evaluating.slices import Scored
 from stages.runner.declare import Plot
 

@@ -39,10 +39,10 @@ def roc_auc(ranking: Ranking, weights: Array) -> Array:
     The weight of pairs in the right order, ties counting half (Mann and Whitney 1947), which is
     the trapezoidal rule of scikit-learn's ``roc_auc_score``.
     """
-    hits, false = weights[:, ranking.positives], _running(weights[:, ranking.negatives])
+    hits, false = weights[:, ranking.positives], _accumulate(weights[:, ranking.negatives])
     higher = false[:, ranking.above] + false[:, ranking.level]
     positive, negative = hits.sum(axis=1), false[:, -1]
-    return 1 - ratio(_dot(hits, higher), 2 * positive * negative)
+    return 1 - divide(_dot(hits, higher), 2 * positive * negative)
 
 
 def average_precision(ranking: Ranking, weights: Array) -> Array:
@@ -51,20 +51,20 @@ def average_precision(ranking: Ranking, weights: Array) -> Array:
     The mean over the positives of the precision at their score, as scikit-learn's
     ``average_precision_score``.
     """
-    hits, false = weights[:, ranking.positives], _running(weights[:, ranking.negatives])
-    right = _running(hits)[:, ranking.rank]
+    hits, false = weights[:, ranking.positives], _accumulate(weights[:, ranking.negatives])
+    right = _accumulate(hits)[:, ranking.rank]
     accepted = right + false[:, ranking.level]
     precision = np.divide(right, accepted, out=right, where=accepted > 0)
-    return ratio(_dot(hits, precision), hits.sum(axis=1))
+    return divide(_dot(hits, precision), hits.sum(axis=1))
 
 
-def ratio(parts: Array, wholes: Array) -> Array:
+def divide(parts: Array, wholes: Array) -> Array:
     """Return the quotients; NaN where the whole is 0."""
     unknown = np.full(parts.shape, np.nan)
     return np.asarray(np.divide(parts, wholes, out=unknown, where=wholes > 0))
 
 
-def _running(weights: Array) -> Array:
+def _accumulate(weights: Array) -> Array:
     """Return the sums of the first 0, 1, … columns."""
     sums = np.zeros((weights.shape[0], weights.shape[1] + 1))
     np.cumsum(weights, axis=1, out=sums[:, 1:])

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.evaluating.metrics import Metric, Terms
+from stages.evaluating.metrics import DecisionRule, Metric
 from stages.shared.frozen import Frozen
 from stages.shared.schema import Schema
 
-Rule = Literal["balanced_accuracy", "f1"]
+ThresholdCriterion = Literal["balanced_accuracy", "f1"]
 
 
-class Evaluation(Frozen):
+class EvaluationSettings(Frozen):
     """How the champion is looked at; ``conf/config.yaml`` explains each value."""
 
     seed: int
@@ -21,18 +21,18 @@ class Evaluation(Frozen):
     bins: int = Field(ge=2)
     slices: int = Field(ge=2)
     permutations: int = Field(ge=1)
-    threshold: Rule | Annotated[float, Field(gt=0, lt=1)]
+    threshold: ThresholdCriterion | Annotated[float, Field(gt=0, lt=1)]
     coverage: float = Field(gt=0, lt=1)
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvaluationContext:
     """One task's evaluation: its table, its metric, and the settings."""
 
     task: str
     schema: Schema
     metric: Metric
-    settings: Evaluation
+    settings: EvaluationSettings
     class_weight: Literal["balanced"] | None = None
 
     @property
@@ -40,7 +40,7 @@ class Exam:
         return self.schema.problem == "classification"
 
     @property
-    def ranking_terms(self) -> Terms:
+    def ranking_rule(self) -> DecisionRule:
         """How candidates are compared: by a threshold that is fixed beforehand, else by 0.5."""
         asked = self.settings.threshold
-        return Terms(asked if isinstance(asked, float) else 0.5, bins=self.settings.bins)
+        return DecisionRule(asked if isinstance(asked, float) else 0.5, bins=self.settings.bins)

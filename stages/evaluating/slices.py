@@ -41,18 +41,18 @@ class Scored:
     reason: str | None
 
 
-def slices(fields: Sequence[Field], X: Array, groups: int) -> Iterator[Slice]:
+def cut_slices(fields: Sequence[Field], X: Array, groups: int) -> Iterator[Slice]:
     """Yield the slices of every column of the encoded matrix (n x fields).
 
     Each row is in exactly one slice of each column. Values missing, or (of a category) not among
     the declared ones, make a slice where there are any.
     """
     for field, column in zip(fields, X.T, strict=True):
-        for label, mask in _parts(field, _measured(field, column), groups):
+        for label, mask in _cut_column(field, _measure(field, column), groups):
             yield Slice(field.name, label, mask)
 
 
-def slices_by(frame: pd.DataFrame) -> Iterator[Slice]:
+def read_slices(frame: pd.DataFrame) -> Iterator[Slice]:
     """Yield the slices of the prepared table's columns that are only there to slice by."""
     for name in frame.columns:
         if name.startswith(SLICE):
@@ -68,21 +68,21 @@ def score_slices(
     scored = []
     for part in parts:
         inside = rows.part(part.mask)
-        reason = unscorable(inside, metric)
-        found = None if reason else bootstrap.estimates([metric], inside)[metric.name]
+        reason = explain_unscorable(inside, metric)
+        found = None if reason else bootstrap.estimate([metric], inside)[metric.name]
         if found and np.isnan(found.value):
             found, reason = None, f"{metric.name} is undefined here"
         scored.append(Scored(part.column, part.label, len(inside), found, reason))
     return scored
 
 
-def worst_first(scored: Sequence[Scored], metric: Metric) -> list[Scored]:
+def sort_worst_first(scored: Sequence[Scored], metric: Metric) -> list[Scored]:
     """Return the slices that have a value, the worst first."""
     known = [(metric.direction * it.estimate.value, it) for it in scored if it.estimate]
     return [it for _, it in sorted(known, key=lambda pair: pair[0])]
 
 
-def unscorable(rows: Rows, metric: Metric) -> str | None:
+def explain_unscorable(rows: Rows, metric: Metric) -> str | None:
     """Return why the slice is too small for the metric, or None."""
     if len(rows) < FEWEST_ROWS:
         return f"fewer than {FEWEST_ROWS} rows"
@@ -93,14 +93,14 @@ def unscorable(rows: Rows, metric: Metric) -> str | None:
     return None
 
 
-def _measured(field: Field, column: Array) -> Array:
+def _measure(field: Field, column: Array) -> Array:
     """Return the column as numbers: of a text its length, NaN where it is missing."""
     if field.type == "text":
         return np.array([len(text) or np.nan for text in column])
     return column.astype(np.float64, copy=False)
 
 
-def _parts(field: Field, column: Array, groups: int) -> Iterator[tuple[str, Array]]:
+def _cut_column(field: Field, column: Array, groups: int) -> Iterator[tuple[str, Array]]:
     missing = ~np.isfinite(column)
     if field.type == "category":
         yield from ((value, column == code) for code, value in enumerate(field.values))
@@ -109,12 +109,12 @@ def _parts(field: Field, column: Array, groups: int) -> Iterator[tuple[str, Arra
     elif field.type == "boolean":
         yield from (("false", column == 0), ("true", column == 1))
     elif not missing.all():
-        yield from _groups(field, column, missing, groups)
+        yield from _cut_groups(field, column, missing, groups)
     if missing.any():
         yield "missing", missing
 
 
-def _groups(
+def _cut_groups(
     field: Field, column: Array, missing: Array, groups: int
 ) -> Iterator[tuple[str, Array]]:
     """Yield groups of about equal size; equal values stay together, so there may be fewer."""
@@ -122,16 +122,16 @@ def _groups(
     group = np.where(missing, -1, np.searchsorted(cuts, column, side="left"))
     for number in np.unique(group[~missing]):
         mask = group == number
-        yield _span(field, column[mask]), mask
+        yield _format_span(field, column[mask]), mask
 
 
-def _span(field: Field, values: Array) -> str:
-    low, high = _shown(field, values.min()), _shown(field, values.max())
+def _format_span(field: Field, values: Array) -> str:
+    low, high = _format_value(field, values.min()), _format_value(field, values.max())
     span = low if low == high else f"{low} to {high}"
     return f"{span} characters" if field.type == "text" else span
 
 
-def _shown(field: Field, value: float) -> str:
+def _format_value(field: Field, value: float) -> str:
     if field.type == "datetime":
         return str(pd.Timestamp(value, unit="s").date())
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from stages.evaluating.bootstrap import Bootstrap, Estimate
-from stages.evaluating.importance import Importance, importances
-from stages.evaluating.learning_curve import Point, learning_curve, why_not
-from stages.evaluating.metrics import Rows, Terms, metrics_for
-from stages.evaluating.settings import Exam
-from stages.evaluating.slices import Scored, Slice, score_slices, slices
+from stages.evaluating.importance import Importance, compute_importances
+from stages.evaluating.learning_curve import Point, compute_learning_curve, explain_skip
+from stages.evaluating.metrics import DecisionRule, Rows, metrics_for
+from stages.evaluating.settings import EvaluationContext
+from stages.evaluating.slices import Scored, Slice, cut_slices, score_slices
 from stages.shared.predicting import predict
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -20,7 +20,7 @@ Table = tuple[Array, Array]  # the encoded matrix, and the target
 
 
 @dataclass(frozen=True)
-class Findings:
+class ChampionTest:
     """What the test shows. ``baseline`` is the score of who knows the target's mean alone."""
 
     rows: Rows
@@ -33,78 +33,82 @@ class Findings:
     why_no_curve: str | None
 
 
-def examine(
-    exam: Exam,
-    terms: Terms,
+def evaluate_champion(
+    context: EvaluationContext,
+    rule: DecisionRule,
     pipeline: Pipeline,
     fitted: Table,
     test: Table,
     others: Iterable[Slice] = (),
     groups: Array | None = None,
-) -> Findings:
+) -> ChampionTest:
     """Score the pipeline on ``test``; ``fitted`` are the rows it was trained on.
 
     ``others`` are slices of the test rows beside those of the columns that the models see, and
     ``groups`` those of the rows fitted on that a learning curve must not divide.
     """
-    settings, (X, y) = exam.settings, test
-    rows = Rows(y, predict(pipeline, X, exam.schema), terms)
-    metrics = metrics_for(exam.schema.problem)
+    settings, (X, y) = context.settings, test
+    rows = Rows(y, predict(pipeline, X, context.schema), rule)
+    metrics = metrics_for(context.schema.problem)
     wanted = (settings.resamples, len(rows), settings.confidence, settings.seed)
     bootstrap = Bootstrap.affordable(*wanted)
-    why_no_curve = why_not(pipeline, fitted[1], exam.is_classification, groups)
-    parts = [*slices(exam.schema.fields, X, settings.slices), *others]
-    return Findings(
+    why_no_curve = explain_skip(pipeline, fitted[1], context.is_classification, groups)
+    parts = [*cut_slices(context.schema.fields, X, settings.slices), *others]
+    return ChampionTest(
         rows=rows,
         bootstrap=bootstrap,
-        estimates=bootstrap.estimates(metrics, rows),
-        baseline={m.name: m.of(baseline_rows(exam, terms, fitted[1], y)) for m in metrics},
-        slices=score_slices(parts, rows, exam.metric, bootstrap),
-        importances=column_importances(exam, pipeline, X, rows),
-        curve=[] if why_no_curve else refitted_curve(exam, pipeline, fitted, groups),
+        estimates=bootstrap.estimate(metrics, rows),
+        baseline={m.name: m.of(predict_baseline(context, rule, fitted[1], y)) for m in metrics},
+        slices=score_slices(parts, rows, context.metric, bootstrap),
+        importances=compute_column_importances(context, pipeline, X, rows),
+        curve=[] if why_no_curve else refit_curve(context, pipeline, fitted, groups),
         why_no_curve=why_no_curve,
     )
 
 
-def baseline_rows(exam: Exam, terms: Terms, known: Array, y: Array) -> Rows:
+def predict_baseline(
+    context: EvaluationContext, rule: DecisionRule, known: Array, y: Array
+) -> Rows:
     """Return what a dummy predicts: always the shares of the classes, or the mean, of ``known``.
 
     As scikit-learn's DummyClassifier (prior) and DummyRegressor (mean). It decides for the most
     frequent class, and its interval is as wide as the champion's.
     """
-    if exam.is_classification:
-        shares = np.bincount(known, minlength=len(exam.schema.labels)) / len(known)
-        return Rows(y, np.tile(shares, (len(y), 1)), Terms(bins=terms.bins))
-    return Rows(y, np.full(len(y), known.mean()), terms)
+    if context.is_classification:
+        shares = np.bincount(known, minlength=len(context.schema.labels)) / len(known)
+        return Rows(y, np.tile(shares, (len(y), 1)), DecisionRule(bins=rule.bins))
+    return Rows(y, np.full(len(y), known.mean()), rule)
 
 
-def column_importances(exam: Exam, pipeline: Pipeline, X: Array, rows: Rows) -> list[Importance]:
+def compute_column_importances(
+    context: EvaluationContext, pipeline: Pipeline, X: Array, rows: Rows
+) -> list[Importance]:
     """Return the importance of each of the contract's columns, in the task's metric."""
-    return importances(
-        lambda shuffled: predict(pipeline, shuffled, exam.schema),
+    return compute_importances(
+        lambda shuffled: predict(pipeline, shuffled, context.schema),
         X,
         rows,
-        exam.schema.names,
-        exam.metric,
-        exam.settings.permutations,
-        exam.settings.seed,
+        context.schema.names,
+        context.metric,
+        context.settings.permutations,
+        context.settings.seed,
     )
 
 
-def refitted_curve(
-    exam: Exam, pipeline: Pipeline, fitted: Table, groups: Array | None
+def refit_curve(
+    context: EvaluationContext, pipeline: Pipeline, fitted: Table, groups: Array | None
 ) -> list[Point]:
     """Return the learning curve of the champion's family, scored as the candidates were."""
 
     def score(copy: Pipeline, X: Array, y: Array) -> float:
-        return exam.metric.of(Rows(y, predict(copy, X, exam.schema), exam.ranking_terms))
+        return context.metric.of(Rows(y, predict(copy, X, context.schema), context.ranking_rule))
 
-    return learning_curve(
+    return compute_learning_curve(
         pipeline,
         *fitted,
         score=score,
-        is_classification=exam.is_classification,
-        class_weight=exam.class_weight,
-        seed=exam.settings.seed,
+        is_classification=context.is_classification,
+        class_weight=context.class_weight,
+        seed=context.settings.seed,
         groups=groups,
     )

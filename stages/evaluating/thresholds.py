@@ -9,20 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from stages.evaluating.settings import Rule
+from stages.evaluating.settings import ThresholdCriterion
 from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def choose_threshold(truth: Array, probability: Array, rule: Rule) -> tuple[float, float]:
+def choose_threshold(
+    truth: Array, probability: Array, rule: ThresholdCriterion
+) -> tuple[float, float]:
     """Return the probability from which a row counts as positive, and the score it reaches.
 
     The score is the balanced accuracy (whose best threshold is that of Youden's J, 1950) or F1 of
     ``truth`` (n class indices, 1 positive) against ``probability`` (n). Thresholds are tried half
     way between neighbouring probabilities; of equally good ones the nearest to 0.5 is taken.
     """
-    thresholds, accepted, hits = _cuts(truth, probability)
+    thresholds, accepted, hits = _list_cuts(truth, probability)
     positives, rows = int(truth.sum()), len(truth)
     if rule == "f1":
         scores = 2 * hits / (accepted + positives)
@@ -34,7 +36,7 @@ def choose_threshold(truth: Array, probability: Array, rule: Rule) -> tuple[floa
     return float(nearest), float(scores.max())
 
 
-def interval_half_width(residuals: Array, coverage: float) -> float:
+def compute_half_width(residuals: Array, coverage: float) -> float:
     """Return half the width of a prediction interval that holds ``coverage`` of new values.
 
     The ceil((n + 1) coverage)-th smallest of n absolute residuals (Vovk et al. 2005; Lei et al.
@@ -53,7 +55,7 @@ def interval_half_width(residuals: Array, coverage: float) -> float:
     return float(ordered[rank * repeats - 1])
 
 
-def _cuts(truth: Array, probability: Array) -> tuple[Array, Array, Array]:
+def _list_cuts(truth: Array, probability: Array) -> tuple[Array, Array, Array]:
     """Return thresholds, from high to low, with how many rows each accepts and how many rightly.
 
     The lowest accepts every row: it lies half way between the lowest probability and 0.

@@ -9,25 +9,25 @@ from sklearn.pipeline import Pipeline
 from stages.exporting import manifest as manifests
 from stages.exporting import transformer
 from stages.exporting.graph import INPUT, to_onnx
-from stages.exporting.hard_texts import text_alterations
+from stages.exporting.hard_texts import list_text_alterations
 from stages.exporting.manifest import Manifest
-from stages.exporting.parity import Alteration, Answering, Array, Exported, alterations
-from stages.exporting.quantising import Answered, Judge, quantised
+from stages.exporting.parity import Alteration, Array, Exported, Predictor, list_alterations
+from stages.exporting.quantising import Answers, Judge, quantise_model
 from stages.exporting.transformer import ExportedTransformer
-from stages.exporting.vectorisers import vectoriser_files
+from stages.exporting.vectorisers import render_vectorisers
 from stages.shared.finetuned import FineTuned
 
 Champion: TypeAlias = Pipeline | FineTuned
 
 
 @dataclass(frozen=True)
-class Artefact:
+class Artifact:
     """The champion as it is served: what answers, its model, and the files it needs besides.
 
     ``input`` is the name of the graph's input. A transformer has a tokenizer and a precision.
     """
 
-    exported: Answering
+    exported: Predictor
     model: bytes
     input: str
     vectorisers: tuple[tuple[manifests.Vectoriser, bytes], ...] = ()
@@ -35,9 +35,13 @@ class Artefact:
     precision: manifests.Precision | None = None
 
     @classmethod
-    def of(cls, champion: Champion) -> "Artefact":
+    def of(cls, champion: Champion) -> "Artifact":
         """Return a champion as ONNX, in full precision."""
-        return _transformer(champion) if isinstance(champion, FineTuned) else _pipeline(champion)
+        return (
+            _export_transformer(champion)
+            if isinstance(champion, FineTuned)
+            else _export_pipeline(champion)
+        )
 
     def files(self, manifest: Manifest) -> dict[str, bytes]:
         """Return the content of every file that the manifest names."""
@@ -46,39 +50,39 @@ class Artefact:
         return files | ({self.tokenizer[0].file: self.tokenizer[1]} if self.tokenizer else {})
 
 
-def cases(champion: Champion, X: Array, schema: Any) -> Iterator[Alteration]:
-    """Yield the rows on which a champion and its artefact are compared, hard cases included."""
+def list_cases(champion: Champion, X: Array, schema: Any) -> Iterator[Alteration]:
+    """Yield the rows on which a champion and its artifact are compared, hard cases included."""
     if isinstance(champion, FineTuned):
-        return text_alterations(X, schema)
-    return alterations(X, schema.fields)
+        return list_text_alterations(X, schema)
+    return list_alterations(X, schema.fields)
 
 
-def in_best_precision(
-    full: Artefact, champion: FineTuned, judge: Judge, unseen: Array, all_rows: Array
-) -> Artefact:
+def choose_precision(
+    full: Artifact, champion: FineTuned, judge: Judge, unseen: Array, all_rows: Array
+) -> Artifact:
     """Return a transformer in int8 if that loses little, else as it is; either way with figures.
 
     ``unseen``, what it has not learnt from, and ``all_rows`` are encoded matrices.
     """
-    content = quantised(full.model)
+    content = quantise_model(full.model)
     small = replace(full, exported=ExportedTransformer(content, champion), model=content)
-    answered = [Answered.by(it.exported, it.model, unseen, all_rows) for it in (full, small)]
+    answered = [Answers.by(it.exported, it.model, unseen, all_rows) for it in (full, small)]
     precision = judge.judge(*answered)
     return replace(small if precision.shipped == "int8" else full, precision=precision)
 
 
-def _pipeline(pipeline: Pipeline) -> Artefact:
+def _export_pipeline(pipeline: Pipeline) -> Artifact:
     model, featurizer = to_onnx(pipeline), pipeline["features"]
     vectorisers = (
         (manifests.vectoriser(content, column, width), content)
-        for column, width, content in vectoriser_files(featurizer)
+        for column, width, content in render_vectorisers(featurizer)
     )
-    return Artefact(Exported(model, featurizer), model, INPUT, tuple(vectorisers))
+    return Artifact(Exported(model, featurizer), model, INPUT, tuple(vectorisers))
 
 
-def _transformer(model: FineTuned) -> Artefact:
+def _export_transformer(model: FineTuned) -> Artifact:
     content, tokenizer = transformer.to_onnx(model), model.tokenizer.encode()
-    return Artefact(
+    return Artifact(
         ExportedTransformer(content, model),
         content,
         transformer.INPUT,

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from stages.evaluating.content import Evaluation, Slice
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 from stages.exporting.manifest import Column, Manifest
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -20,10 +20,10 @@ class Verbatim(str):
     """Text inside a code block, where Markdown needs no escapes."""
 
 
-def card(manifest: Manifest, evaluated: Evaluation, rows: Mapping[str, int]) -> str:
+def render_card(manifest: Manifest, evaluation: Evaluation, rows: Mapping[str, int]) -> str:
     """Return the Markdown page; ``rows`` counts the rows of each split."""
     environment = Environment(
-        finalize=escaped,
+        finalize=escape_markdown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -31,32 +31,32 @@ def card(manifest: Manifest, evaluated: Evaluation, rows: Mapping[str, int]) -> 
         autoescape=False,
     )
     environment.filters |= {
-        "shown": shown,
-        "allowed": allowed,
-        "span": span,
-        "shell_json": shell_json,
-        "answer": answer,
+        "shown": format_number,
+        "allowed": format_allowed,
+        "span": format_span,
+        "shell_json": quote_json,
+        "answer": format_answer,
     }
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         manifest=manifest,
-        evaluated=evaluated,
-        trained=evaluated.trained,
+        evaluation=evaluation,
+        trained=evaluation.trained,
         rows=rows,
-        worst=worst(evaluated),
-        calibration=evaluated.test.metrics.get("ece"),
+        worst=find_worst_slices(evaluation),
+        calibration=evaluation.test.metrics.get("ece"),
         example=manifest.golden[0],
     )
 
 
-def worst(evaluated: Evaluation) -> list[Slice]:
+def find_worst_slices(evaluation: Evaluation) -> list[Slice]:
     """Return the slices with the worst values of the task's metric, the worst first."""
-    sign = 1 if evaluated.higher_is_better else -1
-    known = [(part.value, part) for part in evaluated.slices if part.value is not None]
+    sign = 1 if evaluation.higher_is_better else -1
+    known = [(part.value, part) for part in evaluation.slices if part.value is not None]
     return [part for _, part in sorted(known, key=lambda pair: sign * pair[0])[:WORST]]
 
 
-def escaped(value: Any) -> str:
+def escape_markdown(value: Any) -> str:
     """Return text that Markdown shows as it is, inside a table as well."""
     if isinstance(value, Verbatim):
         return value
@@ -65,26 +65,28 @@ def escaped(value: Any) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
-def allowed(column: Column) -> str:
+def format_allowed(column: Column) -> str:
     """Say which values a column takes: ``18 to 100``, ``1, 2, 3``, ``3 to 500 characters``."""
     if column.values:
         return ", ".join(map(str, column.values))
     if column.length:
-        return f"{span(column.length)} characters"
-    return span(column.range) if column.range else "any"
+        return f"{format_span(column.length)} characters"
+    return format_span(column.range) if column.range else "any"
 
 
-def span(bounds: Sequence[float]) -> str:
+def format_span(bounds: Sequence[float]) -> str:
     return " to ".join(f"{bound:.6g}" for bound in bounds)
 
 
-def shell_json(row: Mapping[str, Any]) -> Verbatim:
+def quote_json(row: Mapping[str, Any]) -> Verbatim:
     """Return a row as JSON that a shell takes between single quotes."""
     return Verbatim(json.dumps(row, ensure_ascii=False).replace("'", "'\\''"))
 
 
-def answer(output: Sequence[float], labels: Sequence[str]) -> str:
+def format_answer(output: Sequence[float], labels: Sequence[str]) -> str:
     """Say what the graph gives: ``0.2 for healthy, 0.8 for ill``, or the value."""
     if not labels:
-        return shown(output[0])
-    return ", ".join(f"{shown(p)} for {label}" for p, label in zip(output, labels, strict=True))
+        return format_number(output[0])
+    return ", ".join(
+        f"{format_number(p)} for {label}" for p, label in zip(output, labels, strict=True)
+    )

@@ -56,7 +56,7 @@ def add_estimator(builder: Builder, estimator: Any, features: Source, schema: Sc
         return _add_linear(builder, estimator, features)
     answer = _add_converted(builder, estimator, features)
     answer = builder.add("Cast", answer, to=TensorProto.DOUBLE)
-    return answer if schema.labels else _flat(builder, answer)
+    return answer if schema.labels else _add_flattening(builder, answer)
 
 
 def _check_classes(estimator: Any, schema: Schema) -> None:
@@ -75,7 +75,7 @@ def _add_linear(builder: Builder, estimator: Any, features: Source) -> str:
     product = builder.add("MatMul", features.double(builder), builder.constant(weights))
     scores = builder.add("Add", product, builder.constant(bias))
     if not is_classifier(estimator):
-        return _flat(builder, scores)
+        return _add_flattening(builder, scores)
     if weights.shape[1] > 1:
         return builder.add("Softmax", scores, axis=1)
     positive = builder.add("Sigmoid", scores)
@@ -83,7 +83,7 @@ def _add_linear(builder: Builder, estimator: Any, features: Source) -> str:
     return builder.add("Concat", negative, positive, axis=1)
 
 
-def _flat(builder: Builder, values: str) -> str:
+def _add_flattening(builder: Builder, values: str) -> str:
     """Add the step from [N, 1] to [N]."""
     return builder.add("Reshape", values, builder.constant(np.array([-1])))
 
@@ -105,15 +105,15 @@ def _add_xgboost(builder: Builder, estimator: Any, features: Source) -> str:
     from onnxmltools import convert_xgboost
 
     width = estimator.n_features_in_
-    graph = _converted(convert_xgboost, estimator, width)
+    graph = _convert(convert_xgboost, estimator, width)
     learner = json.loads(estimator.get_booster().save_config())["learner"]
     for node in graph.node:
         if node.op_type in WEIGHTS:
-            node.CopyFrom(_starting_at_base(node, learner))
-    return builder.graft(graph, _absent_as_missing(builder, features))
+            node.CopyFrom(_start_at_base(node, learner))
+    return builder.graft(graph, _add_absent_as_missing(builder, features))
 
 
-def _absent_as_missing(builder: Builder, features: Source) -> str:
+def _add_absent_as_missing(builder: Builder, features: Source) -> str:
     """Add NaN for 0 where XGBoost was fitted on a sparse matrix: it takes no entry as missing."""
     single = features.single(builder)
     if not features.is_sparse:
@@ -122,7 +122,7 @@ def _absent_as_missing(builder: Builder, features: Source) -> str:
     return builder.add("Where", is_absent, builder.constant(np.array(np.nan, np.float32)), single)
 
 
-def _starting_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:
+def _start_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:
     """Move the base score, which ONNX Runtime adds last, into a first tree of one leaf.
 
     In float32 the order of a sum decides its last bits: over 800 trees that were 6e-6 of a value.
@@ -130,21 +130,21 @@ def _starting_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:
     trees = {it.name: helper.get_attribute_value(it) for it in node.attribute}
     base = list(trees.pop("base_values", []))
     if learner["objective"]["name"] == "binary:logistic":
-        base = [logit(json.loads(learner["learner_model_param"]["base_score"])[0])]
+        base = [compute_logit(json.loads(learner["learner_model_param"]["base_score"])[0])]
     if base:
-        trees |= _with_first_leaf(trees, base, WEIGHTS[node.op_type])
+        trees |= _prepend_leaf(trees, base, WEIGHTS[node.op_type])
     return helper.make_node(
         node.op_type, node.input, node.output, name=node.name, domain=node.domain, **trees
     )
 
 
-def logit(probability: float) -> float:
+def compute_logit(probability: float) -> float:
     """Return the log odds in float32, by the formula of XGBoost's ``ProbToMargin``."""
     one = np.float32(1)
     return float(-np.log(one / np.float32(probability) - one))
 
 
-def _with_first_leaf(trees: dict[str, Any], base: Sequence[float], kind: str) -> dict[str, Any]:
+def _prepend_leaf(trees: dict[str, Any], base: Sequence[float], kind: str) -> dict[str, Any]:
     """Return the changed attributes of a tree ensemble with one leaf (a value each class) first."""
     front: dict[str, list[Any]] = {
         "nodes_treeids": [0],
@@ -173,18 +173,18 @@ def _add_lightgbm(builder: Builder, estimator: Any, features: Source) -> str:
     text = estimator.booster_.model_to_string()  # up to the best round, as `predict` goes
     # Without the trees' sizes LightGBM reads a text of any length.
     text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
-    text = re.sub(r"(?<=^threshold=).*", _rounded_down, text, flags=re.MULTILINE)
+    text = re.sub(r"(?<=^threshold=).*", _round_line_down, text, flags=re.MULTILINE)
     booster = lightgbm.Booster(model_str=text)
-    graph = _converted(convert_lightgbm, booster, estimator.n_features_in_, zipmap=False)
+    graph = _convert(convert_lightgbm, booster, estimator.n_features_in_, zipmap=False)
     return builder.graft(graph, features.double(builder))
 
 
-def _rounded_down(thresholds: re.Match[str]) -> str:
-    numbers = at_most(np.array(thresholds[0].split(), dtype=np.float64))
+def _round_line_down(thresholds: re.Match[str]) -> str:
+    numbers = round_down(np.array(thresholds[0].split(), dtype=np.float64))
     return " ".join(map(repr, numbers.tolist()))
 
 
-def at_most(thresholds: Array) -> Array:
+def round_down(thresholds: Array) -> Array:
     """Return the largest float32 that is not above each float64 threshold, as float64.
 
     For a float32 x, ``x <= threshold`` and ``x <= at_most(threshold)`` are the same; rounding to
@@ -200,16 +200,16 @@ def _add_sklearn(builder: Builder, estimator: Any, features: Source) -> str:
     """Add any other estimator as skl2onnx converts it."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-    graph = _from_sklearn(_with_float32_thresholds(estimator), FloatTensorType)
+    graph = _convert_sklearn(_round_thresholds(estimator), FloatTensorType)
     readers = {node.op_type for node in graph.node if FEATURES in node.input}
     if readers <= set(WEIGHTS):
         # Trees compare float32, and ONNX Runtime adds them up in the precision of their input.
         values = Source(features.single(builder), is_double=False)
         return builder.graft(graph, values.double(builder))
-    return builder.graft(_from_sklearn(estimator, DoubleTensorType), features.double(builder))
+    return builder.graft(_convert_sklearn(estimator, DoubleTensorType), features.double(builder))
 
 
-def _from_sklearn(estimator: Any, kind: Callable[..., Any]) -> GraphProto:
+def _convert_sklearn(estimator: Any, kind: Callable[..., Any]) -> GraphProto:
     from skl2onnx import to_onnx
 
     types = [(FEATURES, kind([None, estimator.n_features_in_]))]
@@ -220,18 +220,18 @@ def _from_sklearn(estimator: Any, kind: Callable[..., Any]) -> GraphProto:
     return model.graph
 
 
-def _with_float32_thresholds(estimator: Any) -> Any:
+def _round_thresholds(estimator: Any) -> Any:
     """Return histogram gradient boosting with rounded thresholds: skl2onnx rounds all others."""
     if not hasattr(estimator, "_predictors"):
         return estimator
     rounded = copy.deepcopy(estimator)
     for trees in rounded._predictors:
         for tree in trees:
-            tree.nodes["num_threshold"] = at_most(tree.nodes["num_threshold"])
+            tree.nodes["num_threshold"] = round_down(tree.nodes["num_threshold"])
     return rounded
 
 
-def _converted(convert: Callable[..., Any], model: Any, width: int, **options: Any) -> GraphProto:
+def _convert(convert: Callable[..., Any], model: Any, width: int, **options: Any) -> GraphProto:
     from onnxmltools.convert.common.data_types import FloatTensorType
 
     types = [(FEATURES, FloatTensorType([None, width]))]

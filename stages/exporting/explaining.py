@@ -14,11 +14,11 @@ from sklearn.pipeline import Pipeline
 
 from serve.runtime.attribution import Attribution, answer
 from stages.exporting.estimators import LINEAR
-from stages.exporting.graph import INPUT, add_features, input_width, text_widths
+from stages.exporting.graph import INPUT, add_features, count_inputs, count_text_inputs
 from stages.exporting.manifest import Link, Method
 from stages.exporting.onnx_builder import Array, Builder
-from stages.exporting.parity import Exported, alterations
-from stages.exporting.paths import paths_of
+from stages.exporting.parity import Exported, list_alterations
+from stages.exporting.paths import find_paths
 from stages.exporting.trees import Ensemble, read_ensemble
 from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
@@ -47,19 +47,19 @@ def explain(pipeline: Pipeline, X: Array) -> Explained | None:
     bytes.
     """
     featurizer, estimator = pipeline["features"], pipeline["estimator"]
-    arrays, link = None, linear_link(estimator)
+    arrays, link = None, find_linear_link(estimator)
     if link:
-        arrays = _linear(estimator, featurizer.transform(X))
-    elif ensemble := _ensemble(estimator, featurizer.schema):
-        arrays, link = _trees(ensemble), ensemble.link
+        arrays = _collect_linear(estimator, featurizer.transform(X))
+    elif ensemble := _read_ensemble(estimator, featurizer.schema):
+        arrays, link = _collect_trees(ensemble), ensemble.link
     if arrays is None or link is None:
         log.warning("%s has no exact explanations: it goes without", type(estimator).__name__)
         return None
     method: Method = "linear" if "weights" in arrays else "trees"
-    return Explained(_file({**arrays, **_features(featurizer)}), method, link)
+    return Explained(_serialise({**arrays, **_collect_features(featurizer)}), method, link)
 
 
-def linear_link(estimator: Any) -> Link | None:
+def find_linear_link(estimator: Any) -> Link | None:
     if not isinstance(estimator, LINEAR):
         return None
     if not hasattr(estimator, "classes_"):
@@ -67,23 +67,23 @@ def linear_link(estimator: Any) -> Link | None:
     return "logit" if len(estimator.coef_) == 1 else "softmax"
 
 
-def _ensemble(estimator: Any, schema: Schema) -> Ensemble | None:
+def _read_ensemble(estimator: Any, schema: Schema) -> Ensemble | None:
     """Return the trees, if they can be told apart by thresholds alone."""
     # Beside texts XGBoost takes 0 as missing, and sends it to either side of a threshold.
     sends_zero_anywhere = schema.has_text and type(estimator).__module__.startswith("xgboost")
     return None if sends_zero_anywhere else read_ensemble(estimator)
 
 
-def _linear(estimator: Any, features: Any) -> Mapping[str, Array]:
+def _collect_linear(estimator: Any, features: Any) -> Mapping[str, Array]:
     """Return weights and the mean row; the base is the score of that row."""
     weights = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
     mean = np.asarray(features.mean(axis=0, dtype=np.float64)).ravel()
     return {"weights": weights, "mean": mean, "base": weights @ mean + estimator.intercept_}
 
 
-def _trees(ensemble: Ensemble) -> Mapping[str, Array] | None:
+def _collect_trees(ensemble: Ensemble) -> Mapping[str, Array] | None:
     """Return the paths to all leaves; the base is the score where no feature is known."""
-    groups, single = paths_of(ensemble.trees)
+    groups, single = find_paths(ensemble.trees)
     if sum(paths.feature.size for paths in groups) > MOST_STEPS:
         return None
     base = ensemble.start + single
@@ -94,16 +94,16 @@ def _trees(ensemble: Ensemble) -> Mapping[str, Array] | None:
     return {**arrays, "base": base}
 
 
-def _features(featurizer: Featurizer) -> Mapping[str, Array]:
+def _collect_features(featurizer: Featurizer) -> Mapping[str, Array]:
     """Return the graph from an encoded row to the features, and the part each feature is of."""
-    builder = Builder(INPUT, input_width(featurizer))
-    parts = part_of_each_feature(featurizer)
+    builder = Builder(INPUT, count_inputs(featurizer))
+    parts = map_features(featurizer)
     features = add_features(builder, featurizer).double(builder)
-    graph = builder.finished(features, FEATURES, len(parts))
+    graph = builder.finish(features, FEATURES, len(parts))
     return {"graph": np.frombuffer(graph, dtype=np.uint8), "part": parts}
 
 
-def part_of_each_feature(featurizer: Featurizer) -> Array:
+def map_features(featurizer: Featurizer) -> Array:
     """Return for each feature the column that it was made of, or after those the derived number."""
     schema = featurizer.schema
     columns = list(enumerate(schema.fields))
@@ -112,24 +112,24 @@ def part_of_each_feature(featurizer: Featurizer) -> Array:
     flags = [numbers[i] for i in featurizer.flagged_]
     one_hot = [i for i, field in columns if field.type == "category" for _ in field.values]
     texts = [i for i, field in columns if field.type == "text"]
-    n_grams = np.repeat(texts, text_widths(featurizer)).astype(np.int32)
+    n_grams = np.repeat(texts, count_text_inputs(featurizer)).astype(np.int32)
     return np.array([*numbers, *flags, *one_hot, *n_grams], dtype=np.int32)
 
 
-def _file(arrays: Mapping[str, Array]) -> bytes:
+def _serialise(arrays: Mapping[str, Array]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 
-def check(explained: Explained, exported: Exported, schema: Schema, X: Array) -> None:
+def check_explanation(explained: Explained, exported: Exported, schema: Schema, X: Array) -> None:
     """Raise PipelineError unless the explained scores of rows of ``X`` give the model's answers.
 
     Rows are taken from all over the table, as they are and with each column missing or unseen.
     """
     attribution = Attribution(explained.content, len(schema.fields) + len(schema.derived))
     graph = Exported(attribution.graph, exported.featurizer)
-    for alteration in alterations(X, schema.fields):
+    for alteration in list_alterations(X, schema.fields):
         spread = np.unique(np.linspace(0, len(alteration.rows) - 1, CHECKED).astype(int))
         for row in alteration.apply(X, alteration.rows[spread]):
             base, added = attribution.explain(graph.predict(row[None])[0])

@@ -33,7 +33,7 @@ OPERATORS: Mapping[type[ast.operator], str] = {
 FUNCTIONS = {"abs": "Abs", "sqrt": "Sqrt"}
 
 
-def output_name(schema: Schema) -> Literal["probabilities", "value"]:
+def name_output(schema: Schema) -> Literal["probabilities", "value"]:
     return "probabilities" if schema.labels else "value"
 
 
@@ -47,14 +47,14 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     """
     schema: Schema = pipeline["features"].schema
     featurizer = pipeline["features"]
-    builder = Builder(INPUT, input_width(featurizer))
+    builder = Builder(INPUT, count_inputs(featurizer))
     try:
         columns = add_columns(builder, _derived(builder, schema))
         features = add_features(builder, featurizer)
         answer = add_estimator(builder, pipeline["estimator"], features, schema)
         if not featurizer.scale and not schema.has_text:
             fold(builder, columns, features.name, featurizer)
-        return builder.finished(answer, output_name(schema), len(schema.labels))
+        return builder.finish(answer, name_output(schema), len(schema.labels))
     except ProtobufError as error:
         raise PipelineError(
             f"the model is too large for ONNX, which ends at 2 GB ({error}): let it have fewer or "
@@ -62,9 +62,9 @@ def to_onnx(pipeline: Pipeline) -> bytes:
         ) from error
 
 
-def input_width(featurizer: Featurizer) -> int:
+def count_inputs(featurizer: Featurizer) -> int:
     """Return how many numbers the graph takes for a row."""
-    return len(_plain(featurizer.schema)) + sum(text_widths(featurizer))
+    return len(_plain(featurizer.schema)) + sum(count_text_inputs(featurizer))
 
 
 def graph_input(featurizer: Featurizer, X: Array) -> Array:
@@ -98,14 +98,14 @@ def _plain(schema: Schema) -> list[tuple[int, Field]]:
     return [(i, field) for i, field in enumerate(schema.fields) if field.type != "text"]
 
 
-def text_widths(featurizer: Featurizer) -> list[int]:
+def count_text_inputs(featurizer: Featurizer) -> list[int]:
     """Return how many numbers each text column becomes."""
     return featurizer.widths if isinstance(featurizer, TextFeaturizer) else []
 
 
 def _texts(builder: Builder, featurizer: Featurizer) -> list[str]:
     """Add the TF-IDF, which the input ends with; where there is nothing else it is the input."""
-    width = sum(text_widths(featurizer))
+    width = sum(count_text_inputs(featurizer))
     if width in (0, builder.width):
         return [builder.source] if width else []
     bounds = [builder.constant(np.array([it])) for it in (builder.width - width, builder.width, 1)]

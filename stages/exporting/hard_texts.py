@@ -30,7 +30,7 @@ HARD = (
 )
 
 
-def hard_texts() -> Iterator[str]:
+def make_hard_texts() -> Iterator[str]:
     """Yield hard texts, then strings of random Unicode: the same ones in every process."""
     yield from HARD
     rng = np.random.default_rng(SEED)
@@ -39,12 +39,12 @@ def hard_texts() -> Iterator[str]:
         yield "".join(chr(point) for point in points if point not in SURROGATES)
 
 
-def text_alterations(X: Array, schema: Schema) -> Iterator[Alteration]:
+def list_text_alterations(X: Array, schema: Schema) -> Iterator[Alteration]:
     """Yield every row as it is, then with each text missing, then some with each hard text."""
     yield Alteration("", np.arange(len(X)))
     columns = [(i, field.name) for i, field in enumerate(schema.fields) if field.type == "text"]
     for column, name in columns:
         yield Alteration(f" with {name} missing", np.arange(len(X)), column, "")
-        for number, text in enumerate(hard_texts()):
+        for number, text in enumerate(make_hard_texts()):
             row = np.array([number % len(X)])
             yield Alteration(f" with {name} {text[:60]!a}", row, column, text)

@@ -51,7 +51,7 @@ class Builder:
             self._copy(node, names)
         return names[graph.output[-1].name]
 
-    def finished(self, result: str, output: str, width: int) -> bytes:
+    def finish(self, result: str, output: str, width: int) -> bytes:
         """Return the model whose output is ``result``, renamed to ``output``.
 
         The output is rows by ``width``, or with 0 one number a row.

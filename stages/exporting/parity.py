@@ -54,7 +54,7 @@ class Parity:
     worst: Difference
 
 
-class Answering(Protocol):
+class Predictor(Protocol):
     """What answers for rows of the encoded matrix as a server will."""
 
     def predict(self, X: Array) -> Array:
@@ -97,7 +97,7 @@ class Exported:
 
 
 def compare(
-    exported: Answering, champion: Any, schema: Schema, X: Array, cases: Iterable[Alteration]
+    exported: Predictor, champion: Any, schema: Schema, X: Array, cases: Iterable[Alteration]
 ) -> Parity:
     """Compare rows of the encoded matrix ``X``, altered as ``cases`` say.
 
@@ -110,12 +110,12 @@ def compare(
             chosen = alteration.rows[start : start + BATCH]
             batch = alteration.apply(X, chosen)
             answers = predict(champion, batch, schema), exported.predict(batch)
-            worst.append(_largest(chosen, alteration.text, *answers))
+            worst.append(_find_largest(chosen, alteration.text, *answers))
             rows += len(chosen)
     return Parity(rows, max(worst, key=lambda difference: difference.size))
 
 
-def alterations(X: Array, fields: Sequence[Field]) -> Iterator[Alteration]:
+def list_alterations(X: Array, fields: Sequence[Field]) -> Iterator[Alteration]:
     """Yield every row as it is, then with each column missing, and each category unseen."""
     yield Alteration("", np.arange(len(X)))
     cases: list[tuple[int, str, str, float | str]] = [
@@ -133,15 +133,15 @@ def alterations(X: Array, fields: Sequence[Field]) -> Iterator[Alteration]:
         yield Alteration(f" with {name} {what}", rows, column, value)
 
 
-def _largest(rows: Array, text: str, trained: Array, exported: Array) -> Difference:
+def _find_largest(rows: Array, text: str, trained: Array, exported: Array) -> Difference:
     """Return the difference of the row that differs most."""
-    sizes = _differences(trained, exported).reshape(len(rows), -1).max(axis=1)
+    sizes = _measure_differences(trained, exported).reshape(len(rows), -1).max(axis=1)
     at = int(sizes.argmax())
     pair = (np.ravel(answer[at]).tolist() for answer in (trained, exported))
     return Difference(float(sizes[at]), int(rows[at]), text, *pair)
 
 
-def _differences(trained: Array, exported: Array) -> Array:
+def _measure_differences(trained: Array, exported: Array) -> Array:
     if trained.shape != exported.shape:
         raise ValueError(f"{exported.shape} answers for {trained.shape}")
     scale = np.maximum(1, np.abs(trained)) if trained.ndim == 1 else 1.0

@@ -27,7 +27,7 @@ class Paths:
     value: Array  # n by scores
 
 
-def paths_of(trees: Sequence[Tree]) -> tuple[list[Paths], Array]:
+def find_paths(trees: Sequence[Tree]) -> tuple[list[Paths], Array]:
     """Return the paths of all leaves by their length, and what trees of a single leaf add."""
     single = np.zeros(trees[0].value.shape[1])
     found = []
@@ -35,16 +35,16 @@ def paths_of(trees: Sequence[Tree]) -> tuple[list[Paths], Array]:
         if tree.left[0] == LEAF:
             single = single + tree.value[0]
         else:
-            found.append(_paths(tree))
-    return list(_by_length(found)), single
+            found.append(_find_tree_paths(tree))
+    return list(_group_by_length(found)), single
 
 
-def _paths(tree: Tree) -> tuple[Array, Paths]:
+def _find_tree_paths(tree: Tree) -> tuple[Array, Paths]:
     """Return the steps of a tree's leaves, one a feature, and how many steps each leaf has.
 
     Steps are 1-d here: a leaf's stand together, in the order of the leaves.
     """
-    leaf, feature, low, high, share = _walked(tree)
+    leaf, feature, low, high, share = _walk(tree)
     order = np.lexsort((feature, leaf))
     leaf, feature = leaf[order], feature[order]
     is_new = np.append(True, (np.diff(leaf) != 0) | (np.diff(feature) != 0))
@@ -59,7 +59,7 @@ def _paths(tree: Tree) -> tuple[Array, Paths]:
     )
 
 
-def _walked(tree: Tree) -> tuple[Array, ...]:
+def _walk(tree: Tree) -> tuple[Array, ...]:
     """Return each split above each leaf: leaf, feature, bounds and share of the rows."""
     splits = np.flatnonzero(tree.left != LEAF)
     above = np.full(len(tree.left), LEAF)
@@ -78,7 +78,7 @@ def _walked(tree: Tree) -> tuple[Array, ...]:
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
 
-def _by_length(found: Sequence[tuple[Array, Paths]]) -> Iterator[Paths]:
+def _group_by_length(found: Sequence[tuple[Array, Paths]]) -> Iterator[Paths]:
     """Join the trees' paths, and yield those of each length as arrays of two dimensions."""
     if not found:
         return

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from stages.evaluating.metrics import Metric, Rows, Terms
+from stages.evaluating.metrics import DecisionRule, Metric, Rows
 from stages.exporting.manifest import Precision, Variant
-from stages.exporting.parity import Answering, Array
+from stages.exporting.parity import Array, Predictor
 
 
-def quantised(content: bytes) -> bytes:
+def quantise_model(content: bytes) -> bytes:
     """Return an ONNX model with its weights, and its products of matrices, in int8.
 
     What the weights are multiplied with is scaled at run time, by its own extremes: that is called
@@ -33,7 +33,7 @@ def quantised(content: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Answered:
+class Answers:
     """A model's size, and its answers (n x labels): to rows it has not learnt from, and to all."""
 
     size: int
@@ -41,7 +41,7 @@ class Answered:
     all_rows: Array
 
     @classmethod
-    def by(cls, model: Answering, content: bytes, unseen: Array, all_rows: Array) -> "Answered":
+    def by(cls, model: Predictor, content: bytes, unseen: Array, all_rows: Array) -> "Answers":
         return cls(len(content), model.predict(unseen), model.predict(all_rows))
 
 
@@ -50,10 +50,10 @@ class Judge:
     """What decides: a metric, how answers become decisions, and the most that it may lose."""
 
     metric: Metric
-    terms: Terms
+    rule: DecisionRule
     most_loss: float
 
-    def judge(self, fp32: Answered, int8: Answered) -> Precision:
+    def judge(self, fp32: Answers, int8: Answers) -> Precision:
         """Return what int8 costs and saves, and so which of them is shipped.
 
         Nowhere is a label looked at: the test rows' belong to `evaluate`, and to all others the
@@ -76,20 +76,20 @@ class Judge:
             largest_difference=float(np.abs(fp32.all_rows - int8.all_rows).max()),
         )
 
-    def _variant(self, answered: Answered, likely: Array) -> Variant:
-        value = expected(self.metric, answered.unseen, likely, self.terms)
+    def _variant(self, answered: Answers, likely: Array) -> Variant:
+        value = estimate_metric(self.metric, answered.unseen, likely, self.rule)
         return Variant(bytes=answered.size, value=value if np.isfinite(value) else None)
 
-    def _decided(self, answered: Answered) -> Array:
+    def _decided(self, answered: Answers) -> Array:
         nothing = np.zeros(len(answered.all_rows), np.int64)
-        return Rows(nothing, answered.all_rows, self.terms).decision
+        return Rows(nothing, answered.all_rows, self.rule).decision
 
 
-def expected(metric: Metric, answers: Array, likely: Array, terms: Terms) -> float:
+def estimate_metric(metric: Metric, answers: Array, likely: Array, rule: DecisionRule) -> float:
     """Return the metric of ``answers`` (n x labels) where a label is true as often as ``likely``.
 
     ``likely`` are probabilities, n x labels. Each row counts once as each label, with its weight.
     """
     n, labels = likely.shape
-    rows = Rows(np.tile(np.arange(labels), n), np.repeat(answers, labels, axis=0), terms)
+    rows = Rows(np.tile(np.arange(labels), n), np.repeat(answers, labels, axis=0), rule)
     return float(metric.score(rows, likely.reshape(1, -1))[0])

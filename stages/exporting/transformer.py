@@ -31,7 +31,7 @@ def to_onnx(model: FineTuned) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of shapes that tracing would fix: parity finds out
             torch.onnx.export(
-                _unpadded(model),
+                _remove_padding(model),
                 (example,),
                 cast(Any, file),  # which is taken, whatever the annotation says
                 input_names=[INPUT],
@@ -48,7 +48,7 @@ def to_onnx(model: FineTuned) -> bytes:
     return file.getvalue()
 
 
-def _unpadded(model: FineTuned) -> Any:
+def _remove_padding(model: FineTuned) -> Any:
     """Return the network for texts without padding, as a module from tokens to probabilities."""
     import torch
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.exporting.estimators import at_most, logit
+from stages.exporting.estimators import compute_logit, round_down
 from stages.exporting.manifest import Link
 from stages.exporting.onnx_builder import Array
 
@@ -70,11 +70,13 @@ def read_ensemble(estimator: Any) -> Ensemble | None:
     None where it is no ensemble of plain trees: one that splits on sets of categories, say.
     """
     family = type(estimator).__module__.split(".")[0]
-    read = {"xgboost": _xgboost, "lightgbm": _lightgbm, "sklearn": _sklearn}.get(family)
+    read = {"xgboost": _read_xgboost, "lightgbm": _read_lightgbm, "sklearn": _read_sklearn}.get(
+        family
+    )
     return read(estimator) if read else None
 
 
-def _xgboost(estimator: Any) -> Ensemble | None:
+def _read_xgboost(estimator: Any) -> Ensemble | None:
     booster = estimator.get_booster()
     if best := booster.attr("best_iteration"):
         booster = booster[: int(best) + 1]
@@ -86,30 +88,30 @@ def _xgboost(estimator: Any) -> Ensemble | None:
     if any(tree["categories"] or tree["tree_param"]["size_leaf_vector"] != "1" for tree in trees):
         return None
     scores = max(1, int(learner["learner_model_param"]["num_class"]))
-    base = [_margin(score, link) for score in _base_scores(learner)]
+    base = [_compute_margin(score, link) for score in _read_base_scores(learner)]
     made = [
-        _xgboost_tree(tree, score, scores)
+        _read_xgboost_tree(tree, score, scores)
         for tree, score in zip(trees, grown["model"]["tree_info"], strict=True)
     ]
     return Ensemble(made, np.broadcast_to(base, scores), link)
 
 
-def _base_scores(learner: Mapping[str, Any]) -> list[float]:
+def _read_base_scores(learner: Mapping[str, Any]) -> list[float]:
     return list(map(float, json.loads(learner["learner_model_param"]["base_score"])))
 
 
-def _margin(base: float, link: Link) -> float:
+def _compute_margin(base: float, link: Link) -> float:
     """Return a base score, which is on the answer's scale, on the scores' (float32)."""
     match link:
         case "logit":
-            return logit(base)
+            return compute_logit(base)
         case "log":
             return float(np.log(np.float32(base)))
         case _:
             return float(np.float32(base))
 
 
-def _xgboost_tree(tree: Mapping[str, Any], score: int, scores: int) -> Tree:
+def _read_xgboost_tree(tree: Mapping[str, Any], score: int, scores: int) -> Tree:
     """Make ``x < condition`` into ``x <= threshold``; a leaf's condition is its value."""
     condition = np.array(tree["split_conditions"], dtype=np.float32)
     return Tree(
@@ -118,24 +120,24 @@ def _xgboost_tree(tree: Mapping[str, Any], score: int, scores: int) -> Tree:
         feature=np.array(tree["split_indices"]),
         threshold=np.nextafter(condition, np.float32(-np.inf)),
         cover=np.array(tree["sum_hessian"]),
-        value=_in_column(condition, score, scores),
+        value=_put_in_column(condition, score, scores),
     )
 
 
-def _lightgbm(estimator: Any) -> Ensemble | None:
+def _read_lightgbm(estimator: Any) -> Ensemble | None:
     text = estimator.booster_.model_to_string()  # up to the best round, as `predict` goes
     header, *blocks = text.split("\nend of trees")[0].split("\nTree=")
-    about, trees = _fields(header), [_fields(block) for block in blocks]
+    about, trees = _parse_fields(header), [_parse_fields(block) for block in blocks]
     link = LIGHTGBM.get(about["objective"].split(" num_class")[0].split(" tweedie_")[0])
     if link is None or any(_is_beyond_plain(tree) for tree in trees):
         return None
     scores = int(about["num_tree_per_iteration"])
     share = scores / len(trees) if "\naverage_output" in header else 1.0
-    made = [_lightgbm_tree(tree, i % scores, scores, share) for i, tree in enumerate(trees)]
+    made = [_read_lightgbm_tree(tree, i % scores, scores, share) for i, tree in enumerate(trees)]
     return Ensemble(made, np.zeros(scores), link)
 
 
-def _fields(block: str) -> dict[str, str]:
+def _parse_fields(block: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
 
 
@@ -146,7 +148,7 @@ def _is_beyond_plain(tree: Mapping[str, str]) -> bool:
     return tree["num_cat"] != "0" or tree.get("is_linear", "0") != "0" or zeros
 
 
-def _lightgbm_tree(tree: Mapping[str, str], score: int, scores: int, share: float) -> Tree:
+def _read_lightgbm_tree(tree: Mapping[str, str], score: int, scores: int, share: float) -> Tree:
     """Number the splits from 0, then the leaves, of which the text has the i-th as ``~i``."""
 
     def numbers(name: str) -> Array:
@@ -163,46 +165,46 @@ def _lightgbm_tree(tree: Mapping[str, str], score: int, scores: int, share: floa
         left=children("left_child"),
         right=children("right_child"),
         feature=np.append(numbers("split_feature").astype(np.int64), leaves),
-        threshold=np.append(at_most(numbers("threshold")), leaves).astype(np.float32),
+        threshold=np.append(round_down(numbers("threshold")), leaves).astype(np.float32),
         cover=np.append(numbers("internal_count"), numbers("leaf_count") if splits else [1]),
-        value=_in_column(np.append(np.zeros(splits), values * share), score, scores),
+        value=_put_in_column(np.append(np.zeros(splits), values * share), score, scores),
     )
 
 
-def _sklearn(estimator: Any) -> Ensemble | None:
+def _read_sklearn(estimator: Any) -> Ensemble | None:
     from sklearn import ensemble as of
     from sklearn import tree
 
     if isinstance(estimator, of.RandomForestClassifier | of.RandomForestRegressor):
-        return _forest(estimator.estimators_)
+        return _read_forest(estimator.estimators_)
     if isinstance(estimator, of.ExtraTreesClassifier | of.ExtraTreesRegressor):
-        return _forest(estimator.estimators_)
+        return _read_forest(estimator.estimators_)
     if isinstance(estimator, tree.DecisionTreeClassifier | tree.DecisionTreeRegressor):
-        return _forest([estimator])
+        return _read_forest([estimator])
     if isinstance(estimator, of.HistGradientBoostingClassifier | of.HistGradientBoostingRegressor):
-        return _histogram(estimator)
+        return _read_histogram(estimator)
     return None
 
 
-def _forest(members: Sequence[Any]) -> Ensemble:
+def _read_forest(members: Sequence[Any]) -> Ensemble:
     """Average the trees: the score is the value, or the probability itself (of two, the second)."""
-    made = [_forest_tree(member.tree_, len(members)) for member in members]
+    made = [_read_forest_tree(member.tree_, len(members)) for member in members]
     return Ensemble(made, np.zeros(made[0].value.shape[1]), "identity")
 
 
-def _forest_tree(tree: Any, members: int) -> Tree:
+def _read_forest_tree(tree: Any, members: int) -> Tree:
     values = tree.value[:, 0, :] / members
     return Tree(
         left=tree.children_left,
         right=tree.children_right,
         feature=tree.feature,
-        threshold=at_most(tree.threshold).astype(np.float32),
+        threshold=round_down(tree.threshold).astype(np.float32),
         cover=tree.weighted_n_node_samples,
         value=values[:, 1:] if values.shape[1] == 2 else values,
     )
 
 
-def _histogram(estimator: Any) -> Ensemble | None:
+def _read_histogram(estimator: Any) -> Ensemble | None:
     rounds = [[tree.nodes for tree in trees] for trees in estimator._predictors]
     if any(nodes["is_categorical"].any() for trees in rounds for nodes in trees):
         return None
@@ -210,26 +212,26 @@ def _histogram(estimator: Any) -> Ensemble | None:
     plain: Link = HISTOGRAM.get(estimator.loss, "identity")
     classes: Link = "logit" if len(start) == 1 else "softmax"
     made = [
-        _histogram_tree(nodes, score, len(start))
+        _read_histogram_tree(nodes, score, len(start))
         for trees in rounds
         for score, nodes in enumerate(trees)
     ]
     return Ensemble(made, start, classes if hasattr(estimator, "classes_") else plain)
 
 
-def _histogram_tree(nodes: Array, score: int, scores: int) -> Tree:
+def _read_histogram_tree(nodes: Array, score: int, scores: int) -> Tree:
     is_leaf = nodes["is_leaf"].astype(bool)
     return Tree(
         left=np.where(is_leaf, LEAF, nodes["left"].astype(np.int64)),
         right=np.where(is_leaf, LEAF, nodes["right"].astype(np.int64)),
         feature=nodes["feature_idx"].astype(np.int64),
-        threshold=at_most(nodes["num_threshold"]).astype(np.float32),
+        threshold=round_down(nodes["num_threshold"]).astype(np.float32),
         cover=nodes["count"].astype(np.float64),
-        value=_in_column(nodes["value"], score, scores),
+        value=_put_in_column(nodes["value"], score, scores),
     )
 
 
-def _in_column(values: Array, score: int, scores: int) -> Array:
+def _put_in_column(values: Array, score: int, scores: int) -> Array:
     """Return nodes by scores, zero but for the one score that the tree adds to."""
     found = np.zeros((len(values), scores))
     found[:, score] = values

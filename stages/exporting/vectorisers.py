@@ -11,7 +11,7 @@ from stages.shared.text_features import TextFeaturizer
 KINDS = {"word": "words", "char_wb": "characters"}
 
 
-def vectoriser_files(featurizer: Featurizer) -> list[tuple[str, int, bytes]]:
+def render_vectorisers(featurizer: Featurizer) -> list[tuple[str, int, bytes]]:
     """Return each text column's name, its number of features, and its vectoriser as JSON.
 
     ``serve/runtime/text.py`` says how the JSON is read.
@@ -20,25 +20,25 @@ def vectoriser_files(featurizer: Featurizer) -> list[tuple[str, int, bytes]]:
         return []
     names = [field.name for field in featurizer.schema.fields if field.type == "text"]
     return [
-        (name, width, _content(vectorizers, featurizer.text.sublinear_tf))
+        (name, width, _render(vectorizers, featurizer.text.sublinear_tf))
         for name, width, vectorizers in zip(
             names, featurizer.widths, featurizer.vectorizers_, strict=True
         )
     ]
 
 
-def _content(vectorizers: list[TfidfVectorizer], sublinear: bool) -> bytes:
+def _render(vectorizers: list[TfidfVectorizer], sublinear: bool) -> bytes:
     content = {
         "lowercase": True,
         "sublinear": sublinear,
         "norm": "l2",
-        "blocks": [_block(vectorizer) for vectorizer in vectorizers],
+        "blocks": [_describe_block(vectorizer) for vectorizer in vectorizers],
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode()
 
 
-def _block(vectorizer: TfidfVectorizer) -> dict[str, Any]:
+def _describe_block(vectorizer: TfidfVectorizer) -> dict[str, Any]:
     """Return the n-grams in the order of their features, each with its weight."""
     is_words = vectorizer.analyzer == "word"
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.shared.tokens import batches_by_length
+from stages.shared.tokens import batch_by_length
 
 Array = np.ndarray[Any, np.dtype[Any]]
 POOL = 16  # batches that are sorted by length together: more wastes less padding, but mixes less
@@ -42,5 +42,5 @@ def epoch_batches(lengths: Array, budget: int, seed: int, epoch: int) -> list[Ar
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(len(lengths))
     pools = np.array_split(order, max(1, round(float(lengths.sum()) / (budget * POOL))))
-    batches = [pool[rows] for pool in pools for rows in batches_by_length(lengths[pool], budget)]
+    batches = [pool[rows] for pool in pools for rows in batch_by_length(lengths[pool], budget)]
     return [batches[i] for i in generator.permutation(len(batches))]

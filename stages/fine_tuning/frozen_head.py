@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from stages.fine_tuning.examples import Examples
-from stages.shared.finetuned import answers
+from stages.shared.finetuned import compute_logits
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ROUNDS = 1000  # L-BFGS ends long before
@@ -18,7 +18,7 @@ def vectors(module: Any, ids: Sequence[Sequence[int]], pad: int) -> Array:
     """Return the mean of each text's token vectors (n x width, float32)."""
     head, module.head = module.head, torch.nn.Identity()
     try:
-        return answers(module, ids, pad)
+        return compute_logits(module, ids, pad)
     finally:
         module.head = head
 

@@ -14,7 +14,7 @@ from stages.fine_tuning.checkpoints import State
 from stages.fine_tuning.examples import Examples
 from stages.shared.curves import Curve
 from stages.shared.errors import PipelineError
-from stages.shared.folds import folds, hold_out, of_rows
+from stages.shared.folds import hold_out, make_folds, take_groups
 from stages.shared.schema import Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -44,10 +44,10 @@ def fold_jobs(
     """
     jobs = []
     for repeat in range(cv.repeats):
-        for number, (fitted, held) in enumerate(folds(schema, y, cv, repeat, groups)):
+        for number, (fitted, held) in enumerate(make_folds(schema, y, cv, repeat, groups)):
             learnt, watched = fitted, held
             if held_out:
-                known = y[fitted], of_rows(groups, fitted)
+                known = y[fitted], take_groups(groups, fitted)
                 learnt, watched = _parted(fitted, *known, held_out, cv.seed + repeat)
             jobs.append(Job(f"fold-{repeat}-{number}", learnt, watched, held))
     return jobs

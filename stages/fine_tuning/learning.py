@@ -20,8 +20,8 @@ from stages.fine_tuning.team import Team
 from stages.fine_tuning.trainee import depth
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
-from stages.shared.finetuned import answers
-from stages.shared.tokens import padded
+from stages.shared.finetuned import compute_logits
+from stages.shared.tokens import pad_batch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 State = dict[str, Any]
@@ -42,7 +42,7 @@ class Place:
 
     def batch(self, examples: Examples, rows: Array) -> tuple[torch.Tensor, ...]:
         """Return token numbers and mask (rows x tokens) on the device."""
-        arrays = padded([examples.ids[row] for row in rows], self.pad)
+        arrays = pad_batch([examples.ids[row] for row in rows], self.pad)
         return tuple(torch.from_numpy(array).to(self.device) for array in arrays)
 
 
@@ -175,7 +175,7 @@ class Learner:
     def _watched_loss(self) -> float:
         """Return the log loss at the best temperature: overconfidence alone ends no training."""
         with self.place.autocast():
-            logits = answers(self.module.eval(), self.watched.ids, self.place.pad)
+            logits = compute_logits(self.module.eval(), self.watched.ids, self.place.pad)
         y, weights = self.watched.y, self.watched.weights
         return log_loss(logits, y, weights, temperature(logits, y, weights))
 

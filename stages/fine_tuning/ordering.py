@@ -18,11 +18,11 @@ from stages.runner import imports
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
-from stages.shared.finetuned import joined_texts
-from stages.shared.folds import groups_of
+from stages.shared.finetuned import join_texts
+from stages.shared.folds import read_groups
 from stages.shared.schema import Schema, read_schema
 from stages.shared.storage import read_frame, sha256
-from stages.shared.tokens import tokenised
+from stages.shared.tokens import tokenise_texts
 
 if TYPE_CHECKING:
     from stages.fine_tune import FineTuneParams
@@ -57,14 +57,14 @@ def ordered(
     ``hashed`` is a hash of all parameters.
     """
     where = f"conf/task/{task}.yaml: encoders.{name}"
-    encoder = params.encoder.checked(params.overrides or {}, where)
+    encoder = params.encoder.with_overrides(params.overrides or {}, where)
     cuda, pretrained = use_cuda(params.device), load_pretrained(encoder, where)
     together = pd.concat(parts)
     y = encode_target(together, schema)
-    texts = joined_texts(encode(together, schema), schema, pretrained.separator)
+    texts = join_texts(encode(together, schema), schema, pretrained.separator)
     weights = compute_sample_weight(params.class_weight, y).astype(np.float32)
-    examples = Examples(tokenised(pretrained.tokenizer, texts), y, weights)
-    jobs = fold_jobs(schema, y, params.cv, groups_of(together), encoder.validation_fraction)
+    examples = Examples(tokenise_texts(pretrained.tokenizer, texts), y, weights)
+    jobs = fold_jobs(schema, y, params.cv, read_groups(together), encoder.validation_fraction)
     jobs.append(final_job(len(parts[0]), len(parts[1]), encoder.validation_fraction))
     folder = Path("data/checkpoints", task, name)
     state = fingerprint(Path("data/prepared", task), encoder, cuda, hashed)

@@ -9,7 +9,7 @@ import torch
 from stages.fine_tuning.pretrained import Pretrained
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
-from stages.shared.finetuned import Pooling, architecture, network, settings_of
+from stages.shared.finetuned import Pooling, build_architecture, build_network, parse_config
 
 Weights = dict[str, torch.Tensor]
 HEAD_DEVIATION = 0.02  # of the fresh head's normal weights, as BERT's were drawn
@@ -24,7 +24,7 @@ def make_trainee(
     """
     torch.manual_seed(encoder.seed)
     config = _with_dropout(pretrained.config, encoder.dropout)
-    module = network(config, labels, encoder.pooling, attention)
+    module = build_network(config, labels, encoder.pooling, attention)
     weights, fresh = _initial(encoder, pretrained, labels)
     module.load_state_dict(weights, assign=True)
     _freeze(module, encoder, fresh, layers_of(config))
@@ -79,8 +79,8 @@ def _pretrained_body(pooling: Pooling, pretrained: Pretrained, labels: int) -> t
 
     Raises PipelineError unless all weights below the head were pretrained.
     """
-    settings = settings_of(pretrained.config, labels)
-    kind = type(architecture(settings, pooling))
+    settings = parse_config(pretrained.config, labels)
+    kind = type(build_architecture(settings, pooling))
     try:
         body, report = kind.from_pretrained(
             None,

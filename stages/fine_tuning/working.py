@@ -29,7 +29,7 @@ from stages.fine_tuning.team import Team
 from stages.fine_tuning.trainee import Weights, layers_of, make_trainee, merged_weights
 from stages.shared.curves import Curve
 from stages.shared.encoder import Encoder
-from stages.shared.finetuned import answers, pad_token
+from stages.shared.finetuned import compute_logits, read_pad_token
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -73,7 +73,7 @@ def do_all(team: Team, order: Order) -> Done:
     compute_steadily()
     torch.set_num_threads(order.encoder.threads)
     dtype = dtype_for(order.encoder.precision, order.cuda)
-    place = Place(device_of(team, order.cuda), dtype, pad_token(order.pretrained.config), team)
+    place = Place(device_of(team, order.cuda), dtype, read_pad_token(order.pretrained.config), team)
     reporter = Reporter(planned_steps(order), quiet=not team.leads)
     kept = Kept(order.folder / order.fingerprint)
     if team.leads:
@@ -138,7 +138,7 @@ class Workshop:
         return Fit(
             weights,
             learner.points,
-            lambda rows: answers(module, [ids[row] for row in rows], self.place.pad),
+            lambda rows: compute_logits(module, [ids[row] for row in rows], self.place.pad),
         )
 
     def _learner(self, job: Job) -> Learner:

@@ -99,7 +99,7 @@ class Encoder(Frozen):
         """The folder of this repository that holds the weights, if one does."""
         return self.weights[5:] if self.weights.startswith("path:") else None
 
-    def checked(self, overrides: dict[str, Any], where: str) -> "Encoder":
+    def with_overrides(self, overrides: dict[str, Any], where: str) -> "Encoder":
         """Return the encoder with a task's ``overrides`` laid over it.
 
         Raises PipelineError that names ``where`` for an unknown key or a wrong value.

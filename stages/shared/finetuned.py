@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import softmax
 
 from stages.shared.schema import Schema
-from stages.shared.tokens import batches_by_length, padded, tokenised
+from stages.shared.tokens import batch_by_length, pad_batch, tokenise_texts
 
 if TYPE_CHECKING:
     import torch
@@ -53,16 +53,16 @@ class FineTuned:
 
     def texts(self, X: Array) -> list[str]:
         """Return what the tokenizer reads of each row of the encoded matrix."""
-        return joined_texts(X, self.schema, self.separator)
+        return join_texts(X, self.schema, self.separator)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's token numbers, truncated, with the special ones."""
-        return tokenised(self.tokenizer, texts)
+        return tokenise_texts(self.tokenizer, texts)
 
     def logits(self, texts: Sequence[str]) -> Array:
         """Return the network's answers (n x labels, float32) before temperature and softmax."""
-        with computing_with(self.threads):
-            return answers(self._module, self.tokenize(texts), pad_token(self.config))
+        with limit_threads(self.threads):
+            return compute_logits(self._module, self.tokenize(texts), read_pad_token(self.config))
 
     def module(self, attention: str = "sdpa") -> "torch.nn.Module":
         """Return the network, ready to predict and on the CPU.
@@ -72,7 +72,7 @@ class FineTuned:
         """
         import safetensors.torch
 
-        module = network(self.config, len(self.schema.labels), self.pooling, attention)
+        module = build_network(self.config, len(self.schema.labels), self.pooling, attention)
         module.load_state_dict(safetensors.torch.load(self.weights), assign=True)
         return module.eval()
 
@@ -85,13 +85,13 @@ class FineTuned:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def joined_texts(X: Array, schema: Schema, separator: str) -> list[str]:
+def join_texts(X: Array, schema: Schema, separator: str) -> list[str]:
     """Return the texts of each row of the encoded matrix (n x fields) as one."""
     columns = [i for i, field in enumerate(schema.fields) if field.type == "text"]
     return [separator.join(row) for row in X[:, columns]]
 
 
-def network(
+def build_network(
     config: str, labels: int, pooling: Pooling, attention: str = "sdpa"
 ) -> "torch.nn.Module":
     """Return the untrained network: an encoder and a linear head over its tokens' mean.
@@ -100,12 +100,12 @@ def network(
     """
     import torch
 
-    settings = settings_of(config, labels)
+    settings = parse_config(config, labels)
 
     class Network(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.encoder = architecture(settings, pooling, attention)
+            self.encoder = build_architecture(settings, pooling, attention)
             if pooling == "mean":
                 self.head = torch.nn.Linear(settings.hidden_size, labels)
                 if getattr(self.encoder, "pooler", None):
@@ -122,7 +122,7 @@ def network(
     return Network()
 
 
-def settings_of(config: str, labels: int) -> Any:
+def parse_config(config: str, labels: int) -> Any:
     """Return transformers' object for a configuration in JSON, with so many labels."""
     from transformers import AutoConfig
 
@@ -132,7 +132,7 @@ def settings_of(config: str, labels: int) -> Any:
     return settings
 
 
-def architecture(settings: Any, pooling: Pooling, attention: str = "sdpa") -> Any:
+def build_architecture(settings: Any, pooling: Pooling, attention: str = "sdpa") -> Any:
     """Return transformers' own network for ``settings``; its weights are yet to be loaded."""
     from transformers import AutoModel, AutoModelForSequenceClassification
     from transformers.initialization import no_init_weights
@@ -142,26 +142,28 @@ def architecture(settings: Any, pooling: Pooling, attention: str = "sdpa") -> An
         return kind.from_config(settings, attn_implementation=attention)
 
 
-def answers(module: "torch.nn.Module", ids: Sequence[Sequence[int]], pad: int) -> Array:
+def compute_logits(module: "torch.nn.Module", ids: Sequence[Sequence[int]], pad: int) -> Array:
     """Return the logits (n x labels, float32) of tokenised texts, computed where ``module`` is."""
     import torch
 
     device = next(module.parameters()).device
     found: dict[int, Array] = {}
     with torch.inference_mode():
-        for rows in batches_by_length(np.array([len(it) for it in ids]), BUDGET):
-            batch = (torch.from_numpy(it).to(device) for it in padded([ids[i] for i in rows], pad))
+        for rows in batch_by_length(np.array([len(it) for it in ids]), BUDGET):
+            batch = (
+                torch.from_numpy(it).to(device) for it in pad_batch([ids[i] for i in rows], pad)
+            )
             found |= zip(rows.tolist(), module(*batch).float().cpu().numpy(), strict=True)
     return np.array([found[row] for row in range(len(ids))], np.float32)
 
 
-def pad_token(config: str) -> int:
+def read_pad_token(config: str) -> int:
     """Return the token that fills short rows."""
     return int(json.loads(config).get("pad_token_id") or 0)
 
 
 @contextmanager
-def computing_with(threads: int) -> Iterator[None]:
+def limit_threads(threads: int) -> Iterator[None]:
     """Let torch compute with so many threads inside the block."""
     import torch
 

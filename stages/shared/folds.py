@@ -25,7 +25,7 @@ Parted = tuple[Array, Array]  # the rows to fit on, and those held out
 DRAWS = 20  # of groups to hold out: the one with the fairest share of each class is taken
 
 
-def folds(
+def make_folds(
     schema: Schema, y: Array, cv: CrossValidation, repeat: int, groups: Array | None = None
 ) -> list[Parted]:
     """Return the rows to fit on and those held out, for each fold of one repeat.
@@ -36,13 +36,13 @@ def folds(
     """
     _check_counts(schema, y, cv, groups)
     is_classification = schema.problem == "classification"
-    found = dealt(y, cv.folds, cv.seed + repeat, is_classification, groups)
+    found = deal_folds(y, cv.folds, cv.seed + repeat, is_classification, groups)
     for fitted, _ in found:
         _check_classes(schema, y[fitted])
     return found
 
 
-def dealt(
+def deal_folds(
     y: Array, parts: int, seed: int, is_classification: bool, groups: Array | None = None
 ) -> list[Parted]:
     """Return the rows outside and inside of each of so many parts, classes in proportion."""
@@ -63,7 +63,7 @@ def hold_out(
     rows or groups for that.
     """
     if groups is not None:
-        return _groups_held_out(y, share, seed, is_classification, groups)
+        return _hold_out_groups(y, share, seed, is_classification, groups)
     stratify = y if is_classification else None
     fitted, held = train_test_split(
         np.arange(len(y)), test_size=share, random_state=seed, stratify=stratify
@@ -71,17 +71,17 @@ def hold_out(
     return fitted, held
 
 
-def of_rows(groups: Array | None, rows: Array) -> Array | None:
+def take_groups(groups: Array | None, rows: Array) -> Array | None:
     """Return the group of each of ``rows``, where there are groups."""
     return None if groups is None else groups[rows]
 
 
-def groups_of(frame: pd.DataFrame) -> Array | None:
+def read_groups(frame: pd.DataFrame) -> Array | None:
     """Return each row's group as text, where the table is split by group."""
     return frame[GROUP].fillna("").to_numpy() if GROUP in frame else None
 
 
-def _groups_held_out(
+def _hold_out_groups(
     y: Array, share: float, seed: int, is_classification: bool, groups: Array
 ) -> Parted:
     if len(np.unique(groups)) < 2:
@@ -103,12 +103,12 @@ def _check_counts(schema: Schema, y: Array, cv: CrossValidation, groups: Array |
     counts = {label: int((y == i).sum()) for i, label in enumerate(schema.labels)}
     for label, count in (counts or {"(all)": len(y)}).items():
         if count < cv.folds:
-            raise _too_few(cv, f"{label} has {count} rows")
+            raise _describe_too_few(cv, f"{label} has {count} rows")
     if groups is not None and (count := len(np.unique(groups))) < cv.folds:
-        raise _too_few(cv, f"there are {count} groups (split.group)")
+        raise _describe_too_few(cv, f"there are {count} groups (split.group)")
 
 
-def _too_few(cv: CrossValidation, what: str) -> PipelineError:
+def _describe_too_few(cv: CrossValidation, what: str) -> PipelineError:
     return PipelineError(
         f"cv.folds is {cv.folds}, but {what} in train and validation: "
         f"bring more rows or lower cv.folds in conf/task"

@@ -49,22 +49,22 @@ class Frozen(BaseModel):
         try:
             return cls.model_validate(content)
         except pydantic.ValidationError as error:
-            problems = "\n".join(f"  {_problem(item)}" for item in error.errors())
+            problems = "\n".join(f"  {_describe_problem(item)}" for item in error.errors())
             raise PipelineError(f"{where} cannot be used:\n{problems}") from error
 
 
-def _problem(item: Any) -> str:
+def _describe_problem(item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
     if item["type"] == "missing":
         return f"{key}: missing"
     if item["type"] == "renamed":
         return f"{key}: {item['msg']}" if item["loc"] else str(item["msg"])
     if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key (its value is {_shortened(item['input'])})"
+        return f"{key}: unknown key (its value is {_shorten(item['input'])})"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}; the value is {_shortened(item['input'])}"
+    return f"{key}: {message}; the value is {_shorten(item['input'])}"
 
 
-def _shortened(value: object, limit: int = 80) -> str:
+def _shorten(value: object, limit: int = 80) -> str:
     text = repr(value)
     return text if len(text) <= limit else text[:limit] + "…"

@@ -28,11 +28,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Array, Array, Array], float]
 
 
-def named_as_identifier(name: str) -> bool:
+def is_named_as_identifier(name: str) -> bool:
     return bool(IDENTIFIER.search(name) or CAMEL_ID.search(name))
 
 
-def sentinels(numbers: Array) -> list[float]:
+def find_sentinels(numbers: Array) -> list[float]:
     """Return the numbers that look like marks for missing: -999, 99999, 0 where none can be."""
     present = numbers[np.isfinite(numbers)]
     found = [value for value in SENTINELS if _stands_apart(present, value)]
@@ -74,7 +74,7 @@ def _is_empty_zero(present: Array) -> bool:
     return bool(different[0] > max(0.25 * float(np.median(others)), 10 * step))
 
 
-def told_share(cells: Array, target: Array, *, is_classification: bool) -> float:
+def measure_predictability(cells: Array, target: Array, *, is_classification: bool) -> float:
     """Return how much of the target a column foretells by itself, from 0 (nothing) to 1 (all).
 
     ``cells`` are n floats, NaN where missing; that a cell is missing may tell the target, too. For
@@ -84,7 +84,7 @@ def told_share(cells: Array, target: Array, *, is_classification: bool) -> float
     rows = np.flatnonzero(~pd.isna(target))
     rows = np.random.default_rng(0).permutation(rows)[:ROWS]
     cells, target = cells[rows], target[rows]
-    told = _told_class if is_classification else _told_value
+    told = _predict_class if is_classification else _predict_value
     known = np.isfinite(cells)
     if not known.any():
         return 0.0
@@ -95,32 +95,32 @@ def told_share(cells: Array, target: Array, *, is_classification: bool) -> float
     return max(0.0, *shares)
 
 
-def _told_class(cells: Array, target: Array) -> float:
+def _predict_class(cells: Array, target: Array) -> float:
     codes, classes = pd.factorize(target)
     if len(cells) < FEW_ROWS:
         return 0.0
-    one_cut = _cut_score(cells, codes) if len(classes) == 2 else 0.0
-    return max(one_cut, _foretold(_class_score, cells, codes))
+    one_cut = _score_cut(cells, codes) if len(classes) == 2 else 0.0
+    return max(one_cut, _score_halves(_score_classes, cells, codes))
 
 
-def _told_value(cells: Array, target: Array) -> float:
+def _predict_value(cells: Array, target: Array) -> float:
     if len(cells) < FEW_ROWS or not np.ptp(cells) or not np.ptp(target):
         return 0.0
     ranks = pd.Series(target).rank().to_numpy()
     monotone = np.corrcoef(pd.Series(cells).rank().to_numpy(), ranks)[0, 1] ** 2
-    return max(float(monotone), _foretold(_value_score, cells, ranks))
+    return max(float(monotone), _score_halves(_score_values, cells, ranks))
 
 
-def _foretold(score: Score, cells: Array, y: Array) -> float:
+def _score_halves(score: Score, cells: Array, y: Array) -> float:
     """Return how well each half of the rows is foretold, part by part, from the other half.
 
     The parts are cut by the cells; their commonest class, or mean, in one half is the guess.
     """
-    parts, halves = _parts(cells), np.arange(len(y)) % 2 == 0
+    parts, halves = _cut_parts(cells), np.arange(len(y)) % 2 == 0
     return float(np.mean([score(parts, y, half) for half in (halves, ~halves)]))
 
 
-def _cut_score(cells: Array, codes: Array) -> float:
+def _score_cut(cells: Array, codes: Array) -> float:
     """Return Kolmogorov and Smirnov's statistic: what the best single cut tells of two classes."""
     values, places = np.unique(cells, return_inverse=True)
     sizes = np.bincount(codes)
@@ -131,7 +131,7 @@ def _cut_score(cells: Array, codes: Array) -> float:
     return float(np.abs(below[0] - below[1]).max())
 
 
-def _parts(cells: Array) -> Array:
+def _cut_parts(cells: Array) -> Array:
     """Return the part that each value is in; few different values have a part each."""
     different = np.unique(cells)
     if len(different) <= PARTS:
@@ -141,7 +141,7 @@ def _parts(cells: Array) -> Array:
     return np.searchsorted(cuts, cells, side="right")
 
 
-def _class_score(parts: Array, codes: Array, fitted: Array) -> float:
+def _score_classes(parts: Array, codes: Array, fitted: Array) -> float:
     counts = np.zeros((parts.max() + 1, codes.max() + 1))
     np.add.at(counts, (parts[fitted], codes[fitted]), 1)
     guess = np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), -1)[parts[~fitted]]
@@ -152,7 +152,7 @@ def _class_score(parts: Array, codes: Array, fitted: Array) -> float:
     return float((np.mean(recalls) - 1 / len(recalls)) / (1 - 1 / len(recalls)))
 
 
-def _value_score(parts: Array, y: Array, fitted: Array) -> float:
+def _score_values(parts: Array, y: Array, fitted: Array) -> float:
     sums, counts = np.zeros(parts.max() + 1), np.zeros(parts.max() + 1)
     np.add.at(sums, parts[fitted], y[fitted])
     np.add.at(counts, parts[fitted], 1)

@@ -45,7 +45,7 @@ class Model(Frozen):
         """The top-level module that the estimators come from."""
         return next(iter(self.target.values())).split(".")[0]
 
-    def checked(
+    def with_overrides(
         self, problem: Problem, overrides: dict[str, Any], where: str, weighted: bool = False
     ) -> "Model":
         """Return the model with a task's ``overrides`` laid over it.
@@ -86,7 +86,7 @@ class Model(Frozen):
         if self.early_stopping and "eval_set" not in takes:
             given = self.early_stopping.model_dump()
             raise PipelineError(f"{where}: _early_stopping_ = {given}, but {target} cannot do that")
-        known = _known_arguments(estimator)
+        known = _list_arguments(estimator)
         for name, value in self.arguments.items():
             if name not in known:
                 raise PipelineError(
@@ -95,7 +95,7 @@ class Model(Frozen):
                 )
 
 
-def _known_arguments(estimator: Any) -> set[str]:
+def _list_arguments(estimator: Any) -> set[str]:
     """Return what ``__init__`` takes, here and in the classes above (XGBoost's pass it up)."""
     found: set[str] = set()
     for cls in estimator.__mro__[:-1]:

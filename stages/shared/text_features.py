@@ -105,7 +105,7 @@ class TextFeaturizer(Featurizer):
         if not self.most or len(vectorizer.vocabulary_) <= self.most:
             return vectorizer
         terms = vectorizer.get_feature_names_out()
-        kept = np.sort(_telling(self._scores(features, y), self.most))
+        kept = np.sort(_select_best(self._scores(features, y), self.most))
         vectorizer = _Vectorizer(**arguments, vocabulary=terms[kept].tolist())
         vectorizer.fit(texts)
         return vectorizer
@@ -116,6 +116,6 @@ class TextFeaturizer(Featurizer):
         return np.asarray(score(features, y)[0])
 
 
-def _telling(scores: Array, most: int) -> Array:
+def _select_best(scores: Array, most: int) -> Array:
     """Return the places of the highest scores, of equal ones the first; undefined ones last."""
     return np.argsort(-np.nan_to_num(scores), kind="stable")[:most]

@@ -9,7 +9,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Ids = Sequence[int]
 
 
-def tokenised(tokenizer: str, texts: Sequence[str]) -> list[list[int]]:
+def tokenise_texts(tokenizer: str, texts: Sequence[str]) -> list[list[int]]:
     """Return each text's token numbers, special ones included.
 
     ``tokenizer`` is the content of a ``tokenizer.json``, whose own truncation applies.
@@ -20,7 +20,7 @@ def tokenised(tokenizer: str, texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in encodings]
 
 
-def batches_by_length(lengths: Array, budget: int) -> list[Array]:
+def batch_by_length(lengths: Array, budget: int) -> list[Array]:
     """Return row numbers in batches, the longest texts first.
 
     A batch holds as many rows as fit into ``budget`` tokens with padding (rows x longest text),
@@ -35,7 +35,7 @@ def batches_by_length(lengths: Array, budget: int) -> list[Array]:
     return batches
 
 
-def padded(ids: Sequence[Ids], pad: int) -> tuple[Array, Array]:
+def pad_batch(ids: Sequence[Ids], pad: int) -> tuple[Array, Array]:
     """Return token numbers (rows x longest text) and the mask: 1 for a token, 0 for padding."""
     longest = max(len(it) for it in ids)
     numbers = np.full((len(ids), longest), pad, np.int64)

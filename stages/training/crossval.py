@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from stages.contract.cross_validation import CrossValidation
-from stages.shared.folds import folds, of_rows
+from stages.shared.folds import make_folds, take_groups
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit_stopping_early
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def out_of_fold(
+def predict_out_of_fold(
     recipe: Recipe, X: Array, y: Array, cv: CrossValidation, groups: Array | None = None
 ) -> tuple[pd.DataFrame, list[int]]:
     """Return the predictions and the number of trees that each fold's model uses.
@@ -22,21 +22,21 @@ def out_of_fold(
     The table has one row for each repeat and row of ``X``: ``repeat``, ``fold``, then ``p_0`` to
     ``p_{k-1}`` for k classes or ``value``.
     """
-    parts, rounds = zip(*_repeats(recipe, X, y, cv, groups), strict=True)
+    parts, rounds = zip(*_predict_repeats(recipe, X, y, cv, groups), strict=True)
     table = pd.concat(parts, ignore_index=True)
     return table, [count for counts in rounds for count in counts if count]
 
 
-def _repeats(
+def _predict_repeats(
     recipe: Recipe, X: Array, y: Array, cv: CrossValidation, groups: Array | None
 ) -> Iterator[tuple[pd.DataFrame, list[int | None]]]:
-    names = _prediction_names(recipe)
+    names = _name_predictions(recipe)
     for repeat in range(cv.repeats):
         fold_of, predictions = np.empty(len(y), np.int64), np.empty((len(y), len(names)))
         rounds = []
-        for fold, (fitted, held) in enumerate(folds(recipe.schema, y, cv, repeat, groups)):
+        for fold, (fitted, held) in enumerate(make_folds(recipe.schema, y, cv, repeat, groups)):
             known = X[fitted], y[fitted], cv.seed + repeat
-            pipeline, used = fit_stopping_early(recipe, *known, of_rows(groups, fitted))
+            pipeline, used = fit_stopping_early(recipe, *known, take_groups(groups, fitted))
             fold_of[held] = fold
             answers = predict(pipeline, X[held], recipe.schema)
             predictions[held] = answers.reshape(len(held), -1)
@@ -47,5 +47,5 @@ def _repeats(
         yield table, rounds
 
 
-def _prediction_names(recipe: Recipe) -> list[str]:
+def _name_predictions(recipe: Recipe) -> list[str]:
     return [f"p_{i}" for i in range(len(recipe.schema.labels))] or ["value"]

@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 
 from stages.shared.curves import Curve
 from stages.shared.predicting import predict
-from stages.training.fitting import Recipe, fit, fit_watched, is_boosted, losses
+from stages.training.fitting import Recipe, fit, fit_watched, is_boosted, read_losses
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[Array, Array]
@@ -15,27 +15,31 @@ POINTS = 100  # at most so many points: a curve needs no more, and each is a wri
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-def curve(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:
+def compute_curve(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:
     """Return the losses of a fit on ``train`` alone: over its trees, or over shares of its rows.
 
     The loss is log loss for classes and the root of the mean squared error for numbers. A step is
     a number of trees for boosted models, else a percentage of the training rows.
     """
     if is_boosted(recipe.pipeline()["estimator"]):
-        return _over_rounds(recipe, train, validation, rounds)
-    parts = [(share, _part(train, share)) for share in SHARES]
+        return _compute_over_rounds(recipe, train, validation, rounds)
+    parts = [(share, _take_share(train, share)) for share in SHARES]
     complete = [(share, part) for share, part in parts if _has_every_class(recipe, part[1])]
-    return [(round(100 * share), *_losses(recipe, part, validation)) for share, part in complete]
+    return [
+        (round(100 * share), *_fit_and_score(recipe, part, validation)) for share, part in complete
+    ]
 
 
-def _over_rounds(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:
+def _compute_over_rounds(
+    recipe: Recipe, train: Rows, validation: Rows, rounds: int | None
+) -> Curve:
     pipeline = fit_watched(recipe, train, validation, rounds=rounds)
-    found = list(zip(*losses(pipeline["estimator"]), strict=True))
+    found = list(zip(*read_losses(pipeline["estimator"]), strict=True))
     every = max(1, len(found) // POINTS)
     return [(step + 1, *found[step]) for step in range(every - 1, len(found), every)]
 
 
-def _part(rows: Rows, share: float) -> Rows:
+def _take_share(rows: Rows, share: float) -> Rows:
     """Take rows evenly: they stand in the order of the raw table, which may be sorted."""
     count = max(2, round(share * len(rows[1])))
     kept = np.linspace(0, len(rows[1]) - 1, count).astype(np.int64)
@@ -46,12 +50,12 @@ def _has_every_class(recipe: Recipe, y: Array) -> bool:
     return not set(range(len(recipe.schema.labels))) - set(y)
 
 
-def _losses(recipe: Recipe, train: Rows, validation: Rows) -> tuple[float, float]:
+def _fit_and_score(recipe: Recipe, train: Rows, validation: Rows) -> tuple[float, float]:
     pipeline = fit(recipe, *train)
-    return _loss(recipe, pipeline, train), _loss(recipe, pipeline, validation)
+    return _compute_loss(recipe, pipeline, train), _compute_loss(recipe, pipeline, validation)
 
 
-def _loss(recipe: Recipe, pipeline: Any, rows: Rows) -> float:
+def _compute_loss(recipe: Recipe, pipeline: Any, rows: Rows) -> float:
     predicted = predict(pipeline, rows[0], recipe.schema)
     if recipe.schema.problem == "regression":
         return float(root_mean_squared_error(rows[1], predicted))

@@ -94,7 +94,7 @@ def fit_stopping_early(
     except ValueError as error:
         raise PipelineError(f"_early_stopping_ with {len(y)} rows to fit: {error}") from error
     pipeline = fit_watched(recipe, (X[fitted], y[fitted]), (X[held], y[held]), stopping.rounds)
-    return pipeline, best_round(pipeline["estimator"])
+    return pipeline, find_best_round(pipeline["estimator"])
 
 
 def fit_watched(
@@ -110,12 +110,12 @@ def fit_watched(
     if patience:
         estimator.set_params(early_stopping_rounds=patience)
     pairs = [(features.transform(X), y) for X, y in (fitted, watched)]
-    watch = _watch_arguments(estimator, pairs[1:] if patience else pairs)
+    watch = _build_watch_arguments(estimator, pairs[1:] if patience else pairs)
     estimator.fit(*pairs[0], sample_weight=recipe.weights(fitted[1]), **watch)
     return pipeline
 
 
-def _watch_arguments(estimator: Any, pairs: list[tuple[Array, Array]]) -> dict[str, Any]:
+def _build_watch_arguments(estimator: Any, pairs: list[tuple[Array, Array]]) -> dict[str, Any]:
     """Return ``fit``'s arguments for rows to watch, which XGBoost and LightGBM name differently."""
     known = inspect.signature(estimator.fit).parameters
     if "eval_X" in known:
@@ -123,7 +123,7 @@ def _watch_arguments(estimator: Any, pairs: list[tuple[Array, Array]]) -> dict[s
     return {"eval_set": pairs, **({"verbose": False} if "verbose" in known else {})}
 
 
-def best_round(estimator: Any) -> int:
+def find_best_round(estimator: Any) -> int:
     """Return how many trees predict best (XGBoost counts from zero, LightGBM from one)."""
     if hasattr(estimator, "best_iteration_"):
         return int(estimator.best_iteration_)
@@ -135,13 +135,13 @@ def is_boosted(estimator: Any) -> bool:
     return hasattr(type(estimator), "evals_result_") or hasattr(type(estimator), "evals_result")
 
 
-def losses(estimator: Any) -> list[list[float]]:
+def read_losses(estimator: Any) -> list[list[float]]:
     """Return the loss after each round, one list per watched set."""
     found = getattr(estimator, "evals_result_", None) or estimator.evals_result()
     return [next(iter(metrics.values())) for metrics in found.values()]
 
 
-def rounds_for_all_rows(found: list[int], fraction: float) -> int:
+def scale_rounds(found: list[int], fraction: float) -> int:
     """Return the trees for a fit on all rows: more rows carry proportionally more trees."""
     return max(1, math.ceil(float(np.median(found)) / (1 - fraction)))
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from stages.contract.cross_validation import CrossValidation
-from stages.evaluating.metrics import Metric, Rows, Terms
-from stages.shared.folds import folds, of_rows
+from stages.evaluating.metrics import DecisionRule, Metric, Rows
+from stages.shared.folds import make_folds, take_groups
 from stages.shared.predicting import predict
 from stages.training.fitting import Recipe, fit_stopping_early
 
@@ -24,14 +24,14 @@ class Objective:
     groups: Array | None
     cv: CrossValidation
     metric: Metric
-    terms: Terms
+    rule: DecisionRule
 
-    def scores(self, recipe: Recipe) -> Iterator[float]:
+    def score_folds(self, recipe: Recipe) -> Iterator[float]:
         """Yield the metric on each fold of each repeat, as soon as it is known."""
         for repeat in range(self.cv.repeats):
-            dealt = folds(recipe.schema, self.y, self.cv, repeat, self.groups)
+            dealt = make_folds(recipe.schema, self.y, self.cv, repeat, self.groups)
             for fitted, held in dealt:
                 known = self.X[fitted], self.y[fitted], self.cv.seed + repeat
-                pipeline, _ = fit_stopping_early(recipe, *known, of_rows(self.groups, fitted))
+                pipeline, _ = fit_stopping_early(recipe, *known, take_groups(self.groups, fitted))
                 answers = predict(pipeline, self.X[held], recipe.schema)
-                yield self.metric.of(Rows(self.y[held], answers, self.terms))
+                yield self.metric.of(Rows(self.y[held], answers, self.rule))

@@ -44,7 +44,7 @@ def open_study(folder: Path, name: str, direction: int) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", ExperimentalWarning)  # the pruner; its version is pinned
     study = optuna.create_study(
-        storage=_storage(folder),
+        storage=_open_storage(folder),
         study_name=name,
         direction="maximize" if direction > 0 else "minimize",
         pruner=WilcoxonPruner(p_threshold=P_VALUE),
@@ -62,29 +62,29 @@ def search(
     A trial that fails counts as one, and what it failed by is kept. Raises PipelineError where all
     failed.
     """
-    while (number := len(counted(study))) < tuning.trials:
-        study.sampler = TPESampler(seed=_seed(tuning.seed, number))
-        _try(study, study.ask(), space, score)
-    done = [it for it in counted(study) if not {"given up", "error"} & set(it.user_attrs)]
+    while (number := len(list_counted(study))) < tuning.trials:
+        study.sampler = TPESampler(seed=_derive_seed(tuning.seed, number))
+        _run_trial(study, study.ask(), space, score)
+    done = [it for it in list_counted(study) if not {"given up", "error"} & set(it.user_attrs)]
     if not done:
-        reasons = {trial.user_attrs["error"] for trial in counted(study)}
+        reasons = {trial.user_attrs["error"] for trial in list_counted(study)}
         raise PipelineError(f"no trial of {tuning.trials} came to an end: {'; '.join(reasons)}")
     sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
     return tuple(sorted(done, key=lambda trial: (sign * float(trial.value or 0), trial.number)))
 
 
-def counted(study: Study) -> list[FrozenTrial]:
+def list_counted(study: Study) -> list[FrozenTrial]:
     """Return the trials that are done: ended, given up, or failed by themselves (not killed)."""
     ended = TrialState.COMPLETE
     return [it for it in study.get_trials() if it.state == ended or "error" in it.user_attrs]
 
 
-def values_of(trial: FrozenTrial) -> Values:
+def read_values(trial: FrozenTrial) -> Values:
     """Return the arguments that a trial really used."""
     return dict(trial.user_attrs["values"])
 
 
-def _storage(folder: Path) -> BaseStorage:
+def _open_storage(folder: Path) -> BaseStorage:
     if url := os.environ.get(SHARED):
         try:
             return RDBStorage(url, heartbeat_interval=HEARTBEAT, grace_period=SILENCE)
@@ -104,22 +104,22 @@ def _close_killed(study: Study) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
 
 
-def _seed(seed: int, number: int) -> int | None:
+def _derive_seed(seed: int, number: int) -> int | None:
     """Workers that share a study must not draw the same; what they find depends on chance."""
     return None if SHARED in os.environ else seed + number
 
 
-def _try(study: Study, trial: Trial, space: Mapping[str, Range], score: Scoring) -> None:
-    values = {name: _drawn(trial, name, it) for name, it in space.items()}
+def _run_trial(study: Study, trial: Trial, space: Mapping[str, Range], score: Scoring) -> None:
+    values = {name: _suggest(trial, name, it) for name, it in space.items()}
     trial.set_user_attr("values", values)
     scores: list[float] = []
     try:
         for step, value in enumerate(score(values)):
-            scores.append(_defined(value))
+            scores.append(_check_finite(value))
             trial.report(value, step)
             if trial.should_prune():
                 trial.set_user_attr("given up", True)
-                study.tell(trial, _expected(study, scores))
+                study.tell(trial, _estimate_mean(study, scores))
                 return
     except Exception as error:  # noqa: BLE001 - whatever a library raises costs one trial only
         trial.set_user_attr("error", f"{type(error).__name__}: {error}"[:300])
@@ -128,7 +128,7 @@ def _try(study: Study, trial: Trial, space: Mapping[str, Range], score: Scoring)
         study.tell(trial, sum(scores) / len(scores))
 
 
-def _expected(study: Study, scores: list[float]) -> float:
+def _estimate_mean(study: Study, scores: list[float]) -> float:
     """Return the mean that a trial given up would have had, by how it did on the best's folds.
 
     The sampler learns from it, and from a mean of other folds it would learn something else.
@@ -138,13 +138,13 @@ def _expected(study: Study, scores: list[float]) -> float:
     return float(best.value or 0) + sum(gains) / len(gains)
 
 
-def _defined(value: float) -> float:
+def _check_finite(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError(f"the score of a fold is {value}")
     return value
 
 
-def _drawn(trial: Trial, name: str, range_: Range) -> Value:
+def _suggest(trial: Trial, name: str, range_: Range) -> Value:
     low: Any = range_.low
     high: Any = range_.high
     drawn: Value

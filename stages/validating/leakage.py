@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from stages.shared.heuristics import FEW_ROWS, ROWS, named_as_identifier, told_share
+from stages.shared.heuristics import FEW_ROWS, ROWS, is_named_as_identifier, measure_predictability
 from stages.shared.schema import SPLITS, TARGET
 from stages.validating.cells import Mask, Numbers, as_numbers, shown
 from stages.validating.findings import Finding
@@ -29,7 +29,7 @@ def no_tellers(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         if column.type == "text":
             continue
-        told = told_share(
+        told = measure_predictability(
             _codes(prepared, name), cells, is_classification=bool(prepared.target.classes)
         )
         if told >= LIKELY:
@@ -187,7 +187,7 @@ def _identifiers(prepared: Prepared) -> list[str]:
         for name, it in prepared.columns.items()
         if it.type in ("integer", "category", "text")
         and prepared.frame[name].is_unique
-        and (named_as_identifier(name) or counts_rows(prepared.frame[name], it))
+        and (is_named_as_identifier(name) or counts_rows(prepared.frame[name], it))
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.contract.columns import Column
-from stages.shared.heuristics import named_as_identifier, sentinels
+from stages.shared.heuristics import find_sentinels, is_named_as_identifier
 from stages.shared.schema import SPLITS, TARGET
 from stages.validating.cells import Mask, Numbers, as_numbers, shown
 from stages.validating.findings import Finding
@@ -46,7 +46,7 @@ def marks_for_missing(prepared: Prepared) -> Iterator[Finding]:
     for name, column, numbers in _amounts(prepared):
         low, high = column.range or (-np.inf, np.inf)
         inside = numbers[(numbers >= low) & (numbers <= high)]  # of others the rule `range` tells
-        for value in set(sentinels(numbers)) & set(inside):
+        for value in set(find_sentinels(numbers)) & set(inside):
             yield prepared.finding(
                 "sentinel",
                 name,
@@ -84,7 +84,7 @@ def no_identifiers(prepared: Prepared) -> Iterator[Finding]:
         present = prepared.frame[name].dropna()
         if column.type not in ("integer", "category") or len(present) < ENOUGH:
             continue
-        if present.is_unique and (counts_rows(present, column) or named_as_identifier(name)):
+        if present.is_unique and (counts_rows(present, column) or is_named_as_identifier(name)):
             yield prepared.finding(
                 "identifier",
                 name,

@@ -24,7 +24,7 @@ def linear_file(weights: Array, mean: Array) -> bytes:
     columns = len(mean)
     builder = Builder("X", columns)
     filled = builder.add("Where", builder.add("IsNaN", "X"), builder.constant(0.0), "X")
-    made = builder.finished(filled, "features", columns)
+    made = builder.finish(filled, "features", columns)
     arrays = {
         "weights": weights,
         "mean": mean,

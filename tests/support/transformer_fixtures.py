@@ -23,7 +23,7 @@ import stages
 from stages import evaluate, export
 from stages.runner import declare
 from stages.shared.features import encode, encode_target
-from stages.shared.finetuned import FineTuned, Pooling, computing_with, network
+from stages.shared.finetuned import FineTuned, Pooling, build_network, limit_threads
 from stages.shared.schema import ROW, TARGET, Schema
 from stages.shared.storage import atomic, write_frame, write_json
 from tests.support.evaluate_fixtures import SETTINGS
@@ -54,7 +54,7 @@ def make_transformer(pooling: Pooling = "mean", schema: Schema = SCHEMA) -> Fine
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MOST_TOKENS)
-    module = network(json.dumps(_plain(config)), len(schema.labels), pooling)
+    module = build_network(json.dumps(_plain(config)), len(schema.labels), pooling)
     _load(module, weights, pooling)
     made = FineTuned(
         schema=schema,
@@ -123,7 +123,7 @@ def _with_head(made: FineTuned, module: Any) -> FineTuned:
     frame = table(400, 99)
     X, y = encode(frame, SCHEMA), encode_target(frame, SCHEMA)
     vectors = np.empty((len(X), WIDTH))
-    with torch.inference_mode(), computing_with(1):
+    with torch.inference_mode(), limit_threads(1):
         for row, ids in enumerate(made.tokenize(made.texts(X))):
             tokens = torch.tensor([ids])
             vectors[row] = module.eval().encoder(input_ids=tokens).last_hidden_state.mean(1)[0]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from commands.experiments.ranking.entries import Entry
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 
 HEAD = ("", "model", "cross-validated", "test", "experiment", "commit", "when", "set to")
 MOST_CHANGES = 3
@@ -42,8 +42,8 @@ def _cells(number: int, entry: Entry) -> tuple[str, ...]:
     return (
         str(number),
         entry.model,
-        f"{shown(entry.mean)} ± {shown(entry.error)}",
-        "{} [{}, {}]".format(*map(shown, entry.test)) if entry.test else "",
+        f"{format_number(entry.mean)} ± {format_number(entry.error)}",
+        "{} [{}, {}]".format(*map(format_number, entry.test)) if entry.test else "",
         state.experiment,
         state.commit[:7],
         state.when,

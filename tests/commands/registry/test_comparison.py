@@ -59,7 +59,7 @@ def test_pairing_finds_what_separate_samples_cannot() -> None:
     champion, challenger = Rows(truth, truth + error), Rows(truth, truth + 0.97 * error)
     assert by(Pair(challenger, champion)) == "better"
     plain = Bootstrap(400, 0.95, 1)
-    one, other = (plain.estimates([MAE], it)["mae"] for it in (challenger, champion))
+    one, other = (plain.estimate([MAE], it)["mae"] for it in (challenger, champion))
     assert one.high > other.low  # the intervals of each alone overlap
 
 

@@ -25,7 +25,7 @@ from serve.http.examples import tensors_of
 from serve.runtime.load import load_model
 from stages.contract.columns import Column
 from stages.contract.source import Origin
-from stages.exporting.golden import plain
+from stages.exporting.golden import to_plain
 from stages.preparing.parsing import read_raw
 from stages.shared.features import encode
 from stages.shared.loading import load_pipeline
@@ -71,7 +71,7 @@ class World:
     def rows(self) -> list[dict[str, Any]]:
         """The rows as a client would send them in JSON."""
         cells = [
-            [plain(cell, column) for cell in self.frame[name]]
+            [to_plain(cell, column) for cell in self.frame[name]]
             for name, column in self.columns.items()
         ]
         return [dict(zip(self.columns, row, strict=True)) for row in zip(*cells, strict=True)]

@@ -23,10 +23,10 @@ from serve.runtime.attribution import Attribution, AttributionError, answer
 from serve.runtime.load import load_model
 from serve.runtime.manifest import ManifestError
 from stages.exporting import explaining
-from stages.exporting.explaining import check, explain, part_of_each_feature
+from stages.exporting.explaining import check_explanation, explain, map_features
 from stages.exporting.graph import to_onnx
 from stages.exporting.parity import Exported
-from stages.exporting.paths import paths_of
+from stages.exporting.paths import find_paths
 from stages.exporting.trees import LEAF, Tree, read_ensemble
 from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer, encode
@@ -113,7 +113,7 @@ def test_the_score_gives_the_exported_models_answer(family: str, kind: str) -> N
     pipeline = fitted(family, kind)
     explained = explain(pipeline, table(kind))
     assert explained is not None
-    check(explained, exported(pipeline), make_schema(kind), table(kind))
+    check_explanation(explained, exported(pipeline), make_schema(kind), table(kind))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -199,7 +199,7 @@ def assert_same_contributions(
 ) -> None:
     """Compare with the library's contributions of features [rows, scores * (features + 1)]."""
     base, added = contributions(pipeline, hard_rows(kind), table(kind))
-    parts = part_of_each_feature(pipeline["features"])
+    parts = map_features(pipeline["features"])
     theirs = theirs.reshape(len(added), len(base), -1)
     folded = np.zeros(added.shape)
     for feature, part in enumerate(parts):
@@ -264,7 +264,7 @@ def test_a_deep_path_is_as_exact_as_a_short_one() -> None:
     X = (rng.random((4000, depth)) < 0.8).astype(np.float32)
     y = X.cumprod(axis=1).sum(axis=1)
     tree = DecisionTreeRegressor(min_samples_leaf=1).fit(X, y)
-    groups, _ = paths_of(read_ensemble(tree).trees)  # type: ignore[union-attr]
+    groups, _ = find_paths(read_ensemble(tree).trees)  # type: ignore[union-attr]
     assert max(len(paths.feature) for paths in groups) >= 15
     schema = NUMBERS.model_copy(
         update={"fields": tuple(Field(name=f"x{i}", type="number") for i in range(depth))}
@@ -291,7 +291,7 @@ def stump(threshold: float = 0.5) -> Tree:
 
 
 def test_a_leafs_path_has_bounds_and_shares() -> None:
-    (paths,), single = paths_of([stump()])
+    (paths,), single = find_paths([stump()])
     assert paths.low.tolist() == [[-np.inf, 0.5]]
     assert paths.high.tolist() == [[0.5, np.inf]]
     assert paths.share.tolist() == [[0.75, 0.25]]
@@ -309,7 +309,7 @@ def test_splits_on_one_feature_become_one_step() -> None:
         cover=np.array([8.0, 5.0, 3.0, 3.0, 2.0]),
         value=np.array([[0.0], [0.0], [1.0], [2.0], [3.0]]),
     )
-    (paths,), _ = paths_of([tree])
+    (paths,), _ = find_paths([tree])
     assert paths.feature.shape == (1, 3)
     middle = paths.value[:, 0].tolist().index(3.0)
     step = (paths.low[0, middle], paths.high[0, middle], paths.share[0, middle])
@@ -318,7 +318,7 @@ def test_splits_on_one_feature_become_one_step() -> None:
 
 def test_a_tree_of_one_leaf_belongs_to_the_base() -> None:
     leaf = Tree(*(part[1:2] for part in stump()))
-    groups, single = paths_of([leaf, leaf])
+    groups, single = find_paths([leaf, leaf])
     assert (groups, single.tolist()) == ([], [20.0])
 
 
@@ -337,7 +337,7 @@ def test_one_hot_flags_and_derived_numbers_are_folded() -> None:
     )
     X = np.array([[0.0, 5.0, 1.0], [1.0, np.nan, 0.0]])
     # numbers: size, old, twice; missing in training: size, twice; then red and blue
-    assert part_of_each_feature(Featurizer(schema).fit(X)).tolist() == [1, 2, 3, 1, 3, 0, 0]
+    assert map_features(Featurizer(schema).fit(X)).tolist() == [1, 2, 3, 1, 3, 0, 0]
 
 
 def test_a_linear_contribution_is_weight_times_distance_from_the_mean() -> None:
@@ -376,7 +376,7 @@ def test_an_explanation_of_another_model_is_refused() -> None:
     assert explained is not None
     other = exported(fitted("lightgbm", "binary"))
     with pytest.raises(PipelineError, match="the model answers"):
-        check(explained, other, make_schema("binary"), table("binary"))
+        check_explanation(explained, other, make_schema("binary"), table("binary"))
 
 
 # Links

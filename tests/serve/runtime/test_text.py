@@ -20,7 +20,7 @@ from serve.runtime.load import load_model
 from serve.runtime.manifest import MOST_CHARACTERS, Column, ManifestError, read_manifest
 from serve.runtime.text import MOST_MARKS, Vectoriser, clean, flaw
 from stages.exporting.golden import HARD_TEXT
-from stages.exporting.vectorisers import vectoriser_files
+from stages.exporting.vectorisers import render_vectorisers
 from stages.preparing.casting import clean_text
 from stages.shared.loading import load_pipeline
 from stages.shared.storage import read_frame
@@ -72,7 +72,7 @@ def featurizer(**changes: Any) -> TextFeaturizer:
 
 def both(fitted: TextFeaturizer, texts: list[str]) -> tuple[Any, Any]:
     """Return the features by scikit-learn, and by the server from the exported file."""
-    ((_, width, content),) = vectoriser_files(fitted)
+    ((_, width, content),) = render_vectorisers(fitted)
     (expected,) = fitted.text_blocks(np.array(texts, dtype=object)[:, None])
     vectoriser = Vectoriser(content)
     assert vectoriser.width == width

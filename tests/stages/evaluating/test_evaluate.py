@@ -19,12 +19,12 @@ from sklearn.pipeline import Pipeline
 from stages import evaluate
 from stages.evaluating import learning_curve
 from stages.evaluating.candidates import OutOfFold
-from stages.evaluating.figures import rounded, shown
-from stages.evaluating.metrics import METRICS, Rows, Terms, metrics_for
-from stages.evaluating.model_selection import hold_contest
-from stages.evaluating.settings import Evaluation, Exam
-from stages.evaluating.test_evaluation import baseline_rows
-from stages.evaluating.thresholds import choose_threshold, interval_half_width
+from stages.evaluating.formatting import format_number, round_floats
+from stages.evaluating.metrics import METRICS, DecisionRule, Rows, metrics_for
+from stages.evaluating.model_selection import select_model
+from stages.evaluating.settings import EvaluationContext, EvaluationSettings
+from stages.evaluating.test_evaluation import predict_baseline
+from stages.evaluating.thresholds import choose_threshold, compute_half_width
 from stages.runner import declare
 from stages.shared import storage
 from stages.shared.errors import PipelineError
@@ -153,7 +153,9 @@ def test_every_metric_has_value_interval_and_baseline(world: tuple[str, Path]) -
 
 def test_the_reported_score_is_that_of_the_loaded_champion(world: tuple[str, Path]) -> None:
     kind, root = world
-    X, y = evaluate.table(read_frame(root / "data/prepared/demo/test.parquet"), make_schema(kind))
+    X, y = evaluate.encode_table(
+        read_frame(root / "data/prepared/demo/test.parquet"), make_schema(kind)
+    )
     pipeline = evaluate.load_pipeline(root / OUTPUT / "champion.joblib")
     metrics = read(root, "metrics.json")
     if kind == "regression":
@@ -270,10 +272,10 @@ def test_shuffled_test_labels_change_neither_champion_nor_threshold(
 
 def test_everything_is_chosen_before_the_test_rows_are_read(binary: Path, monkeypatch: Any) -> None:
     steps: list[str] = []
-    real_read, real_contest = evaluate.read_rows, evaluate.hold_contest
+    real_read, real_select = evaluate.read_rows, evaluate.select_model
     monkeypatch.setattr(evaluate, "read_rows", lambda p: (steps.append(p.stem), real_read(p))[1])
     monkeypatch.setattr(
-        evaluate, "hold_contest", lambda *a: (steps.append("!"), real_contest(*a))[1]
+        evaluate, "select_model", lambda *a: (steps.append("!"), real_select(*a))[1]
     )
     run(binary, monkeypatch)
     assert steps == ["train", "validation", "!", "test"]
@@ -334,7 +336,7 @@ def test_an_empty_test_split_is_explained(binary: Path, monkeypatch: Any) -> Non
 @pytest.mark.parametrize("wrong", [{"threshold": "youden"}, {"threshold": 1.5}, {"bins": 0}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(PipelineError, match=next(iter(wrong))):
-        Evaluation.parse(SETTINGS | wrong, "params.yaml (evaluation)")
+        EvaluationSettings.parse(SETTINGS | wrong, "params.yaml (evaluation)")
 
 
 # Threshold and interval
@@ -373,15 +375,17 @@ def test_the_threshold_is_the_champions_and_not_the_best_ones() -> None:
     truth = rng.integers(0, 2, 200)
     score = np.clip(rng.normal(0.4 + 0.2 * truth, 0.15, (2, 200)), 0.01, 0.99)
     simple = np.clip(score + rng.normal(0, 0.03, (2, 200)), 0.01, 0.99) / 3
-    contest = {
+    selection = {
         name: ({"complexity": complexity}, OutOfFold(folds, np.stack([1 - p, p], axis=-1)))
         for name, complexity, p in (("best", 2, score), ("simple", 1, simple))
     }
-    exam = Exam("demo", make_schema("binary"), METRICS[0], Evaluation.parse(SETTINGS, "settings"))
-    found = hold_contest(exam, contest, truth)
+    context = EvaluationContext(
+        "demo", make_schema("binary"), METRICS[0], EvaluationSettings.parse(SETTINGS, "settings")
+    )
+    found = select_model(context, selection, truth)
     expected, _ = choose_threshold(truth, simple.mean(axis=0), "balanced_accuracy")
     assert (found.choice.best.name, found.choice.champion.name) == ("best", "simple")
-    assert found.decision.terms.threshold == pytest.approx(expected, abs=1e-6)
+    assert found.decision.rule.threshold == pytest.approx(expected, abs=1e-6)
 
 
 def test_equal_probabilities_can_only_be_accepted_together() -> None:
@@ -403,8 +407,8 @@ def test_the_threshold_decides_the_confusion(tmp_path: Path, monkeypatch: Any) -
 
 def test_half_width_is_the_corrected_quantile() -> None:
     errors = np.arange(1.0, 20.0)[None, ::-1] * np.array([-1, 1] * 9 + [-1])
-    assert interval_half_width(errors, 0.9) == 18  # ceil(20 * 0.9) = 18th smallest of 1 … 19
-    assert interval_half_width(np.tile(errors, (3, 1)), 0.9) == 18
+    assert compute_half_width(errors, 0.9) == 18  # ceil(20 * 0.9) = 18th smallest of 1 … 19
+    assert compute_half_width(np.tile(errors, (3, 1)), 0.9) == 18
 
 
 def test_half_width_covers_new_values_as_often_as_asked() -> None:
@@ -412,7 +416,7 @@ def test_half_width_covers_new_values_as_often_as_asked() -> None:
     rng = np.random.default_rng(8)
     held = [
         np.mean(
-            np.abs(rng.standard_t(3, 200)) <= interval_half_width(rng.standard_t(3, (1, 50)), 0.9)
+            np.abs(rng.standard_t(3, 200)) <= compute_half_width(rng.standard_t(3, (1, 50)), 0.9)
         )
         for _ in range(2000)
     ]
@@ -421,8 +425,8 @@ def test_half_width_covers_new_values_as_often_as_asked() -> None:
 
 def test_too_few_rows_for_the_coverage_are_explained() -> None:
     with pytest.raises(PipelineError, match=r"evaluation.coverage = 0.99 .* 98 rows"):
-        interval_half_width(np.ones((1, 98)), 0.99)
-    assert interval_half_width(np.ones((1, 99)), 0.99) == 1
+        compute_half_width(np.ones((1, 98)), 0.99)
+    assert compute_half_width(np.ones((1, 99)), 0.99) == 1
 
 
 def test_the_interval_covers_about_what_it_should_on_test(tmp_path: Path, monkeypatch: Any) -> None:
@@ -439,9 +443,13 @@ def test_the_interval_covers_about_what_it_should_on_test(tmp_path: Path, monkey
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_baseline_is_scikit_learns_dummy(kind: str) -> None:
     schema = make_schema(kind)
-    exam = Exam("demo", schema, METRICS[0], Evaluation.parse(SETTINGS, "settings"))
-    (_, known), (X, y) = (evaluate.table(make_frame(kind, 90, seed), schema) for seed in (1, 2))
-    found = baseline_rows(exam, Terms(), known, y)
+    context = EvaluationContext(
+        "demo", schema, METRICS[0], EvaluationSettings.parse(SETTINGS, "settings")
+    )
+    (_, known), (X, y) = (
+        evaluate.encode_table(make_frame(kind, 90, seed), schema) for seed in (1, 2)
+    )
+    found = predict_baseline(context, DecisionRule(), known, y)
     if kind == "regression":
         expected = DummyRegressor().fit(known, known).predict(X)
     else:
@@ -470,7 +478,9 @@ def test_the_learning_curve_weighs_classes_as_training_does() -> None:
     def intercepts(weighted_by_itself: str | None, class_weight: str | None) -> list[float]:
         model = Pipeline([("estimator", LogisticRegression(class_weight=weighted_by_itself))])
         score = lambda fitted, *_: float(fitted["estimator"].intercept_[0])  # noqa: E731
-        points = learning_curve.learning_curve(model, X, y, score, True, class_weight, seed=1)
+        points = learning_curve.compute_learning_curve(
+            model, X, y, score, True, class_weight, seed=1
+        )
         return [point.fitted for point in points]
 
     np.testing.assert_allclose(
@@ -488,7 +498,7 @@ def test_the_learning_curve_weighs_classes_as_training_does() -> None:
     ],
 )
 def test_a_learning_curve_is_left_out_for_a_stated_reason(y: Any, reason: str | None) -> None:
-    found = learning_curve.why_not(None, y, is_classification=True)
+    found = learning_curve.explain_skip(None, y, is_classification=True)
     assert (found is None) if reason is None else (reason in str(found))
 
 
@@ -496,7 +506,7 @@ def test_a_model_that_is_not_fitted_again_has_no_learning_curve() -> None:
     class Slow:
         refittable = False
 
-    found = learning_curve.why_not(Slow(), np.zeros(100), is_classification=True)
+    found = learning_curve.explain_skip(Slow(), np.zeros(100), is_classification=True)
     assert found == "fitting this model again takes too long"
 
 
@@ -514,7 +524,7 @@ def test_the_learning_curve_learns_nothing_from_a_row_of_the_same_group() -> Non
     def held_out(groups: Any) -> float:
         model = Pipeline([("estimator", KNeighborsClassifier(1))])
         score = lambda fitted, X, y: float(fitted.score(X, y))  # noqa: E731
-        points = learning_curve.learning_curve(model, X, y, score, True, None, 1, groups)
+        points = learning_curve.compute_learning_curve(model, X, y, score, True, None, 1, groups)
         assert [point.rows for point in points] == pytest.approx([40, 80, 120, 160, 200], abs=6)
         return points[-1].held_out
 
@@ -529,17 +539,17 @@ def test_shares_that_lack_a_class_are_left_out_of_a_learning_curve() -> None:
     X = np.random.default_rng(0).normal(y[:, None], 0.1, (len(y), 1))
     model = Pipeline([("estimator", LogisticRegression())])
     score = lambda fitted, *_: float(len(fitted.classes_))  # noqa: E731
-    points = learning_curve.learning_curve(model, X, y, score, True, None, 1, groups)
+    points = learning_curve.compute_learning_curve(model, X, y, score, True, None, 1, groups)
     assert 1 <= len(points) < 5
     assert {point.fitted for point in points} == {2.0}
 
 
 def test_a_learning_curve_needs_fifteen_groups_of_each_class() -> None:
     y, groups = np.arange(300) % 2, np.arange(300) % 20
-    found = learning_curve.why_not(None, y, is_classification=True, groups=groups)
+    found = learning_curve.explain_skip(None, y, is_classification=True, groups=groups)
     assert found == "10 groups to fit on (of the rarest class): below 15 it says nothing"
-    assert learning_curve.why_not(None, y, True, np.arange(300) % 31) is None
-    assert learning_curve.why_not(None, y.astype(float), False, groups) is None
+    assert learning_curve.explain_skip(None, y, True, np.arange(300) % 31) is None
+    assert learning_curve.explain_skip(None, y.astype(float), False, groups) is None
 
 
 def test_groups_of_the_prepared_table_reach_the_learning_curve(
@@ -619,11 +629,11 @@ def test_three_equal_candidates_leave_the_simplest(binary: Path, monkeypatch: An
         (np.float32(0.5), 0.5),
         (np.array([[1, 2]]), [[1, 2]]),
         ({"a": (True, None, "x")}, {"a": [True, None, "x"]}),
-        (Terms(0.5, float("nan"), 10), {"threshold": 0.5, "half_width": None, "bins": 10}),
+        (DecisionRule(0.5, float("nan"), 10), {"threshold": 0.5, "half_width": None, "bins": 10}),
     ],
 )
 def test_json_gets_six_digits_and_no_nan(content: Any, expected: Any) -> None:
-    assert rounded(content) == expected
+    assert round_floats(content) == expected
 
 
 @pytest.mark.parametrize(
@@ -631,10 +641,10 @@ def test_json_gets_six_digits_and_no_nan(content: Any, expected: Any) -> None:
     [(0.91446, "0.914"), (44718.2, "44,718"), (0.00012, "0.00012"), (0, "0.000"), (None, "\u2013")],
 )
 def test_tables_show_as_many_digits_as_matter(value: Any, expected: str) -> None:
-    assert shown(value) == expected
+    assert format_number(value) == expected
 
 
 def test_rows_pick_parts_with_their_terms() -> None:
-    rows = Rows(np.arange(3.0), np.arange(3.0), Terms(half_width=2))
+    rows = Rows(np.arange(3.0), np.arange(3.0), DecisionRule(half_width=2))
     part = rows.part(np.array([True, False, True]))
-    assert (len(part), part.terms.half_width) == (2, 2)
+    assert (len(part), part.rule.half_width) == (2, 2)

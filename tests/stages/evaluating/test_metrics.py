@@ -9,12 +9,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from stages.evaluating.metrics import METRICS, Rows, Terms, find_metric, metrics_for
+from stages.evaluating.metrics import METRICS, DecisionRule, Rows, find_metric, metrics_for
 from stages.shared.errors import PipelineError
 
 Array = np.ndarray[Any, Any]
 BY_NAME = {metric.name: metric for metric in METRICS}
-TERMS = Terms(threshold=0.4, half_width=1.5)
+TERMS = DecisionRule(threshold=0.4, half_width=1.5)
 
 
 def score(name: str, rows: Rows, weights: Array) -> float:

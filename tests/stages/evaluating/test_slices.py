@@ -8,15 +8,15 @@ import pytest
 
 from stages.evaluating import importance
 from stages.evaluating.bootstrap import Bootstrap
-from stages.evaluating.importance import importances
+from stages.evaluating.importance import compute_importances
 from stages.evaluating.metrics import METRICS, Rows
 from stages.evaluating.slices import (
     FEWEST_ROWS,
     Slice,
+    cut_slices,
+    read_slices,
     score_slices,
-    slices,
-    slices_by,
-    worst_first,
+    sort_worst_first,
 )
 from stages.shared.schema import Field
 
@@ -47,12 +47,12 @@ def matrix(rows: int = 400) -> Any:
 
 
 def labels(field: Field, values: list[float], groups: int = 4) -> dict[str, int]:
-    found = slices([field], np.array(values)[:, None], groups)
+    found = cut_slices([field], np.array(values)[:, None], groups)
     return {part.label: int(part.mask.sum()) for part in found}
 
 
 def test_each_row_is_in_exactly_one_slice_of_each_column() -> None:
-    parts = list(slices(FIELDS, matrix(), 4))
+    parts = list(cut_slices(FIELDS, matrix(), 4))
     for field in FIELDS:
         masks = [part.mask for part in parts if part.column == field.name]
         assert (np.sum(masks, axis=0) == 1).all()
@@ -77,7 +77,7 @@ def test_a_boolean_has_two_slices() -> None:
 
 def test_texts_are_grouped_by_their_length() -> None:
     texts = np.array(["a" * n for n in (12, 15, 20, 40)] + [""], dtype=object)[:, None]
-    found = slices([Field(name="review", type="text")], texts, 2)
+    found = cut_slices([Field(name="review", type="text")], texts, 2)
     sizes = {part.label: int(part.mask.sum()) for part in found}
     assert sizes == {"12 to 15 characters": 2, "20 to 40 characters": 2, "missing": 1}
 
@@ -85,7 +85,7 @@ def test_texts_are_grouped_by_their_length() -> None:
 def test_a_number_beside_a_text_is_cut_as_it_is_alone() -> None:
     fields = [FIELDS[0], Field(name="review", type="text")]
     X = np.array([[float(age), "good"] for age in range(8)], dtype=object)
-    found = [part.label for part in slices(fields, X, 4)]
+    found = [part.label for part in cut_slices(fields, X, 4)]
     assert found == ["0 to 1", "2 to 3", "4 to 5", "6 to 7", "4 characters"]
 
 
@@ -124,7 +124,7 @@ def test_a_value_is_the_metric_of_the_slice_alone() -> None:
     halves = [Slice("x", str(i), np.repeat([i == 0, i == 1], 20)) for i in range(2)]
     found = score_slices(halves, rows, RMSE, BOOTSTRAP)
     assert [it.estimate.value for it in found] == [1, 3]
-    assert [it.label for it in worst_first(found, RMSE)] == ["1", "0"]
+    assert [it.label for it in sort_worst_first(found, RMSE)] == ["1", "0"]
 
 
 def predict(X: Any) -> Any:
@@ -138,7 +138,7 @@ def found_importances(rows: int = 500, names: tuple[str, ...] = ("decisive", "no
     X = rng.normal(size=(rows, 2))
     y = (rng.random(rows) < predict(X)[:, 1]).astype(int)
     X = X[:, : len(names)]
-    return importances(predict, X, Rows(y, predict(X)), names, AUC, permutations=10, seed=3)
+    return compute_importances(predict, X, Rows(y, predict(X)), names, AUC, permutations=10, seed=3)
 
 
 def test_a_decisive_column_matters_and_noise_does_not() -> None:
@@ -152,7 +152,7 @@ def test_importance_of_an_error_is_what_it_grows_by() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 1))
     rows = Rows(X[:, 0], X[:, 0])  # a perfect prediction
-    found = importances(lambda it: it[:, 0], X, rows, ["x"], RMSE, permutations=5, seed=1)
+    found = compute_importances(lambda it: it[:, 0], X, rows, ["x"], RMSE, permutations=5, seed=1)
     assert found[0].mean == pytest.approx(np.sqrt(2), abs=0.1)  # difference of two normals
 
 
@@ -170,13 +170,13 @@ def test_many_rows_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 
     X = np.random.default_rng(0).normal(size=(500, 1))
     rows = Rows((X[:, 0] > 0).astype(int), predict(X))
-    importances(count, X, rows, ["x"], AUC, permutations=3, seed=1)
+    compute_importances(count, X, rows, ["x"], AUC, permutations=3, seed=1)
     assert seen == [300]
 
 
 def test_a_column_that_no_model_sees_has_a_slice_for_each_value() -> None:
     frame = pd.DataFrame({"_row": [1, 2, 3, 4], "_slice_region": ["b", "a", None, "a"]})
-    found = {(part.column, part.label): part.mask.tolist() for part in slices_by(frame)}
+    found = {(part.column, part.label): part.mask.tolist() for part in read_slices(frame)}
     assert found == {
         ("region", "a"): [False, True, False, True],
         ("region", "b"): [True, False, False, False],

@@ -23,11 +23,11 @@ from stages import export
 from stages.contract.columns import Column
 from stages.evaluating.content import Evaluation, Slice, read_evaluation
 from stages.exporting import artifact, parity
-from stages.exporting.card import escaped, worst
-from stages.exporting.golden import pick
+from stages.exporting.card import escape_markdown, find_worst_slices
+from stages.exporting.golden import pick_rows
 from stages.exporting.graph import to_onnx
 from stages.exporting.manifest import Manifest, vectoriser, version
-from stages.exporting.parity import Exported, alterations, compare
+from stages.exporting.parity import Exported, compare, list_alterations
 from stages.runner import declare
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode
@@ -161,7 +161,7 @@ def test_golden_rows_hold_a_missing_value_and_an_unseen_category() -> None:
 def test_a_complete_table_gets_a_golden_row_with_a_missing_value_all_the_same() -> None:
     declared = {name: Column.model_validate(it) for name, it in COLUMNS.items()}
     frame = make_frame("binary", 60, seed=3)[list(COLUMNS)].dropna()
-    assert pick(frame, declared).isna().any(axis=None)
+    assert pick_rows(frame, declared).isna().any(axis=None)
 
 
 @pytest.mark.usefixtures("exported")
@@ -266,7 +266,7 @@ def test_every_row_and_every_alteration_is_compared() -> None:
 def test_alterations_set_one_column_and_leave_the_table_alone() -> None:
     X = encode(make_frame("binary", 50, seed=4), make_schema("binary"))
     before = X.copy()
-    cases = list(alterations(X, make_schema("binary").fields))
+    cases = list(list_alterations(X, make_schema("binary").fields))
     missing = cases[1].apply(X, np.arange(50))
     assert (cases[1].text, cases[-1].text) == (" with dose missing", " with grade unseen")
     assert np.isnan(missing[:, 0]).all()
@@ -278,7 +278,7 @@ def test_alterations_set_one_column_and_leave_the_table_alone() -> None:
 def test_of_a_large_table_every_row_is_compared_and_a_share_altered(monkeypatch: Any) -> None:
     monkeypatch.setattr(parity, "MOST_ALTERED", 100)
     X = encode(make_frame("binary", 90, seed=4), make_schema("binary"))
-    plain, *altered = alterations(X, make_schema("binary").fields)
+    plain, *altered = list_alterations(X, make_schema("binary").fields)
     assert len(plain.rows) == 90
     assert sum(len(case.rows) for case in altered) <= 100
     assert all(len(case.rows) for case in altered)
@@ -302,7 +302,7 @@ def test_the_row_that_differs_is_found_in_any_batch(monkeypatch: Any) -> None:
     monkeypatch.setattr(parity, "BATCH", 16)
     exported = Exported(to_onnx(pipeline), pipeline["features"])
     schema = make_schema("binary")
-    found = compare(exported, pipeline, schema, X, alterations(X, schema.fields))
+    found = compare(exported, pipeline, schema, X, list_alterations(X, schema.fields))
     assert (found.worst.row, found.worst.alteration) == (33, "")
     assert found.worst.size == pytest.approx(0.25, abs=1e-9)
 
@@ -320,7 +320,7 @@ def test_the_row_that_differs_is_found_in_any_batch(monkeypatch: Any) -> None:
 def test_differences_are_absolute_or_relative_to_one_and_more(
     trained: Any, answer: Any, expected: float
 ) -> None:
-    found = parity._differences(np.array(trained), np.array(answer)).max()
+    found = parity._measure_differences(np.array(trained), np.array(answer)).max()
     assert found == pytest.approx(expected)
 
 
@@ -538,7 +538,7 @@ def test_the_call_on_the_card_is_the_first_golden_row() -> None:
     ],
 )
 def test_markdown_is_escaped(text: str, expected: str) -> None:
-    assert escaped(text) == expected
+    assert escape_markdown(text) == expected
 
 
 @pytest.mark.usefixtures("exported")
@@ -552,4 +552,4 @@ def test_the_worst_slices_come_first_and_small_ones_are_left_out(
         for value in (0.5, None, 0.1)
     ]
     made = found.model_copy(update={"slices": tuple(parts), "higher_is_better": higher})
-    assert [part.value for part in worst(made)] == expected
+    assert [part.value for part in find_worst_slices(made)] == expected

@@ -23,11 +23,11 @@ from tokenizers import Tokenizer
 
 from serve.runtime.load import load_model
 from stages import export
-from stages.evaluating.metrics import Terms, find_metric
+from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.exporting import artifact, transformer
-from stages.exporting.hard_texts import HARD, hard_texts, text_alterations
+from stages.exporting.hard_texts import HARD, list_text_alterations, make_hard_texts
 from stages.exporting.manifest import Manifest
-from stages.exporting.quantising import Answered, Judge, quantised
+from stages.exporting.quantising import Answers, Judge, quantise_model
 from stages.exporting.transformer import ExportedTransformer, to_onnx
 from stages.runner import declare
 from stages.shared.errors import PipelineError
@@ -93,7 +93,7 @@ def test_it_answers_every_row_as_the_network_does() -> None:
 
 
 def test_it_answers_hard_texts_as_the_network_does() -> None:
-    X = matrix([*hard_texts()])
+    X = matrix([*make_hard_texts()])
     assert np.abs(EXPORTED.predict(X) - MODEL.predict_proba(X)).max() < 1e-5
 
 
@@ -128,8 +128,8 @@ def test_a_row_has_the_same_answer_in_any_company() -> None:
 
 
 def test_hard_texts_are_what_they_promise() -> None:
-    texts = [*hard_texts()]
-    assert texts == [*hard_texts()]
+    texts = [*make_hard_texts()]
+    assert texts == [*make_hard_texts()]
     assert "" in texts
     for text in texts:
         text.encode()  # none holds half a surrogate pair
@@ -140,8 +140,8 @@ def test_hard_texts_are_what_they_promise() -> None:
 
 def test_every_row_is_compared_with_each_text_missing_and_each_hard_text() -> None:
     X = encode(table(10, 8), SCHEMA)
-    cases = [*text_alterations(X, SCHEMA)]
-    texts = [*hard_texts()]
+    cases = [*list_text_alterations(X, SCHEMA)]
+    texts = [*make_hard_texts()]
     assert sum(len(it.rows) for it in cases) == 10 + 2 * (10 + len(texts))
     assert {it.value for it in cases if it.column == 3} == set(texts)
     assert {it.column for it in cases} == {None, 1, 3}
@@ -159,7 +159,7 @@ print(*(hashlib.sha256(it).hexdigest() for it in (content, quantised(content))))
 
 
 def test_another_process_writes_the_same_bytes() -> None:
-    expected = [hashlib.sha256(it).hexdigest() for it in (CONTENT, quantised(CONTENT))]
+    expected = [hashlib.sha256(it).hexdigest() for it in (CONTENT, quantise_model(CONTENT))]
     done = subprocess.run(
         [sys.executable, "-c", AGAIN],
         input=pickle.dumps(MODEL),
@@ -171,14 +171,14 @@ def test_another_process_writes_the_same_bytes() -> None:
 
 
 def test_no_path_of_this_machine_is_in_it() -> None:
-    for content in (CONTENT, quantised(CONTENT)):
+    for content in (CONTENT, quantise_model(CONTENT)):
         assert str(Path(export.__file__).parents[1]).encode() not in content
         assert b"/tmp" not in content
         assert b".py" not in content
 
 
 def test_quantised_weights_have_seven_bits_and_the_model_is_smaller() -> None:
-    small = quantised(CONTENT)
+    small = quantise_model(CONTENT)
     weights = [to_array(it) for it in onnx.load_from_string(small).graph.initializer]
     whole = [it for it in weights if it.dtype == np.int8 and it.size > 1]
     assert len(whole) >= 12  # six matrices in each of two layers
@@ -236,7 +236,7 @@ def damaged(_: bytes) -> bytes:
 
 def test_int8_is_refused_where_it_loses_more_than_is_allowed(stand: Any, monkeypatch: Any) -> None:
     stand(max_int8_loss=0.02)
-    monkeypatch.setattr(artifact, "quantised", damaged)
+    monkeypatch.setattr(artifact, "quantise_model", damaged)
     export.main("demo")
     manifest = read()
     precision = manifest.precision
@@ -302,12 +302,12 @@ def test_a_metric_without_a_value_ships_fp32() -> None:
 
 
 def judge(metric: str) -> Judge:
-    return Judge(find_metric(metric, "classification", "test"), Terms(), 0.1)
+    return Judge(find_metric(metric, "classification", "test"), DecisionRule(), 0.1)
 
 
-def answered(probabilities: list[float]) -> Answered:
+def answered(probabilities: list[float]) -> Answers:
     table = np.column_stack([1 - np.array(probabilities), probabilities])
-    return Answered(1, table, table)
+    return Answers(1, table, table)
 
 
 # What is refused

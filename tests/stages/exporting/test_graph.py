@@ -31,7 +31,7 @@ from sklearn.svm import SVR
 from xgboost import XGBClassifier, XGBRegressor
 
 from stages.exporting import graph
-from stages.exporting.estimators import at_most
+from stages.exporting.estimators import round_down
 from stages.exporting.graph import add_features, to_onnx
 from stages.exporting.onnx_builder import Builder
 from stages.exporting.parity import Exported
@@ -129,7 +129,7 @@ def test_features_are_those_of_training_to_the_last_bit(scale: bool) -> None:
     builder = Builder("X", X.shape[1])
     features = add_features(builder, featurizer)
     expected = featurizer.transform(X)
-    model = builder.finished(features.double(builder), "features", expected.shape[1])
+    model = builder.finish(features.double(builder), "features", expected.shape[1])
     np.testing.assert_array_equal(run(model, X), expected.astype(np.float64))
 
 
@@ -211,7 +211,7 @@ def test_large_values_do_not_flip_between_neighbours(make: Callable[[], Any]) ->
     st.floats(allow_nan=False, allow_infinity=False, width=32),
 )
 def test_a_rounded_threshold_sends_every_float32_the_same_way(threshold: float, x: float) -> None:
-    rounded = float(at_most(np.array([threshold]))[0])
+    rounded = float(round_down(np.array([threshold]))[0])
     with np.errstate(over="ignore"):
         nearest = np.float32(threshold)
     for number in (x, nearest, np.nextafter(nearest, np.float32(np.inf))):
@@ -313,7 +313,7 @@ def test_a_model_beyond_two_gigabytes_is_refused_in_words(monkeypatch: Any) -> N
 
 def test_a_graph_may_give_back_its_input() -> None:
     """The features of a table of texts alone are computed before the graph."""
-    content = Builder("row", 2).finished("row", "features", 2)
+    content = Builder("row", 2).finish("row", "features", 2)
     session = onnxruntime.InferenceSession(content)
     rows = np.array([[1.5, np.nan], [0.0, -2.0]])
     np.testing.assert_array_equal(session.run(None, {"row": rows})[0], rows)

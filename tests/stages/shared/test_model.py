@@ -27,20 +27,20 @@ BOOSTED: dict[str, Any] = {
 }
 
 
-def checked(content: dict[str, Any], problem: Any = "classification", **overrides: Any) -> Model:
-    return Model.parse(content, "conf/model/mine.yaml").checked(problem, overrides, WHERE)
+def override(content: dict[str, Any], problem: Any = "classification", **overrides: Any) -> Model:
+    return Model.parse(content, "conf/model/mine.yaml").with_overrides(problem, overrides, WHERE)
 
 
 def refusal(content: dict[str, Any], problem: Any = "classification", **overrides: Any) -> str:
     with pytest.raises(PipelineError) as caught:
-        checked(content, problem, **overrides)
+        override(content, problem, **overrides)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("problem", ["classification", "regression"])
 def test_every_shipped_family_makes_its_estimator(path: Path, problem: Any) -> None:
-    model = Model.parse(YAML(typ="safe").load(path), str(path)).checked(problem, {}, WHERE)
+    model = Model.parse(YAML(typ="safe").load(path), str(path)).with_overrides(problem, {}, WHERE)
     estimator = model.estimator_class(problem)(**model.arguments, **model.extra)
     given = estimator.get_params()
     assert {name: given[name] for name in model.arguments} == model.arguments
@@ -57,40 +57,40 @@ def test_keys_without_underscores_are_arguments() -> None:
 
 
 def test_each_problem_gets_the_arguments_of_its_own() -> None:
-    assert checked(LINEAR).arguments == {"random_state": 42, "C": 1.0}
-    assert checked(LINEAR, "regression").arguments == {"random_state": 42, "alpha": 2.0}
+    assert override(LINEAR).arguments == {"random_state": 42, "C": 1.0}
+    assert override(LINEAR, "regression").arguments == {"random_state": 42, "alpha": 2.0}
 
 
 def test_a_task_overrides_the_family() -> None:
-    assert checked(LINEAR, C=0.1, tol=0.5).arguments == {"random_state": 42, "C": 0.1, "tol": 0.5}
-    assert checked(LINEAR, _scale_=False).scale is False
+    assert override(LINEAR, C=0.1, tol=0.5).arguments == {"random_state": 42, "C": 0.1, "tol": 0.5}
+    assert override(LINEAR, _scale_=False).scale is False
 
 
 def test_an_override_does_not_change_the_family() -> None:
     model = Model.parse(LINEAR, "x")
-    model.checked("classification", {"C": 9.0}, WHERE)
-    assert model.checked("classification", {}, WHERE).arguments["C"] == 1.0
+    model.with_overrides("classification", {"C": 9.0}, WHERE)
+    assert model.with_overrides("classification", {}, WHERE).arguments["C"] == 1.0
 
 
 def test_early_stopping_can_be_turned_off_and_changed() -> None:
-    assert checked(BOOSTED).early_stopping == EarlyStopping(rounds=10, fraction=0.1)
-    assert checked(BOOSTED, _early_stopping_=None).early_stopping is None
-    changed = checked(BOOSTED, _early_stopping_={"rounds": 5, "fraction": 0.2})
+    assert override(BOOSTED).early_stopping == EarlyStopping(rounds=10, fraction=0.1)
+    assert override(BOOSTED, _early_stopping_=None).early_stopping is None
+    changed = override(BOOSTED, _early_stopping_={"rounds": 5, "fraction": 0.2})
     assert changed.early_stopping == EarlyStopping(rounds=5, fraction=0.2)
 
 
 def test_null_reaches_the_estimator() -> None:
     forest = {"_target_": {"classification": "sklearn.ensemble.RandomForestClassifier"}}
-    model = checked({**forest, "_complexity_": 1}, max_features=None)
+    model = override({**forest, "_complexity_": 1}, max_features=None)
     assert model.arguments == {"max_features": None}
 
 
 def test_arguments_that_are_passed_up_to_a_base_class_are_known() -> None:
-    assert checked(BOOSTED, max_depth=3, reg_lambda=2.0).arguments["max_depth"] == 3
+    assert override(BOOSTED, max_depth=3, reg_lambda=2.0).arguments["max_depth"] == 3
 
 
 def test_extra_arguments_are_not_checked() -> None:
-    assert checked({**LINEAR, "_extra_": {"anything": 1}}).extra == {"anything": 1}
+    assert override({**LINEAR, "_extra_": {"anything": 1}}).extra == {"anything": 1}
 
 
 def test_an_unknown_argument_is_refused_with_those_there_are() -> None:
@@ -172,7 +172,7 @@ def test_a_family_that_is_no_mapping_is_refused(content: object) -> None:
 
 def test_an_override_of_the_wrong_type_names_the_task() -> None:
     with pytest.raises(PipelineError, match=r"models.mine cannot be used:\n  _scale_.*'no'"):
-        checked(LINEAR, _scale_="no")
+        override(LINEAR, _scale_="no")
 
 
 def test_a_weighted_fit_of_an_estimator_without_weights_is_refused_by_name() -> None:
@@ -181,9 +181,9 @@ def test_a_weighted_fit_of_an_estimator_without_weights_is_refused_by_name() -> 
         "_complexity_": 1,
     }
     model = Model.parse(nearest, "x")
-    assert model.checked("classification", {}, WHERE).package == "sklearn"
+    assert model.with_overrides("classification", {}, WHERE).package == "sklearn"
     with pytest.raises(PipelineError, match=r"mine: class_weight is 'balanced', but .* no weights"):
-        model.checked("classification", {}, WHERE, weighted=True)
+        model.with_overrides("classification", {}, WHERE, weighted=True)
 
 
 @pytest.mark.parametrize("most", [0, -1, 2.5, "many"])

@@ -16,26 +16,32 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from stages.contract.cross_validation import CrossValidation
-from stages.evaluating.metrics import Terms, find_metric
+from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.shared.curves import write_curve
 from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
-from stages.shared.folds import folds, hold_out
+from stages.shared.folds import hold_out, make_folds
 from stages.shared.model import Model
 from stages.shared.predicting import predict
 from stages.shared.schema import Derived, Field, Schema
-from stages.train import TrainParams, described, made_recipe, rows, scored_rows
+from stages.train import (
+    TrainParams,
+    build_recipe,
+    describe_candidate,
+    encode_rows,
+    predict_rows_out_of_fold,
+)
 from stages.training import fitting
-from stages.training.crossval import out_of_fold
-from stages.training.curves import curve
+from stages.training.crossval import predict_out_of_fold
+from stages.training.curves import compute_curve
 from stages.training.fitting import (
     Recipe,
-    best_round,
+    find_best_round,
     fit,
     fit_stopping_early,
     fit_watched,
-    losses,
-    rounds_for_all_rows,
+    read_losses,
+    scale_rounds,
     use_cuda,
 )
 from stages.tuning.objective import Objective
@@ -85,7 +91,7 @@ def recipe(name: str, kind: str = "binary", **overrides: Any) -> Recipe:
     if "_early_stopping_" in content:
         overrides = {"_early_stopping_": {"rounds": 5, "fraction": 0.2}, **overrides}
     made = schema(kind)
-    return Recipe(Model.parse(content, name).checked(made.problem, overrides, name), made)
+    return Recipe(Model.parse(content, name).with_overrides(made.problem, overrides, name), made)
 
 
 def nearest(kind: str) -> Recipe:
@@ -105,7 +111,7 @@ def nearest(kind: str) -> Recipe:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_predicts_every_row_once_a_repeat_and_learns(name: str, kind: str) -> None:
     X, y = table(kind)
-    found, rounds = out_of_fold(recipe(name, kind), X, y, CV)
+    found, rounds = predict_out_of_fold(recipe(name, kind), X, y, CV)
     assert len(found) == CV.repeats * ROWS
     assert len(rounds) == (CV.repeats * CV.folds if name in BOOSTED else 0)
     for repeat in range(CV.repeats):
@@ -158,7 +164,7 @@ def _unstopped(name: str) -> dict[str, Any]:
 def test_no_prediction_comes_from_a_model_that_saw_the_row() -> None:
     """One neighbour repeats the target of a row it saw: which row, and so which fold, is known."""
     X, y = table("regression")
-    found, _ = out_of_fold(nearest("regression"), X, y, CV)
+    found, _ = predict_out_of_fold(nearest("regression"), X, y, CV)
     source = {value: row for row, value in enumerate(y)}
     assert len(source) == ROWS
     for _, part in found.groupby("repeat"):
@@ -171,7 +177,7 @@ def test_a_memory_does_not_help_where_there_is_nothing_to_learn() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(2000, 3)), rng.integers(0, 2, 2000)
     X[:, 2] = 0
-    found, _ = out_of_fold(nearest("binary"), X, y, CrossValidation(folds=5, seed=1))
+    found, _ = predict_out_of_fold(nearest("binary"), X, y, CrossValidation(folds=5, seed=1))
     hits = found["p_1"].to_numpy() == y
     assert abs(hits.mean() - 0.5) < 0.06  # by heart it would be 1
 
@@ -196,7 +202,7 @@ def test_neither_features_nor_early_stopping_see_the_fold_they_are_scored_on(
 
     monkeypatch.setattr(fitting, "fit_watched", spy)
     monkeypatch.setattr(Featurizer, "fit", spy_on_features)
-    found, _ = out_of_fold(recipe(name), X, y, CV)
+    found, _ = predict_out_of_fold(recipe(name), X, y, CV)
     assert len(seen) == len(learned) == CV.repeats * CV.folds
     for i, (fitted, watched) in enumerate(seen):
         repeat, fold = divmod(i, CV.folds)
@@ -210,7 +216,7 @@ def test_neither_features_nor_early_stopping_see_the_fold_they_are_scored_on(
 
 def test_folds_are_stratified_and_repeats_are_shuffled_anew() -> None:
     X, y = table()
-    found, _ = out_of_fold(nearest("binary"), X, y, CV)
+    found, _ = predict_out_of_fold(nearest("binary"), X, y, CV)
     found["y"] = np.tile(y, CV.repeats)
     shares = found.groupby(["repeat", "fold"])["y"].mean()
     assert shares.max() - shares.min() < 0.02
@@ -221,7 +227,7 @@ def test_folds_are_stratified_and_repeats_are_shuffled_anew() -> None:
 def test_another_seed_shuffles_otherwise() -> None:
     X, y = table()
     one, same, other = (
-        out_of_fold(nearest("binary"), X, y, CrossValidation(folds=3, seed=seed))[0]
+        predict_out_of_fold(nearest("binary"), X, y, CrossValidation(folds=3, seed=seed))[0]
         for seed in (1, 1, 2)
     )
     pd.testing.assert_frame_equal(one, same)
@@ -241,7 +247,7 @@ def test_the_scored_rows_carry_their_numbers_in_file_order() -> None:
         )
 
     train, validation = frame([5, 3, 8, 1, 9]), frame([2, 7])
-    found, rounds = scored_rows(nearest("regression"), train, validation, CV)
+    found, rounds = predict_rows_out_of_fold(nearest("regression"), train, validation, CV)
     assert found["_row"].tolist() == [5, 3, 8, 1, 9, 2, 7] * 2
     assert list(found.columns) == ["repeat", "fold", "_row", "value"]
     assert rounds is None
@@ -252,13 +258,13 @@ def test_a_class_with_too_few_rows_is_refused_by_name() -> None:
     y[:] = 0
     y[:2] = 1
     with pytest.raises(PipelineError, match=r"cv.folds is 3, but ill has 2 rows"):
-        out_of_fold(nearest("binary"), X, y, CV)
+        predict_out_of_fold(nearest("binary"), X, y, CV)
 
 
 def test_too_few_rows_for_regression_are_refused() -> None:
     X, y = table("regression", n=2)
     with pytest.raises(PipelineError, match=r"cv.folds is 3, but \(all\) has 2 rows"):
-        out_of_fold(nearest("regression"), X, y, CV)
+        predict_out_of_fold(nearest("regression"), X, y, CV)
 
 
 # Groups
@@ -269,7 +275,7 @@ def test_a_group_is_never_on_both_sides(kind: str) -> None:
     _, y = table(kind)
     groups = np.random.default_rng(0).integers(0, 25, ROWS).astype(str)
     for repeat in range(CV.repeats):
-        found = folds(schema(kind), y, CV, repeat, groups)
+        found = make_folds(schema(kind), y, CV, repeat, groups)
         assert sorted(np.concatenate([held for _, held in found])) == list(range(ROWS))
         for fitted, held in found:
             assert not set(groups[fitted]) & set(groups[held])
@@ -284,7 +290,7 @@ def test_a_memory_of_groups_does_not_help_where_folds_keep_them_together() -> No
     y = rng.integers(0, 2, 60)[groups]
 
     def right(groups: Any) -> float:
-        found, _ = out_of_fold(nearest("binary"), X, y, CV, groups)
+        found, _ = predict_out_of_fold(nearest("binary"), X, y, CV, groups)
         return float(((found["p_1"] > 0.5) == np.tile(y, CV.repeats)).mean())
 
     assert right(None) > 0.8
@@ -296,7 +302,7 @@ def test_the_group_of_the_prepared_table_decides_the_folds() -> None:
     frame = pd.DataFrame(
         {"_row": range(60), "a": X[:, 0], "b": X[:, 1], "c": "x", "_target": y}
     ).assign(_group=[None if i < 6 else str(i // 6) for i in range(60)])
-    found, _ = scored_rows(nearest("regression"), frame[:40], frame[40:], CV)
+    found, _ = predict_rows_out_of_fold(nearest("regression"), frame[:40], frame[40:], CV)
     owner = frame["_group"].fillna("none").to_numpy()[found["_row"]]
     assert (found.groupby(["repeat", owner])["fold"].nunique() == 1).all()
 
@@ -338,14 +344,14 @@ def test_groups_are_not_on_both_sides_of_early_stopping(
         return watched_fit(recipe, fitted, watched, *more)
 
     monkeypatch.setattr(fitting, "fit_watched", spy)
-    out_of_fold(recipe(name), X, y, CV, groups.astype(str))
+    predict_out_of_fold(recipe(name), X, y, CV, groups.astype(str))
     objective = Objective(
         X,
         y,
         groups.astype(str),
         CV,
         find_metric("roc_auc", "classification", "test"),
-        Terms(bins=10),
+        DecisionRule(bins=10),
     )
     list(objective.scores(recipe(name)))
     assert len(seen) == 2 * CV.repeats * CV.folds
@@ -363,14 +369,14 @@ def test_one_group_or_a_class_in_one_group_cannot_stop_a_fit() -> None:
 def test_too_few_groups_are_refused() -> None:
     _, y = table()
     with pytest.raises(PipelineError, match=r"cv.folds is 3, but there are 2 groups"):
-        folds(schema(), y, CV, 0, np.arange(ROWS) % 2)
+        make_folds(schema(), y, CV, 0, np.arange(ROWS) % 2)
 
 
 def test_a_class_in_one_group_alone_is_refused_by_name() -> None:
     _, y = table()
     groups = np.where(y == 1, 0, np.arange(ROWS))
     with pytest.raises(PipelineError, match="no row of ill to fit on"):
-        folds(schema(), y, CV, 0, groups)
+        make_folds(schema(), y, CV, 0, groups)
 
 
 def test_too_few_rows_to_stop_by_are_refused() -> None:
@@ -398,10 +404,10 @@ def test_the_fit_stops_where_the_watched_loss_is_least(name: str) -> None:
     other = table(seed=1)
     made = recipe(name, n_estimators=300, learning_rate=0.3)
     estimator = fit_watched(made, (X, y), other, patience=5)["estimator"]
-    (watched,) = losses(estimator)
-    assert best_round(estimator) == int(np.argmin(watched)) + 1
-    assert best_round(estimator) < 290
-    assert len(watched) <= best_round(estimator) + 5
+    (watched,) = read_losses(estimator)
+    assert find_best_round(estimator) == int(np.argmin(watched)) + 1
+    assert find_best_round(estimator) < 290
+    assert len(watched) <= find_best_round(estimator) + 5
 
 
 @pytest.mark.parametrize("name", BOOSTED)
@@ -410,7 +416,7 @@ def test_predictions_use_exactly_the_best_rounds(name: str) -> None:
     made = recipe(name, n_estimators=300, learning_rate=0.3)
     stopped = fit_watched(made, (X, y), table(seed=1), patience=5)
     features, estimator = stopped["features"].transform(X), stopped["estimator"]
-    count = best_round(estimator)
+    count = find_best_round(estimator)
     cut = {"num_iteration": count} if name == "lightgbm" else {"iteration_range": (0, count)}
     expected = estimator.predict_proba(features, **cut)
     np.testing.assert_array_equal(predict(stopped, X, schema()), expected)
@@ -423,7 +429,7 @@ def test_a_fit_on_all_rows_takes_the_rounds_it_is_given(name: str) -> None:
     pipeline = fit(made, X, y, rounds=7)
     trees = pipeline["estimator"].n_estimators
     assert trees == 7
-    assert described(made, pipeline, len(X))["rounds"] == 7
+    assert describe_candidate(made, pipeline, len(X))["rounds"] == 7
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -434,7 +440,7 @@ def test_without_early_stopping_every_row_is_fitted(name: str) -> None:
     assert rounds is None
     expected = predict(fit(made, X, y), X, schema())
     np.testing.assert_array_equal(predict(pipeline, X, schema()), expected)
-    assert described(made, pipeline, len(X))["rounds"] is None
+    assert describe_candidate(made, pipeline, len(X))["rounds"] is None
 
 
 @pytest.mark.parametrize(
@@ -445,7 +451,7 @@ def test_all_rows_get_proportionally_more_trees(
     found: list[int], fraction: float, expected: int
 ) -> None:
     """The median of the folds' rounds over the share of rows that they were fitted on, up."""
-    assert rounds_for_all_rows(found, fraction) == expected
+    assert scale_rounds(found, fraction) == expected
 
 
 # Class weights
@@ -585,18 +591,20 @@ def test_the_task_is_laid_over_the_family_and_named_where_it_fails() -> None:
         "text": contract_defaults()["text"],
         "device": "cpu",
     }
-    made = made_recipe(TrainParams.parse(content, "x"), schema(), "conf/task/t.yaml: models.linear")
+    made = build_recipe(
+        TrainParams.parse(content, "x"), schema(), "conf/task/t.yaml: models.linear"
+    )
     assert made.model.arguments["C"] == 0.25
     assert (made.class_weight, made.cuda) == ("balanced", False)
     wrong = TrainParams.parse({**content, "overrides": {"Q": 1}}, "x")
     with pytest.raises(PipelineError, match=r"conf/task/t.yaml: models.linear: Q = 1"):
-        made_recipe(wrong, schema(), "conf/task/t.yaml: models.linear")
+        build_recipe(wrong, schema(), "conf/task/t.yaml: models.linear")
 
 
 def test_a_candidate_names_the_libraries_it_was_made_with() -> None:
     made = recipe("xgboost")
     pipeline = fit(made, *table(), rounds=3)
-    found = described(made, pipeline, 240)
+    found = describe_candidate(made, pipeline, 240)
     assert {"scikit-learn", "xgboost", "numpy", "pandas"} <= set(found["libraries"])
     assert "lightgbm" not in found["libraries"]
     assert found["target"] == "xgboost.XGBClassifier"
@@ -610,7 +618,7 @@ def test_a_candidate_names_the_libraries_it_was_made_with() -> None:
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.parametrize("name", BOOSTED)
 def test_a_boosted_curve_goes_over_the_trees(name: str, kind: str) -> None:
-    points = curve(recipe(name, kind), table(kind), table(kind, seed=1), rounds=250)
+    points = compute_curve(recipe(name, kind), table(kind), table(kind, seed=1), rounds=250)
     steps = [step for step, _, _ in points]
     assert steps == list(range(2, 251, 2))
     assert points[-1][1] < points[0][1]
@@ -620,7 +628,7 @@ def test_a_boosted_curve_goes_over_the_trees(name: str, kind: str) -> None:
 def test_another_curve_goes_over_shares_of_the_rows(kind: str) -> None:
     train, validation = table(kind), table(kind, seed=1)
     made = recipe("linear", kind)
-    points = curve(made, train, validation, None)
+    points = compute_curve(made, train, validation, None)
     assert [step for step, _, _ in points] == [20, 40, 60, 80, 100]
     predicted = predict(fit(made, *train), validation[0], schema(kind))
     truth = validation[1]
@@ -636,7 +644,7 @@ def test_a_share_that_lacks_a_class_is_left_out_of_the_curve() -> None:
     X, y = table()
     y[:] = 0
     y[1:4] = 1
-    points = curve(recipe("linear"), (X, y), table(seed=1), None)
+    points = compute_curve(recipe("linear"), (X, y), table(seed=1), None)
     assert points[-1][0] == 100
     assert 20 not in [step for step, _, _ in points]
 
@@ -645,7 +653,7 @@ def test_a_share_that_lacks_a_class_is_left_out_of_the_curve() -> None:
 def test_validation_may_lack_a_class(name: str) -> None:
     X, y = table("three classes")
     some = y != 2
-    points = curve(recipe(name, "three classes"), (X, y), (X[some], y[some]), 10)
+    points = compute_curve(recipe(name, "three classes"), (X, y), (X[some], y[some]), 10)
     assert np.isfinite([loss for _, *pair in points for loss in pair]).all()
 
 
@@ -673,7 +681,7 @@ def test_rows_are_the_encoded_matrix_and_target() -> None:
             "_target": pd.Series(["ill"], dtype="str"),
         }
     )  # fmt: skip
-    X, y = rows(frame, schema())
+    X, y = encode_rows(frame, schema())
     assert (X.tolist(), y.tolist()) == ([[0.5, 3.0, 1.0]], [1])
 
 

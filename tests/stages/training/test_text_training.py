@@ -12,8 +12,8 @@ from stages.contract.cross_validation import CrossValidation
 from stages.shared.errors import PipelineError
 from stages.shared.model import Model
 from stages.shared.predicting import predict
-from stages.training.crossval import out_of_fold
-from stages.training.curves import curve
+from stages.training.crossval import predict_out_of_fold
+from stages.training.curves import compute_curve
 from stages.training.fitting import Recipe, fit, fit_stopping_early
 from tests.support.text_fixtures import FEATURES, ONE_TEXT, SCHEMA, matrix
 
@@ -29,7 +29,7 @@ def recipe(name: str, columns: str = "mixed", weight: str | None = None) -> Reci
     if name in BOOSTED:
         small |= {"learning_rate": 0.3, "_early_stopping_": {"rounds": 10, "fraction": 0.2}}
     schema = SCHEMA if columns == "mixed" else ONE_TEXT
-    model = Model.parse(content, name).checked("classification", small, name)
+    model = Model.parse(content, name).with_overrides("classification", small, name)
     return Recipe(model, schema, weight, text=FEATURES)
 
 
@@ -42,7 +42,7 @@ def table(columns: str = "mixed", rows: int = 150, seed: int = 0) -> tuple[Any, 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_learns_from_texts(name: str, columns: str) -> None:
     X, y = table(columns, rows=300)
-    found, rounds = out_of_fold(recipe(name, columns), X, y, CV)
+    found, rounds = predict_out_of_fold(recipe(name, columns), X, y, CV)
     assert roc_auc_score(y, found["p_1"]) > 0.75
     assert len(rounds) == (CV.folds if name in BOOSTED else 0)
 
@@ -50,7 +50,7 @@ def test_every_family_learns_from_texts(name: str, columns: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_has_a_curve(name: str) -> None:
     made = recipe(name)
-    points = curve(made, table(seed=1), table(rows=60, seed=2), rounds=12)
+    points = compute_curve(made, table(seed=1), table(rows=60, seed=2), rounds=12)
     assert points[-1][0] == (12 if name in BOOSTED else 100)
     assert points[-1][1] < points[0][1] or points[-1][2] < points[0][2]
 
@@ -70,7 +70,7 @@ def test_weights_raise_the_rare_class(name: str) -> None:
 
 def test_a_family_takes_as_many_features_as_it_says() -> None:
     content = YAML(typ="safe").load(Path("conf/model/linear.yaml"))
-    model = Model.parse(content, "x").checked("classification", {"_text_features_": 50}, "x")
+    model = Model.parse(content, "x").with_overrides("classification", {"_text_features_": 50}, "x")
     pipeline = fit(Recipe(model, ONE_TEXT, text=FEATURES), *table("text alone"))
     words, characters = pipeline["features"].vectorizers_[0]
     assert len(words.vocabulary_) == len(characters.vocabulary_) == 50

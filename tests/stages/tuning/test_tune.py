@@ -20,16 +20,16 @@ from stages.composing.pipeline import check_tuning
 from stages.contract.cross_validation import CrossValidation
 from stages.contract.task import Task
 from stages.contract.tuning import Tuning
-from stages.evaluating.metrics import Terms, find_metric
+from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.shared.errors import PipelineError
 from stages.shared.model import Model
 from stages.shared.schema import Schema
-from stages.training.crossval import out_of_fold
+from stages.training.crossval import predict_out_of_fold
 from stages.training.fitting import Recipe
 from stages.tuning.objective import Objective
-from stages.tuning.results import importances, written
+from stages.tuning.results import compute_importances, render_best
 from stages.tuning.space import Range, Values
-from stages.tuning.study import counted, open_study, search, values_of
+from stages.tuning.study import list_counted, open_study, read_values, search
 from tests.support.clone import Clone
 from tests.support.servers import PASSWORD, postgres_binaries, postgres_server
 
@@ -50,15 +50,15 @@ def bowl(values: Values) -> Iterator[float]:
 
 
 def tried(folder: Path) -> list[Values]:
-    return [values_of(trial) for trial in counted(open_study(folder, "bowl", -1))]
+    return [read_values(trial) for trial in list_counted(open_study(folder, "bowl", -1))]
 
 
 def test_the_best_is_near_the_lowest_point(tmp_path: Path) -> None:
     study = open_study(tmp_path, "bowl", -1)
     best = search(study, SPACE, Tuning(trials=60, seed=3), bowl)[0]
-    assert values_of(best)["c"] == "b"
-    assert abs(float(str(values_of(best)["x"])) - 2) < 1
-    assert best.value == pytest.approx(np.mean(list(bowl(values_of(best)))))
+    assert read_values(best)["c"] == "b"
+    assert abs(float(str(read_values(best)["x"])) - 2) < 1
+    assert best.value == pytest.approx(np.mean(list(bowl(read_values(best)))))
 
 
 def test_the_same_seed_tries_the_same(tmp_path: Path) -> None:
@@ -120,10 +120,10 @@ def test_workers_share_a_study_in_postgresql(
             worker.start()
         for worker in workers:
             worker.join()
-        done = counted(open_study(tmp_path, "shared", -1))
+        done = list_counted(open_study(tmp_path, "shared", -1))
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert len(done) in (16, 17)  # the other's last trial may still have been running
-    assert len({str(values_of(trial)) for trial in done}) == len(done)
+    assert len({str(read_values(trial)) for trial in done}) == len(done)
     assert not list(tmp_path.iterdir())
 
 
@@ -144,8 +144,8 @@ def test_a_failing_trial_costs_one_trial(tmp_path: Path) -> None:
 
     study = open_study(tmp_path, "bowl", -1)
     found = search(study, SPACE, TUNING, score)
-    assert len(counted(study)) == 20
-    assert {values_of(trial)["c"] for trial in found} == {"b"}
+    assert len(list_counted(study)) == 20
+    assert {read_values(trial)["c"] for trial in found} == {"b"}
     failed = study.get_trials(states=(TrialState.FAIL,))
     assert {trial.user_attrs["error"] for trial in failed} == {"ValueError: a does not fit"}
 
@@ -169,18 +169,18 @@ def test_a_hopeless_trial_is_given_up_before_its_last_fold(tmp_path: Path) -> No
 
     study = open_study(tmp_path, "bowl", -1)
     search(study, SPACE, Tuning(trials=30, seed=1), score)
-    given_up = [trial for trial in counted(study) if "given up" in trial.user_attrs]
+    given_up = [trial for trial in list_counted(study) if "given up" in trial.user_attrs]
     assert given_up
     assert sum(scored) < 5 * 30
     for trial in given_up:  # the folds differ by the same in every trial: the rest is foreseen
         assert len(trial.intermediate_values) <= 5
-        assert trial.value == pytest.approx(np.mean(list(bowl(values_of(trial)))))
+        assert trial.value == pytest.approx(np.mean(list(bowl(read_values(trial)))))
 
 
 def test_the_argument_that_matters_is_the_most_important(tmp_path: Path) -> None:
     study = open_study(tmp_path, "bowl", -1)
     search(study, SPACE, Tuning(trials=60, seed=3), bowl)
-    shares = {it["argument"]: it["importance"] for it in importances(study)}
+    shares = {it["argument"]: it["importance"] for it in compute_importances(study)}
     assert max(shares, key=shares.__getitem__) == "x"
     assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
 
@@ -193,8 +193,8 @@ def test_a_fold_is_scored_as_evaluate_scores_it() -> None:
     cv = CrossValidation(folds=4, repeats=2, seed=1)
     recipe = Recipe(*made_recipe())
     metric = find_metric("roc_auc", "classification", "")
-    found = list(Objective(X, y, None, cv, metric, Terms()).scores(recipe))
-    table, _ = out_of_fold(recipe, X, y, cv)
+    found = list(Objective(X, y, None, cv, metric, DecisionRule()).scores(recipe))
+    table, _ = predict_out_of_fold(recipe, X, y, cv)
     truth = np.tile(y, 2)
     groups = table.assign(truth=truth).groupby(["repeat", "fold"])
     assert found == pytest.approx([roc_auc_score(it["truth"], it["p_1"]) for _, it in groups])
@@ -266,8 +266,8 @@ def test_nothing_worse_is_adopted(
 def test_best_yaml_says_what_was_found(tmp_path: Path) -> None:
     study = open_study(tmp_path, "bowl", -1)
     best = search(study, SPACE, TUNING, bowl)[0]
-    content = YAML(typ="safe").load(written(best, study, 9.0, "rmse"))
-    assert content["values"] == values_of(best)
+    content = YAML(typ="safe").load(render_best(best, study, 9.0, "rmse"))
+    assert content["values"] == read_values(best)
     assert (content["better"], content["before"], content["trials"]) == ("lower", 9.0, 20)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from stages.evaluating.metrics import METRICS, Metric
-from stages.evaluating.selection import Candidate, choose, difference
+from stages.evaluating.ranking import Candidate, choose, compare_candidates
 
 AUC = next(metric for metric in METRICS if metric.name == "roc_auc")
 RMSE = next(metric for metric in METRICS if metric.name == "rmse")
@@ -90,7 +90,7 @@ def test_a_single_fold_leaves_the_best_mean() -> None:
 @pytest.mark.parametrize(("metric", "sign"), [(AUC, 1), (RMSE, -1)])
 def test_difference_is_positive_for_the_better_one(metric: Metric, sign: int) -> None:
     high, low = candidate("high", 1, 0.9), candidate("low", 1, 0.8)
-    assert difference(high, low, metric, 0.95).mean == pytest.approx(sign * 0.1)
+    assert compare_candidates(high, low, metric, 0.95).mean == pytest.approx(sign * 0.1)
 
 
 def test_difference_interval_is_the_corrected_t_interval() -> None:
@@ -100,13 +100,13 @@ def test_difference_interval_is_the_corrected_t_interval() -> None:
     gains = (one.scores - other.scores).ravel()
     error = math.sqrt(gains.var(ddof=1) * (1 / 10 + 0.2 / 0.8))
     low, high = stats.t.interval(0.9, df=9, loc=gains.mean(), scale=error)
-    found = difference(one, other, AUC, 0.9)
+    found = compare_candidates(one, other, AUC, 0.9)
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
 
 
 def test_the_explanation_names_best_limit_and_champion() -> None:
     metric, candidates, _ = CASES["the simplest within one error"]
-    words = choose(candidates, metric).explained(metric)
+    words = choose(candidates, metric).explain(metric)
     assert "0.910 (boosted)" in words
     assert "at least 0.890" in words
     assert "linear, complexity 1" in words

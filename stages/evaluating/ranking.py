@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from stages.evaluating.figures import shown
+from stages.evaluating.formatting import format_number
 from stages.evaluating.metrics import Metric
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -61,16 +61,16 @@ class Choice:
     limit: float
     within: tuple[Candidate, ...]
 
-    def explained(self, metric: Metric) -> str:
+    def explain(self, metric: Metric) -> str:
         """Return in words why the champion is the champion."""
         best, champion = self.best, self.champion
         least = "at least" if metric.direction > 0 else "at most"
         names = ", ".join(candidate.name for candidate in self.within)
+        mean, error, limit = map(format_number, (best.mean, best.standard_error, self.limit))
         rule = (
-            f"The best mean {metric.name} over the folds is {shown(best.mean)} ({best.name}), "
-            f"with a standard error of {shown(best.standard_error)}. Of the candidates within one "
-            f"standard error ({least} {shown(self.limit)}: {names}) the simplest is chosen: "
-            f"{champion.name}, complexity {champion.complexity}."
+            f"The best mean {metric.name} over the folds is {mean} ({best.name}), with a standard "
+            f"error of {error}. Of the candidates within one standard error ({least} {limit}: "
+            f"{names}) the simplest is chosen: {champion.name}, complexity {champion.complexity}."
         )
         alike = [c.name for c in self.within if c.complexity == champion.complexity]
         return (
@@ -93,7 +93,9 @@ def choose(candidates: Sequence[Candidate], metric: Metric) -> Choice:
     return Choice(simplest, best, limit, tuple(within))
 
 
-def difference(one: Candidate, other: Candidate, metric: Metric, confidence: float) -> Difference:
+def compare_candidates(
+    one: Candidate, other: Candidate, metric: Metric, confidence: float
+) -> Difference:
     """Return how much better ``one`` is than ``other`` over the same folds, with an interval.
 
     The corrected resampled t interval: the training sets overlap, so the variance of a mean of

@@ -8,7 +8,7 @@ import numpy as np
 DIGITS = 6  # significant ones in JSON: as many as mean anything, and stable ones
 
 
-def rounded(content: Any) -> Any:
+def round_floats(content: Any) -> Any:
     """Return plain JSON data: floats to 6 significant digits, what is not finite as None.
 
     Dataclasses become dicts, tuples and arrays lists.
@@ -16,17 +16,17 @@ def rounded(content: Any) -> Any:
     if isinstance(content, float | np.floating):
         return float(f"{content:.{DIGITS}g}") if np.isfinite(content) else None
     if isinstance(content, dict):
-        return {key: rounded(value) for key, value in content.items()}
+        return {key: round_floats(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [rounded(value) for value in content]
+        return [round_floats(value) for value in content]
     if isinstance(content, np.ndarray | np.generic):
-        return rounded(content.tolist())
+        return round_floats(content.tolist())
     if is_dataclass(content) and not isinstance(content, type):
-        return rounded(asdict(content))
+        return round_floats(asdict(content))
     return content
 
 
-def shown(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Return a number as a table shows it: three decimals, none for large ones; a dash for none."""
     if value is None or not np.isfinite(value):
         return "\u2013"
