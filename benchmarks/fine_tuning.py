@@ -36,8 +36,8 @@ from stages.fine_tuning.examples import Examples
 from stages.fine_tuning.hardware import NATIVE
 from stages.fine_tuning.jobs import Job
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
-from stages.fine_tuning.team import Team
-from stages.fine_tuning.working import Order, do_all
+from stages.fine_tuning.process_group import ProcessGroup
+from stages.fine_tuning.runner import FineTuningPlan, run_jobs
 from stages.shared.encoder import Encoder
 from stages.shared.tokens import pad_batch, tokenise_texts
 
@@ -122,8 +122,10 @@ def stage(
         )
     jobs = [Job("uci", learnt, watched, held)]
     with tempfile.TemporaryDirectory() as folder:
-        order = Order(encoder, pretrained, examples, 2, jobs, False, Path(folder), "benchmark")
-        done = do_all(Team(), order)
+        plan = FineTuningPlan(
+            encoder, pretrained, examples, 2, jobs, False, Path(folder), "benchmark"
+        )
+        done = run_jobs(ProcessGroup(), plan)
     (result,), measured = done.results, done.measured
     texts = measured["texts_per_second"] * measured["training_seconds"]
     shares = softmax(result["logits"].numpy(), axis=1)

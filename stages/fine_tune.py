@@ -9,24 +9,11 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 
 # isort: split
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from stages.contract.cross_validation import CrossValidation
+from stages.fine_tuning.params import FineTuneParams
 from stages.runner import imports
-from stages.runner.declare import At, Params, Plot, Stage
-from stages.shared.encoder import Encoder
+from stages.runner.declare import Plot, Stage
 from stages.shared.storage import write_json
-
-
-class FineTuneParams(Params):
-    """An encoder, what the task changes in it, and how it is scored."""
-
-    encoder: Annotated[Encoder, At("encoder.{encoder}")]
-    overrides: Annotated[dict[str, Any] | None, At("task.{task}.encoders.{encoder}")]
-    cv: Annotated[CrossValidation, At("task.{task}.cv")]
-    class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
-    device: Annotated[Literal["cpu", "cuda"], At("device")]
-
 
 CURVES = "data/candidates/{task}/{encoder}/curves"
 WATCHED = ("train", "validation")
@@ -69,27 +56,27 @@ def main(task: str, encoder: str) -> None:
     """Write the fine-tuned network, its out-of-fold predictions, its curve and what it is."""
     # Here, so that who only reads the declaration, as `compose` does each time, loads no torch.
     from stages.fine_tuning import candidate
-    from stages.fine_tuning.checkpoints import forget
-    from stages.fine_tuning.ordering import ordered, read_parts
-    from stages.fine_tuning.team import work_together
-    from stages.fine_tuning.working import do_all
+    from stages.fine_tuning.checkpoints import delete_checkpoints
+    from stages.fine_tuning.planning import plan_fine_tuning, read_parts
+    from stages.fine_tuning.process_group import run_processes
+    from stages.fine_tuning.runner import run_jobs
 
     params = STAGE.load(task=task, encoder=encoder)
     hashed = STAGE.fingerprint(task=task, encoder=encoder)
     schema, parts = read_parts(Path("data/prepared", task))
-    order = ordered(params, schema, parts, task, encoder, hashed)
-    print(f"{len(order.jobs)} fits: {len(order.jobs) - 1} for folds, one for all rows", flush=True)
-    done = work_together(order.encoder.processes, order.cuda, do_all, order)
-    results, curve = candidate.finished(order, done.results, params.cv.repeats)
-    scored = candidate.scored_rows(order, results, parts, params.cv.repeats)
-    model = candidate.finetuned(order, schema, results[-1])
+    plan = plan_fine_tuning(params, schema, parts, task, encoder, hashed)
+    print(f"{len(plan.jobs)} fits: {len(plan.jobs) - 1} for folds, one for all rows", flush=True)
+    done = run_processes(plan.encoder.processes, plan.cuda, run_jobs, plan)
+    results, curve = candidate.calibrate_and_average(plan, done.results, params.cv.repeats)
+    scored = candidate.tabulate_out_of_fold(plan, results, parts, params.cv.repeats)
+    model = candidate.build_model(plan, schema, results[-1])
     folder = Path("data/candidates", task, encoder)
-    candidate.save(folder, model, scored, curve)
+    candidate.save_candidate(folder, model, scored, curve)
     facts = {"code": imports.code_hash("fine_tune"), "params": hashed}
-    described = {"model": encoder, **candidate.described(order, model), **facts}
+    described = {"model": encoder, **candidate.describe_candidate(plan, model), **facts}
     write_json(folder / "candidate.json", described)
     write_json(Path("data/measured", task, f"{encoder}.json"), done.measured)
-    forget(order.folder)  # nothing is unfinished any more
+    delete_checkpoints(plan.folder)  # nothing is unfinished any more
 
 
 if __name__ == "__main__":

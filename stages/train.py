@@ -4,7 +4,7 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 
 # isort: split
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import joblib
 import numpy as np
@@ -12,9 +12,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from stages.contract.cross_validation import CrossValidation
-from stages.contract.text_features import TextFeatures
 from stages.runner import imports
-from stages.runner.declare import At, Params, Plot, Stage
+from stages.runner.declare import At, Plot, Stage
 from stages.shared.curves import write_curve
 from stages.shared.features import encode, encode_target
 from stages.shared.folds import read_groups
@@ -23,18 +22,16 @@ from stages.shared.schema import ROW, Schema, read_schema
 from stages.shared.storage import atomic, read_frame, write_frame, write_json
 from stages.training.crossval import predict_out_of_fold
 from stages.training.curves import compute_curve
-from stages.training.fitting import Recipe, fit, scale_rounds, use_cuda
+from stages.training.fitting import Recipe, fit, scale_rounds
+from stages.training.recipe import RecipeParams, build_recipe
 
 
-class TrainParams(Params):
+class TrainParams(RecipeParams):
     """A model family, what the task changes in it, and how it is scored."""
 
     model: Annotated[Model, At("model.{model}")]
     overrides: Annotated[dict[str, Any] | None, At("task.{task}.models.{model}")]
     cv: Annotated[CrossValidation, At("task.{task}.cv")]
-    class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
-    text: Annotated[TextFeatures, At("task.{task}.text")]
-    device: Annotated[Literal["cpu", "cuda"], At("device")]
 
 
 CURVES = "data/candidates/{task}/{model}/curves"
@@ -96,14 +93,6 @@ def main(task: str, model: str) -> None:
         **facts,
     }
     write_json(folder / "candidate.json", content)
-
-
-def build_recipe(params: TrainParams, schema: Schema, where: str) -> Recipe:
-    """Lay the task's overrides over the model family."""
-    weighted = params.class_weight is not None
-    model = params.model.with_overrides(schema.problem, params.overrides or {}, where, weighted)
-    cuda = use_cuda(params.device, model)
-    return Recipe(model, schema, params.class_weight, cuda, params.text)
 
 
 def encode_rows(

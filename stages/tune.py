@@ -12,27 +12,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pandas as pd
 
 from stages.contract.cross_validation import CrossValidation
-from stages.contract.text_features import TextFeatures
 from stages.contract.tuning import Tuning
 from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.runner import imports
-from stages.runner.declare import At, Params, Plot, Stage
+from stages.runner.declare import At, Plot, Stage
 from stages.shared.features import encode, encode_target
 from stages.shared.folds import read_groups
 from stages.shared.model import Model
-from stages.shared.schema import Schema, read_schema
+from stages.shared.schema import read_schema
 from stages.shared.storage import read_frame, sha256, write_json, write_text
-from stages.training.fitting import Recipe, use_cuda
+from stages.training.fitting import Recipe
+from stages.training.recipe import RecipeParams, build_recipe, resolve_model
 from stages.tuning.objective import Objective
 from stages.tuning.space import Range, Values
 
 
-class TuneParams(Params):
+class TuneParams(RecipeParams):
     """A model family, what the task changes in it, how it is scored, and where to search."""
 
     model: Annotated[Model, At("model.{tuned}")]
@@ -43,9 +43,6 @@ class TuneParams(Params):
     threshold: Annotated[str | float, At("evaluation.threshold")]
     bins: Annotated[int, At("evaluation.bins")]
     cv: Annotated[CrossValidation, At("task.{task}.cv")]
-    class_weight: Annotated[Literal["balanced"] | None, At("task.{task}.class_weight")]
-    text: Annotated[TextFeatures, At("task.{task}.text")]
-    device: Annotated[Literal["cpu", "cuda"], At("device")]
 
 
 ROWS = ("train", "validation")
@@ -94,11 +91,7 @@ class Problem:
 
     def score_folds(self, values: Values) -> Iterator[float]:
         """Yield the score on each fold with ``values`` laid over what the task has."""
-        weighted = self.params.class_weight is not None
-        overrides = {**(self.params.overrides or {}), **values}
-        model = self.params.model.with_overrides(
-            self.recipe.schema.problem, overrides, self.where, weighted
-        )
+        model = resolve_model(self.params, self.recipe.schema, self.where, values)
         yield from self.objective.score_folds(replace(self.recipe, model=model))
 
 
@@ -134,22 +127,14 @@ def build_problem(params: TuneParams, prepared: Path, where: str) -> Problem:
     )
     X, y = encode(rows, schema), encode_target(rows, schema)
     objective = Objective(X, y, read_groups(rows), params.cv, metric, rule)
-    return Problem(params, recipe(params, schema, where), objective, where)
-
-
-def recipe(params: TuneParams, schema: Schema, where: str) -> Recipe:
-    weighted = params.class_weight is not None
-    model = params.model.with_overrides(schema.problem, params.overrides or {}, where, weighted)
-    cuda = use_cuda(params.device, model)
-    return Recipe(model, schema, params.class_weight, cuda, params.text)
+    return Problem(params, build_recipe(params, schema, where), objective, where)
 
 
 def hash_inputs(task: str, tuned: str, prepared: Path) -> str:
     """Return a hash of all that scores depend on: another search begins where it differs."""
     facts = [STAGE.fingerprint(task=task, tuned=tuned), imports.code_hash(STAGE.verb)]
-    facts += [
-        sha256(prepared / name) for name in (*(f"{it}.parquet" for it in ROWS), "schema.json")
-    ]
+    names = (*(f"{part}.parquet" for part in ROWS), "schema.json")
+    facts += [sha256(prepared / name) for name in names]
     return hashlib.sha256("".join(facts).encode()).hexdigest()[:16]
 
 

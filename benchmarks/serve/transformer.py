@@ -45,9 +45,9 @@ from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
 from stages.exporting.transformer import INPUT
 from stages.fine_tuning.examples import Examples
-from stages.fine_tuning.frozen_head import fitted, vectors
+from stages.fine_tuning.frozen_head import compute_vectors, fit_head
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
-from stages.fine_tuning.trainee import make_trainee, merged_weights
+from stages.fine_tuning.trainable import build_trainable, merge_weights
 from stages.shared.encoder import Encoder
 from stages.shared.finetuned import FineTuned, limit_threads, read_pad_token
 from stages.shared.tokens import pad_batch, tokenise_texts
@@ -96,15 +96,15 @@ def make_model(known: pd.DataFrame) -> tuple[Pretrained, FineTuned]:
     content = {**params["encoder"]["minilm"], "method": "frozen", "pooling": "mean"}
     encoder = Encoder.parse(content, "conf/encoder/minilm.yaml")
     pretrained = load_pretrained(encoder, "conf/encoder/minilm.yaml")
-    module: Any = make_trainee(encoder, pretrained, len(SCHEMA.labels), "sdpa").eval()
+    module: Any = build_trainable(encoder, pretrained, len(SCHEMA.labels), "sdpa").eval()
     y = known["label"].to_numpy()
     examples = Examples(
         tokenise_texts(pretrained.tokenizer, known["text"].tolist()), y, np.ones(len(y), np.float32)
     )
     with limit_threads(1):
-        X = vectors(module, examples.ids, read_pad_token(pretrained.config))
-    weight, bias = fitted(X, examples, len(SCHEMA.labels), encoder.head_c)
-    weights = merged_weights(module)
+        X = compute_vectors(module, examples.ids, read_pad_token(pretrained.config))
+    weight, bias = fit_head(X, examples, len(SCHEMA.labels), encoder.head_c)
+    weights = merge_weights(module)
     weights |= {"head.weight": torch.tensor(weight), "head.bias": torch.tensor(bias)}
     made = FineTuned(
         schema=SCHEMA,

@@ -162,5 +162,6 @@ def read_rule(model: Model, params: PromotionPolicy) -> DecisionRule:
 def _format_comparison(found: Comparison) -> str:
     place = f" where {found.where}" if found.where else ""
     scores = f"{format_number(found.champion)} → {format_number(found.challenger)}"
-    gain = f"gain {format_number(found.gain)} [{format_number(found.low)}, {format_number(found.high)}]"
-    return f"  {found.metric}{place}, n = {found.rows}: {scores}, {gain}: {found.verdict}"
+    gain, low, high = map(format_number, (found.gain, found.low, found.high))
+    line = f"  {found.metric}{place}, n = {found.rows}: {scores}, gain {gain} [{low}, {high}]"
+    return f"{line}: {found.verdict}"

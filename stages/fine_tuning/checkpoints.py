@@ -23,7 +23,7 @@ State = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Kept:
+class CheckpointStore:
     """The folder for one set of inputs, named by their fingerprint."""
 
     folder: Path
@@ -51,7 +51,7 @@ class Kept:
         _write(self.folder / SLOTS[number % 2], {**state, "job": job})
 
 
-def forget(folder: Path, but: Path | None = None) -> None:
+def delete_checkpoints(folder: Path, but: Path | None = None) -> None:
     """Delete what a stage keeps in ``folder``, for all sets of inputs ``but`` one."""
     for other in folder.glob("*"):
         if other != but:

@@ -14,7 +14,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 ROUNDS = 1000  # L-BFGS ends long before
 
 
-def vectors(module: Any, ids: Sequence[Sequence[int]], pad: int) -> Array:
+def compute_vectors(module: Any, ids: Sequence[Sequence[int]], pad: int) -> Array:
     """Return the mean of each text's token vectors (n x width, float32)."""
     head, module.head = module.head, torch.nn.Identity()
     try:
@@ -23,7 +23,7 @@ def vectors(module: Any, ids: Sequence[Sequence[int]], pad: int) -> Array:
         module.head = head
 
 
-def fitted(X: Array, rows: Examples, labels: int, C: float) -> tuple[Array, Array]:
+def fit_head(X: Array, rows: Examples, labels: int, C: float) -> tuple[Array, Array]:
     """Return weight (labels x width) and bias of a logistic regression on the vectors ``X``.
 
     Both are float32. ``C`` is the inverse strength of the L2 penalty.

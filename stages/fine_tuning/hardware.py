@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from stages.fine_tuning.team import Team
+from stages.fine_tuning.process_group import ProcessGroup
 
 log = logging.getLogger(__name__)
 NATIVE = ("amx_bf16", "avx512_bf16", "bf16")  # x86's two kinds of bf16 units, and Arm's
@@ -21,14 +21,14 @@ def use_cuda(asked: Literal["cpu", "cuda"]) -> bool:
     return asked == "cuda" and torch.cuda.is_available()
 
 
-def device_of(team: Team, cuda: bool) -> torch.device:
-    """Return what this process of the team computes on."""
-    return (
-        torch.device("cuda", team.rank % torch.cuda.device_count()) if cuda else torch.device("cpu")
-    )
+def select_device(group: ProcessGroup, cuda: bool) -> torch.device:
+    """Return what this process of the group computes on."""
+    if not cuda:
+        return torch.device("cpu")
+    return torch.device("cuda", group.rank % torch.cuda.device_count())
 
 
-def dtype_for(precision: Literal["auto", "fp32", "bf16"], cuda: bool) -> torch.dtype:
+def select_dtype(precision: Literal["auto", "fp32", "bf16"], cuda: bool) -> torch.dtype:
     """Return the type to multiply in; ``auto``: bfloat16 where the hardware has units for it."""
     if precision == "auto":
         native = torch.cuda.is_bf16_supported() if cuda else _cpu_has_bf16()
@@ -41,14 +41,14 @@ def _cpu_has_bf16() -> bool:
     return any(known.get(unit, False) for unit in NATIVE)
 
 
-def compute_steadily() -> None:
+def make_deterministic() -> None:
     """Let two runs on the same machine give the same bits."""
     # cuBLAS reads this once, at its start.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
 
 
-def attention_for(cuda: bool) -> str:
+def select_attention(cuda: bool) -> str:
     """Return the kernel to train with: on a CPU the plain one beats torch's fused one.
 
     Measured with 12 heads and bfloat16: 1.6 times as many samples a second of 20 tokens, 1.3 times
@@ -57,7 +57,7 @@ def attention_for(cuda: bool) -> str:
     return "sdpa" if cuda else "eager"
 
 
-def peak_memory_mib(cuda: bool) -> float:
+def measure_peak_memory(cuda: bool) -> float:
     """Return the most memory held so far: of the GPU, or of this process."""
     if cuda:
         return torch.cuda.max_memory_allocated() / 2**20

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from stages.contract.cross_validation import CrossValidation
-from stages.fine_tuning.calibration import temperature
+from stages.fine_tuning.calibration import fit_temperature
 from stages.fine_tuning.checkpoints import State
 from stages.fine_tuning.examples import Examples
 from stages.shared.curves import Curve
@@ -34,7 +34,7 @@ class Job:
     held: Array
 
 
-def fold_jobs(
+def make_fold_jobs(
     schema: Schema, y: Array, cv: CrossValidation, groups: Array | None, held_out: float | None
 ) -> list[Job]:
     """Return a job for each fold of each repeat: the folds that every candidate is scored on.
@@ -48,12 +48,12 @@ def fold_jobs(
             learnt, watched = fitted, held
             if held_out:
                 known = y[fitted], take_groups(groups, fitted)
-                learnt, watched = _parted(fitted, *known, held_out, cv.seed + repeat)
+                learnt, watched = _hold_out(fitted, *known, held_out, cv.seed + repeat)
             jobs.append(Job(f"fold-{repeat}-{number}", learnt, watched, held))
     return jobs
 
 
-def final_job(train: int, validation: int, held_out: float | None) -> Job:
+def make_final_job(train: int, validation: int, held_out: float | None) -> Job:
     """Return the job for the model to keep.
 
     It is fitted on all rows, or where some shall stop it, on the train rows, with validation's.
@@ -63,7 +63,7 @@ def final_job(train: int, validation: int, held_out: float | None) -> Job:
     return Job("final", rows[:fitted], rows[fitted:], rows[:0])
 
 
-def out_of_fold(
+def join_out_of_fold(
     jobs: Sequence[Job], results: Sequence[Mapping[str, Any]], repeats: int
 ) -> pd.DataFrame:
     """Return the predictions of all rows, in `train`'s form: ``repeat``, ``fold``, ``p_0`` …
@@ -75,7 +75,7 @@ def out_of_fold(
     for repeat in range(repeats):
         chosen = slice(repeat * each, (repeat + 1) * each)
         rows = np.concatenate([job.held for job in jobs[chosen]])
-        shares = [_shares(**result) for result in results[chosen]]
+        shares = [_compute_probabilities(**result) for result in results[chosen]]
         numbers = np.repeat(np.arange(each), [len(job.held) for job in jobs[chosen]])
         part = pd.DataFrame(np.concatenate(shares)).add_prefix("p_")
         part.insert(0, "repeat", repeat)
@@ -84,7 +84,7 @@ def out_of_fold(
     return pd.concat(parts, ignore_index=True)
 
 
-def calibrated(
+def calibrate_results(
     jobs: Sequence[Job], results: Sequence[State], examples: Examples, repeats: int
 ) -> list[State]:
     """Give each network a temperature where no rows were held out to find it by.
@@ -94,37 +94,37 @@ def calibrated(
     """
     *folds, final = results
     each = len(folds) // repeats
-    answers = [_answers(job, it, examples) for job, it in zip(jobs[:-1], folds, strict=True)]
+    answers = [_collect_logits(job, it, examples) for job, it in zip(jobs[:-1], folds, strict=True)]
     found = []
     for number, result in enumerate(folds):
         first = number // each * each
         others = answers[first:number] + answers[number + 1 : first + each]
-        found.append({**result, "temperature": _suiting(others)})
-    return [*found, {**final, "temperature": _suiting(answers)}]
+        found.append({**result, "temperature": _fit_temperature(others)})
+    return [*found, {**final, "temperature": _fit_temperature(answers)}]
 
 
-def averaged(curves: Sequence[Sequence[Sequence[float]]]) -> Curve:
+def average_curves(curves: Sequence[Sequence[Sequence[float]]]) -> Curve:
     """Return the mean over curves of as many points: steps and two losses."""
     means = np.mean([list(curve) for curve in curves], axis=0)
     return [(round(step), fitted, watched) for step, fitted, watched in means.tolist()]
 
 
-def _answers(job: Job, result: State, examples: Examples) -> tuple[Array, Array, Array]:
+def _collect_logits(job: Job, result: State, examples: Examples) -> tuple[Array, Array, Array]:
     """Return a fold's logits of the rows it held, their classes and their weights."""
     rows = job.held
     return np.asarray(result["logits"]), examples.y[rows], examples.weights[rows]
 
 
-def _suiting(parts: list[tuple[Array, Array, Array]]) -> float:
+def _fit_temperature(parts: list[tuple[Array, Array, Array]]) -> float:
     logits, y, weights = (np.concatenate(it) for it in zip(*parts, strict=True))
-    return temperature(logits, y, weights)
+    return fit_temperature(logits, y, weights)
 
 
-def _shares(logits: Any, temperature: float, **_: Any) -> Array:
+def _compute_probabilities(logits: Any, temperature: float, **_: Any) -> Array:
     return np.asarray(softmax(np.asarray(logits, np.float64) / temperature, axis=1))
 
 
-def _parted(
+def _hold_out(
     rows: Array, y: Array, groups: Array | None, held_out: float, seed: int
 ) -> tuple[Array, Array]:
     try:

@@ -43,7 +43,7 @@ class Pretrained:
                 f"{self.folder} has no *.safetensors: weights in another form may hold code, so "
                 "convert them first"
             )
-        return {name: it for file in files for name, it in _tensors(file).items()}
+        return {name: it for file in files for name, it in _read_tensors(file).items()}
 
 
 def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
@@ -53,8 +53,8 @@ def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
     """
     from transformers import AutoConfig, AutoTokenizer
 
-    keep_quiet()
-    folder = _found(encoder, where)
+    silence_transformers()
+    folder = _find_folder(encoder, where)
     try:
         config = AutoConfig.from_pretrained(folder)
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
@@ -69,12 +69,12 @@ def load_pretrained(encoder: Encoder, where: str) -> Pretrained:
     return Pretrained(
         folder,
         config.to_json_string(),
-        _truncating(tokenizer.backend_tokenizer.to_str(), encoder.max_length),
+        _enable_truncation(tokenizer.backend_tokenizer.to_str(), encoder.max_length),
         f" {separator} ",
     )
 
 
-def keep_quiet() -> None:
+def silence_transformers() -> None:
     """Let transformers draw no bars of its own and say nothing of a head that is yet fresh."""
     from transformers.utils import logging
 
@@ -82,13 +82,13 @@ def keep_quiet() -> None:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
-def _found(encoder: Encoder, where: str) -> Path:
+def _find_folder(encoder: Encoder, where: str) -> Path:
     if encoder.package:
-        folder = _in_package(encoder.package, encoder.weights.split("/")[1:])
+        folder = _find_in_package(encoder.package, encoder.weights.split("/")[1:])
     elif encoder.folder:
         folder = Path(encoder.folder)
     else:
-        return _from_hub(encoder, where)
+        return _download(encoder, where)
     if not (folder / "config.json").exists():
         raise PipelineError(
             f"{where}: weights = {encoder.weights!r}, but {folder} has no config.json"
@@ -96,20 +96,20 @@ def _found(encoder: Encoder, where: str) -> Path:
     return folder
 
 
-def _tensors(file: Path) -> "dict[str, torch.Tensor]":
+def _read_tensors(file: Path) -> "dict[str, torch.Tensor]":
     try:
         return safetensors.torch.load(file.read_bytes())
     except SafetensorError as error:
         raise PipelineError(f"{file} is damaged ({error}): get it anew") from error
 
 
-def _in_package(module: str, parts: list[str]) -> Path:
+def _find_in_package(module: str, parts: list[str]) -> Path:
     found = importlib.util.find_spec(module)
     places = (found.submodule_search_locations if found else None) or ["(not installed)"]
     return Path(places[0], *parts)
 
 
-def _from_hub(encoder: Encoder, where: str) -> Path:
+def _download(encoder: Encoder, where: str) -> Path:
     from huggingface_hub import snapshot_download
 
     name, revision = encoder.weights, encoder.revision
@@ -131,7 +131,7 @@ def _check_length(encoder: Encoder, config: Any, tokenizer: Any, where: str) -> 
         )
 
 
-def _truncating(tokenizer: str, max_length: int) -> str:
+def _enable_truncation(tokenizer: str, max_length: int) -> str:
     """Let the tokenizer cut long texts by itself, and leave padding to whoever makes batches."""
     made = Tokenizer.from_str(tokenizer)
     made.no_padding()

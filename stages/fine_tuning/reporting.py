@@ -9,13 +9,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stages.fine_tuning.learning import Learner
+from stages.fine_tuning.trainer import Trainer
 
 SECONDS_BETWEEN_LOSSES = 0.5  # on the bar: on a GPU each one waits for the steps before it
 
 
 class Reporter:
-    """A progress bar over the steps of all fits on a terminal; elsewhere a line for each look.
+    """A progress bar over the steps of all fits on a terminal; elsewhere a line an evaluation.
 
     ``steps`` are planned for each fit. What need not be done, because it is kept from a run before
     or because a fit stops early, is taken off the total: the time left is that of work left.
@@ -31,34 +31,34 @@ class Reporter:
         self.shown = 0.0  # of these, when the bar last showed a loss
         self.steps = self.rows = self.tokens = 0
 
-    def starts(self, done: int) -> None:
+    def start_fit(self, done: int) -> None:
         """Note that the next fit begins, or goes on after ``done`` steps."""
         self.number += 1
         self._spare(done)
         if self.bar is not None:
             self.bar.set_description(self._name)
 
-    def skips(self) -> None:
+    def skip_fit(self) -> None:
         """Note that the next fit is kept from a run before."""
-        self.starts(0)
-        self.ends(self.planned[self.number - 1])
+        self.start_fit(0)
+        self.end_fit(self.planned[self.number - 1])
 
-    def learns(self, learner: Learner) -> None:
-        """Let the learner take a step, and show what came of it."""
-        looks, started, cpu = len(learner.points), time.perf_counter(), time.process_time()
-        lengths = [learner.fitted.lengths[rows] for rows in learner.plan[learner.step]]
-        learner.learn()
+    def train_step(self, trainer: Trainer) -> None:
+        """Let the trainer take a step, and show what came of it."""
+        evaluations, started, cpu = len(trainer.points), time.perf_counter(), time.process_time()
+        lengths = [trainer.fitted.lengths[rows] for rows in trainer.schedule[trainer.step]]
+        trainer.train_step()
         self.seconds += time.perf_counter() - started
         self.cpu_seconds += time.process_time() - cpu
         self.steps += 1
         self.rows += sum(map(len, lengths))
         self.tokens += sum(int(it.sum()) for it in lengths)
         if self.bar is not None:
-            self._advance(learner)
-        elif len(learner.points) > looks and not self.quiet:
-            self._line(learner)
+            self._advance(trainer)
+        elif len(trainer.points) > evaluations and not self.quiet:
+            self._line(trainer)
 
-    def ends(self, left: int) -> None:
+    def end_fit(self, left: int) -> None:
         """Note that the fit needed none of the ``left`` steps that were planned for it."""
         self._spare(left)
         if self.bar is not None and self.number == len(self.planned):
@@ -87,26 +87,26 @@ class Reporter:
         if self.bar is not None:
             self.bar.total -= steps
 
-    def _advance(self, learner: Learner) -> None:
+    def _advance(self, trainer: Trainer) -> None:
         if self.seconds >= self.shown + SECONDS_BETWEEN_LOSSES:
             self.shown = self.seconds
-            text = f"{_losses(learner)}, {self.pace:,.0f} tokens/s"
+            text = f"{_format_losses(trainer)}, {self.pace:,.0f} tokens/s"
             self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
 
-    def _line(self, learner: Learner) -> None:
-        done, total = learner.step, len(learner.plan)
+    def _line(self, trainer: Trainer) -> None:
+        done, total = trainer.step, len(trainer.schedule)
         left = (total - done) * self.seconds / self.steps
         print(
-            f"{self._name}, step {done} of {total}: {_losses(learner)}, "
+            f"{self._name}, step {done} of {total}: {_format_losses(trainer)}, "
             f"{self.pace:,.0f} tokens/s, at most {left:.0f} s left in this fit",
             flush=True,
         )
 
 
-def _losses(learner: Learner) -> str:
-    """Return the latest look's losses, or before the first one the loss so far."""
-    if not learner.points:
-        return f"loss {learner.loss:.3f}"
-    _, fitted, watched = learner.points[-1]
-    return f"loss {fitted:.3f}" + (f", held out {watched:.3f}" if len(learner.watched) else "")
+def _format_losses(trainer: Trainer) -> str:
+    """Return the latest evaluation's losses, or before the first one the loss so far."""
+    if not trainer.points:
+        return f"loss {trainer.loss:.3f}"
+    _, fitted, watched = trainer.points[-1]
+    return f"loss {fitted:.3f}" + (f", held out {watched:.3f}" if len(trainer.watched) else "")

@@ -30,7 +30,7 @@ class Frozen(BaseModel):
         old = [name for name in cls.renamed if isinstance(content, dict) and name in content]
         if old:
             names = ", ".join(
-                f"{name} = {_shortened(content[name])} is now called {cls.renamed[name]}"
+                f"{name} = {_shorten(content[name])} is now called {cls.renamed[name]}"
                 for name in old
             )
             raise PydanticCustomError("renamed", f"{names}: rename it")

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 import stages
 from stages import fine_tune, prepare
-from stages.fine_tuning.learning import Learner
+from stages.fine_tuning.trainer import Trainer
 from stages.runner import declare
 from stages.shared.encoder import Encoder
 from tests.support.text_fixtures import BAD, FILLER, GOOD, params_of, reviews
@@ -41,7 +41,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         "stages.fine_tuning.candidate",
-        "stages.fine_tuning.ordering",
+        "stages.fine_tuning.planning",
         "transformers.models.bert.modeling_bert",
         "dvclive.live",
     ]
@@ -122,8 +122,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def _run(root: Path, steps: int | None, writes: int | None) -> None:
     os.chdir(root)
-    learned, flushed = Counted(Learner.learn, steps), Counted(os.fsync, writes)
-    Learner.learn = lambda self: learned(self)  # type: ignore[method-assign]
+    learned, flushed = Counted(Trainer.train_step, steps), Counted(os.fsync, writes)
+    Trainer.train_step = lambda self: learned(self)  # type: ignore[method-assign]
     os.fsync = flushed
     fine_tune.main("demo", "tiny")
     (root / "steps").write_text(str(learned.calls), encoding="utf-8")

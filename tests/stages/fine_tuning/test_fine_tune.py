@@ -11,7 +11,7 @@ import pytest
 
 from stages import evaluate, fine_tune, train
 from stages.contract.cross_validation import CrossValidation
-from stages.fine_tuning.jobs import final_job, fold_jobs
+from stages.fine_tuning.jobs import make_final_job, make_fold_jobs
 from stages.runner import declare, imports, stopwatch
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode
@@ -148,13 +148,13 @@ def test_its_folds_are_those_of_the_other_models(tuned: Path, world: Path) -> No
 
 def test_all_rows_are_learnt_from_unless_some_are_held_out() -> None:
     y, cv = np.arange(200) % 2, CrossValidation(folds=4, seed=1)
-    for job in fold_jobs(ONE_TEXT, y, cv, None, held_out=None):
+    for job in make_fold_jobs(ONE_TEXT, y, cv, None, held_out=None):
         assert sorted([*job.fitted, *job.held]) == list(range(200))
         assert list(job.watched) == list(job.held)
-    for job in fold_jobs(ONE_TEXT, y, cv, None, held_out=0.1):
+    for job in make_fold_jobs(ONE_TEXT, y, cv, None, held_out=0.1):
         assert sorted([*job.fitted, *job.watched, *job.held]) == list(range(200))
         assert (len(job.fitted), len(job.watched)) == (135, 15)
-    every, some = final_job(150, 50, None), final_job(150, 50, 0.1)
+    every, some = make_final_job(150, 50, None), make_final_job(150, 50, 0.1)
     assert (len(every.fitted), len(every.watched), len(every.held)) == (200, 0, 0)
     assert (list(some.fitted), list(some.watched)) == (list(range(150)), list(range(150, 200)))
 
@@ -162,7 +162,7 @@ def test_all_rows_are_learnt_from_unless_some_are_held_out() -> None:
 def test_no_group_is_in_two_parts_of_a_fold() -> None:
     y, groups = np.arange(200) % 2, np.random.default_rng(0).integers(0, 40, 200).astype(str)
     cv = CrossValidation(folds=3, repeats=2, seed=1)
-    for job in fold_jobs(ONE_TEXT, y, cv, groups, held_out=0.1):
+    for job in make_fold_jobs(ONE_TEXT, y, cv, groups, held_out=0.1):
         parts = [set(groups[rows]) for rows in (job.fitted, job.watched, job.held)]
         assert sum(map(len, parts)) == len(set().union(*parts)) == len(set(groups))
         assert sorted(np.concatenate([job.fitted, job.watched, job.held])) == list(range(200))
@@ -170,7 +170,7 @@ def test_no_group_is_in_two_parts_of_a_fold() -> None:
     with pytest.raises(
         PipelineError, match=r"validation_fraction = 0\.1 of 100 rows: all are of one group"
     ):
-        fold_jobs(ONE_TEXT, y, cv, np.arange(200) // 100, held_out=0.1)
+        make_fold_jobs(ONE_TEXT, y, cv, np.arange(200) // 100, held_out=0.1)
 
 
 def test_evaluate_takes_it_as_one_more_candidate(

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from tokenizers import Tokenizer
 
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
-from stages.fine_tuning.trainee import make_trainee
+from stages.fine_tuning.trainable import build_trainable
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
 from stages.shared.storage import read_json, sha256, write_json
@@ -70,7 +70,7 @@ def test_long_texts_are_cut_and_short_ones_not_padded() -> None:
 def test_what_lies_below_the_head_is_pretrained(folder: Path) -> None:
     found = loaded()
     stored = safetensors.torch.load_file(folder / "model.safetensors")
-    module = make_trainee(encoder(), found, labels=3, attention="eager")
+    module = build_trainable(encoder(), found, labels=3, attention="eager")
     for name, value in module.state_dict().items():
         if not name.startswith("head."):
             assert torch.equal(value, stored[name.removeprefix("encoder.")]), name
@@ -141,14 +141,14 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(
     """Transformers would draw those that are missing and say so in a line of the log."""
     write_json(folder / "config.json", {**read_json(folder / "config.json"), **changes})
     with pytest.raises(PipelineError, match="has no weights of the right size for"):
-        make_trainee(encoder(), loaded(), labels=2, attention="eager")
+        build_trainable(encoder(), loaded(), labels=2, attention="eager")
 
 
 @pytest.mark.usefixtures("folder")
 def test_adapters_for_layers_that_do_not_exist_are_refused() -> None:
     lora = {"rank": 2, "alpha": 2, "dropout": 0.0, "target_modules": ["door"]}
     with pytest.raises(PipelineError, match=r"lora\.target_modules = \('door',\)"):
-        make_trainee(encoder(method="lora", lora=lora), loaded(), labels=2, attention="eager")
+        build_trainable(encoder(method="lora", lora=lora), loaded(), labels=2, attention="eager")
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ from commands.registry.settings import Promotion
 from stages.contract.columns import Column
 from stages.contract.task import Task
 from stages.contract.text_features import TextFeatures
-from stages.export import Export
+from stages.export import ExportSettings
 from stages.shared.encoder import Encoder, Lora
 from stages.shared.errors import PipelineError
 from stages.shared.frozen import Frozen
@@ -29,7 +29,7 @@ RENAMED: list[tuple[type[Frozen], str, Any, str]] = [
     (TextFeatures, "sublinear", True, "sublinear_tf"),
     (Task, "most_bad_rows", 0.05, "max_bad_row_share"),
     (Column, "missing_share", 0.5, "max_missing_share"),
-    (Export, "int8_loss", 0.005, "max_int8_loss"),
+    (ExportSettings, "int8_loss", 0.005, "max_int8_loss"),
     (Promotion, "slice_rows", 30, "min_slice_rows"),
 ]
 

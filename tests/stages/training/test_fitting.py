@@ -353,7 +353,7 @@ def test_groups_are_not_on_both_sides_of_early_stopping(
         find_metric("roc_auc", "classification", "test"),
         DecisionRule(bins=10),
     )
-    list(objective.scores(recipe(name)))
+    list(objective.score_folds(recipe(name)))
     assert len(seen) == 2 * CV.repeats * CV.folds
     assert all(fitted and watched and not fitted & watched for fitted, watched in seen)
 

@@ -193,7 +193,7 @@ def test_a_fold_is_scored_as_evaluate_scores_it() -> None:
     cv = CrossValidation(folds=4, repeats=2, seed=1)
     recipe = Recipe(*made_recipe())
     metric = find_metric("roc_auc", "classification", "")
-    found = list(Objective(X, y, None, cv, metric, DecisionRule()).scores(recipe))
+    found = list(Objective(X, y, None, cv, metric, DecisionRule()).score_folds(recipe))
     table, _ = predict_out_of_fold(recipe, X, y, cv)
     truth = np.tile(y, 2)
     groups = table.assign(truth=truth).groupby(["repeat", "fold"])

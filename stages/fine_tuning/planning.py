@@ -3,17 +3,17 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.class_weight import compute_sample_weight
 
 from stages.fine_tuning.examples import Examples
-from stages.fine_tuning.hardware import dtype_for, use_cuda
-from stages.fine_tuning.jobs import final_job, fold_jobs
+from stages.fine_tuning.hardware import select_dtype, use_cuda
+from stages.fine_tuning.jobs import make_final_job, make_fold_jobs
+from stages.fine_tuning.params import FineTuneParams
 from stages.fine_tuning.pretrained import load_pretrained
-from stages.fine_tuning.working import Order
+from stages.fine_tuning.runner import FineTuningPlan
 from stages.runner import imports
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
@@ -23,9 +23,6 @@ from stages.shared.folds import read_groups
 from stages.shared.schema import Schema, read_schema
 from stages.shared.storage import read_frame, sha256
 from stages.shared.tokens import tokenise_texts
-
-if TYPE_CHECKING:
-    from stages.fine_tune import FineTuneParams
 
 PARTS = ("train", "validation")
 
@@ -44,14 +41,14 @@ def read_parts(prepared: Path) -> tuple[Schema, list[pd.DataFrame]]:
     return schema, [read_frame(prepared / f"{part}.parquet") for part in PARTS]
 
 
-def ordered(
-    params: "FineTuneParams",
+def plan_fine_tuning(
+    params: FineTuneParams,
     schema: Schema,
     parts: list[pd.DataFrame],
     task: str,
     name: str,
     hashed: str,
-) -> Order:
+) -> FineTuningPlan:
     """Lay the task's overrides over the encoder, tokenise every text once, and deal the rows.
 
     ``hashed`` is a hash of all parameters.
@@ -64,14 +61,16 @@ def ordered(
     texts = join_texts(encode(together, schema), schema, pretrained.separator)
     weights = compute_sample_weight(params.class_weight, y).astype(np.float32)
     examples = Examples(tokenise_texts(pretrained.tokenizer, texts), y, weights)
-    jobs = fold_jobs(schema, y, params.cv, read_groups(together), encoder.validation_fraction)
-    jobs.append(final_job(len(parts[0]), len(parts[1]), encoder.validation_fraction))
+    jobs = make_fold_jobs(schema, y, params.cv, read_groups(together), encoder.validation_fraction)
+    jobs.append(make_final_job(len(parts[0]), len(parts[1]), encoder.validation_fraction))
     folder = Path("data/checkpoints", task, name)
-    state = fingerprint(Path("data/prepared", task), encoder, cuda, hashed)
-    return Order(encoder, pretrained, examples, len(schema.labels), jobs, cuda, folder, state)
+    state = hash_inputs(Path("data/prepared", task), encoder, cuda, hashed)
+    return FineTuningPlan(
+        encoder, pretrained, examples, len(schema.labels), jobs, cuda, folder, state
+    )
 
 
-def fingerprint(prepared: Path, encoder: Encoder, cuda: bool, params: str) -> str:
+def hash_inputs(prepared: Path, encoder: Encoder, cuda: bool, params: str) -> str:
     """Return a hash of all that unfinished work depends on: data, parameters, code, libraries."""
     content = {
         "data": [sha256(prepared / f"{part}.parquet") for part in PARTS],
@@ -79,7 +78,7 @@ def fingerprint(prepared: Path, encoder: Encoder, cuda: bool, params: str) -> st
         "params": params,
         "code": imports.code_hash("fine_tune"),
         "libraries": imports.versions("fine_tune"),
-        "dtype": str(dtype_for(encoder.precision, cuda)),
+        "dtype": str(select_dtype(encoder.precision, cuda)),
         "cuda": cuda,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

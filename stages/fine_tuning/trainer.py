@@ -1,6 +1,6 @@
-"""The training loop: steps through the batches, looks at other rows, may keep the best weights.
+"""The training loop: steps through the batches, evaluates on other rows, may keep the best weights.
 
-Everything that a step depends on is in ``Learner.state``, so a run that was killed and resumed ends
+Everything that a step depends on is in ``Trainer.state``, so a run that was killed and resumed ends
 with the same weights as one that was not.
 """
 
@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from stages.fine_tuning.calibration import log_loss, temperature
+from stages.fine_tuning.calibration import compute_log_loss, fit_temperature
 from stages.fine_tuning.examples import Examples, epoch_batches
-from stages.fine_tuning.team import Team
-from stages.fine_tuning.trainee import depth
+from stages.fine_tuning.process_group import ProcessGroup
+from stages.fine_tuning.trainable import find_depth
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
 from stages.shared.finetuned import compute_logits
@@ -28,13 +28,13 @@ State = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where and how to compute: device, type to multiply in, token that fills, companions."""
+class ComputeContext:
+    """Where and how to compute: device, type to multiply in, token that fills, process group."""
 
     device: torch.device
     dtype: torch.dtype
     pad: int
-    team: Team
+    group: ProcessGroup
 
     def autocast(self) -> torch.autocast:
         lower = self.dtype != torch.float32
@@ -46,7 +46,7 @@ class Place:
         return tuple(torch.from_numpy(array).to(self.device) for array in arrays)
 
 
-class Learner:
+class Trainer:
     """A network in training on ``fitted``, watched on ``watched``; ``layers`` is its depth.
 
     Watched rows stop it, and choose its weights, only where the encoder holds rows out for that.
@@ -58,92 +58,92 @@ class Learner:
         encoder: Encoder,
         fitted: Examples,
         watched: Examples,
-        place: Place,
+        context: ComputeContext,
         layers: int,
     ) -> None:
-        self.module = module.to(place.device)
-        self.encoder, self.place = encoder, place
+        self.module = module.to(context.device)
+        self.encoder, self.context = encoder, context
         self.may_stop = encoder.validation_fraction is not None
         self.fitted, self.watched = fitted, watched
-        self.plan, self.looks = planned(fitted.lengths, encoder)
+        self.schedule, self.eval_steps = plan_steps(fitted.lengths, encoder)
         # One scale for all steps, so that each row counts the same whatever batch it is in.
-        self.rows_a_step = len(fitted) * encoder.epochs / len(self.plan)
+        self.rows_a_step = len(fitted) * encoder.epochs / len(self.schedule)
         named = [(name, it) for name, it in module.named_parameters() if it.requires_grad]
-        self.changing = [it for _, it in named]
-        groups = parameter_groups(named, encoder, layers)
+        self.trainable = [it for _, it in named]
+        groups = group_parameters(named, encoder, layers)
         self.optimiser = torch.optim.AdamW(groups, lr=encoder.learning_rate, fused=True)
         self.rates = [group["lr"] for group in self.optimiser.param_groups]
         self.forward: Any = torch.compile(module, dynamic=True) if encoder.compile else module
         self.step = 0
         self.points: list[tuple[int, float, float]] = []
         self.best: list[torch.Tensor] = []
-        self.seen = self._nothing_seen()
+        self.running = self._zero_sums()
 
     @property
     def is_done(self) -> bool:
-        return self.step >= len(self.plan) or (self.may_stop and self._waited_long_enough())
+        return self.step >= len(self.schedule) or (self.may_stop and self._is_out_of_patience())
 
     @property
     def loss(self) -> float:
-        """The mean training loss since the last look, in this process's part of the batches."""
-        return float(self.seen[0] / self.seen[1])
+        """The mean training loss since the last evaluation, of this process's shards."""
+        return float(self.running[0] / self.running[1])
 
-    def learn(self) -> None:
-        """Take one step, and a look where one is due."""
+    def train_step(self) -> None:
+        """Take one step, and evaluate where that is due."""
         self.module.train()
-        share = rate_at(self.step, len(self.plan), self.encoder.warmup_ratio)
+        share = schedule_rate(self.step, len(self.schedule), self.encoder.warmup_ratio)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
         self.optimiser.zero_grad()
-        for rows in self.plan[self.step]:
-            self._learn_from(self.place.team.part(rows))
-        self._add_up()
-        torch.nn.utils.clip_grad_norm_(self.changing, self.encoder.max_grad_norm)
+        for rows in self.schedule[self.step]:
+            self._accumulate(self.context.group.take_shard(rows))
+        self._reduce_gradients()
+        torch.nn.utils.clip_grad_norm_(self.trainable, self.encoder.max_grad_norm)
         self.optimiser.step()
         self.step += 1
-        if self.step in self.looks:
-            self._look()
+        if self.step in self.eval_steps:
+            self._evaluate()
 
-    def keep_best(self) -> None:
-        """Put back the weights of the look with the lowest loss, where rows were held out."""
+    def restore_best(self) -> None:
+        """Put back the weights of the evaluation with the lowest loss, where rows were held out."""
         if self.may_stop:
-            self._put(self.best)
+            self._load(self.best)
 
     def state(self) -> State:
         """Return all that the remaining steps depend on; every process must ask for it."""
         return {
             "step": self.step,
-            "changing": [it.detach() for it in self.changing],
+            "trainable": [it.detach() for it in self.trainable],
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
-            "random_cuda": self._cuda_random(),
+            "random_cuda": self._get_cuda_state(),
             "points": self.points,
             "best": self.best,
-            "seen": self._everyones_seen(),
+            "running": self._gather_sums(),
         }
 
     def resume(self, state: State) -> None:
-        self._put(state["changing"])
+        self._load(state["trainable"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
         if state["random_cuda"] is not None:
-            torch.cuda.set_rng_state(state["random_cuda"], self.place.device)
+            torch.cuda.set_rng_state(state["random_cuda"], self.context.device)
         self.step = state["step"]
-        self.seen = state["seen"][self.place.team.rank].to(self.place.device)
+        self.running = state["running"][self.context.group.rank].to(self.context.device)
         self.points, self.best = [tuple(it) for it in state["points"]], state["best"]
 
-    def _learn_from(self, rows: Array) -> None:
+    def _accumulate(self, rows: Array) -> None:
         if not len(rows):  # fewer rows than processes
             return
-        with self.place.autocast():
-            logits = self.forward(*self.place.batch(self.fitted, rows))
-        losses = self._losses(logits, self.fitted, rows, self.encoder.label_smoothing)
+        with self.context.autocast():
+            logits = self.forward(*self.context.batch(self.fitted, rows))
+        losses = self._compute_losses(logits, self.fitted, rows, self.encoder.label_smoothing)
         total = losses.sum()
         (total / self.rows_a_step).backward()  # type: ignore[no-untyped-call]
-        self.seen[0] += total.detach()
-        self.seen[1] += float(self.fitted.weights[rows].sum())
+        self.running[0] += total.detach()
+        self.running[1] += float(self.fitted.weights[rows].sum())
 
-    def _losses(
+    def _compute_losses(
         self, logits: torch.Tensor, examples: Examples, rows: Array, smoothing: float = 0.0
     ) -> torch.Tensor:
         truth = torch.from_numpy(examples.y[rows]).to(logits.device)
@@ -151,91 +151,91 @@ class Learner:
         losses = cross_entropy(logits.float(), truth, reduction="none", label_smoothing=smoothing)
         return losses * weights
 
-    def _add_up(self) -> None:
+    def _reduce_gradients(self) -> None:
         """Make every process's gradients the sum over all of them."""
-        if self.place.team.size > 1:
-            for it in self.changing:
+        if self.context.group.size > 1:
+            for it in self.trainable:
                 it.grad = torch.zeros_like(it) if it.grad is None else it.grad
-            self.place.team.add([it.grad for it in self.changing if it.grad is not None])
+            self.context.group.all_reduce([it.grad for it in self.trainable if it.grad is not None])
 
-    def _look(self) -> None:
+    def _evaluate(self) -> None:
         """Note the losses (NaN of no rows), and the weights where they are the best so far."""
-        self.place.team.add([self.seen])
-        fitted, self.seen = self.loss, self._nothing_seen()
-        watched = self._watched_loss() if len(self.watched) else math.nan
+        self.context.group.all_reduce([self.running])
+        fitted, self.running = self.loss, self._zero_sums()
+        watched = self._compute_watched_loss() if len(self.watched) else math.nan
         self.points.append((self.step, fitted, watched))
         if not math.isfinite(fitted + (watched if len(self.watched) else 0)):
             raise PipelineError(
                 f"after {self.step} steps the losses are {fitted} and {watched}: lower "
                 f"learning_rate ({self.encoder.learning_rate:g}) in conf/encoder"
             )
-        if self.may_stop and self._best_look() == len(self.points) - 1:
-            self.best = [it.detach().clone() for it in self.changing]
+        if self.may_stop and self._find_best_eval() == len(self.points) - 1:
+            self.best = [it.detach().clone() for it in self.trainable]
 
-    def _watched_loss(self) -> float:
+    def _compute_watched_loss(self) -> float:
         """Return the log loss at the best temperature: overconfidence alone ends no training."""
-        with self.place.autocast():
-            logits = compute_logits(self.module.eval(), self.watched.ids, self.place.pad)
+        with self.context.autocast():
+            logits = compute_logits(self.module.eval(), self.watched.ids, self.context.pad)
         y, weights = self.watched.y, self.watched.weights
-        return log_loss(logits, y, weights, temperature(logits, y, weights))
+        return compute_log_loss(logits, y, weights, fit_temperature(logits, y, weights))
 
-    def _best_look(self) -> int:
+    def _find_best_eval(self) -> int:
         return int(np.argmin([loss for _, _, loss in self.points]))
 
-    def _waited_long_enough(self) -> bool:
+    def _is_out_of_patience(self) -> bool:
         patience = self.encoder.patience
-        waited = len(self.points) - 1 - self._best_look() if self.points else 0
+        waited = len(self.points) - 1 - self._find_best_eval() if self.points else 0
         return patience is not None and waited >= patience
 
-    def _nothing_seen(self) -> torch.Tensor:
-        """Return the sum of losses and of weights since the last look."""
-        return torch.zeros(2, dtype=torch.float64, device=self.place.device)
+    def _zero_sums(self) -> torch.Tensor:
+        """Return the sum of losses and of weights since the last evaluation."""
+        return torch.zeros(2, dtype=torch.float64, device=self.context.device)
 
-    def _everyones_seen(self) -> torch.Tensor:
+    def _gather_sums(self) -> torch.Tensor:
         """Return what each process has seen, a row for each: their sum alone would be rounded."""
-        found = torch.stack([self._nothing_seen()] * self.place.team.size)
-        found[self.place.team.rank] = self.seen
-        self.place.team.add([found])
+        found = torch.stack([self._zero_sums()] * self.context.group.size)
+        found[self.context.group.rank] = self.running
+        self.context.group.all_reduce([found])
         return found
 
-    def _put(self, weights: list[torch.Tensor]) -> None:
+    def _load(self, weights: list[torch.Tensor]) -> None:
         with torch.no_grad():
-            for parameter, value in zip(self.changing, weights, strict=True):
+            for parameter, value in zip(self.trainable, weights, strict=True):
                 parameter.copy_(value)
 
-    def _cuda_random(self) -> torch.Tensor | None:
-        is_cuda = self.place.device.type == "cuda"
-        return torch.cuda.get_rng_state(self.place.device) if is_cuda else None
+    def _get_cuda_state(self) -> torch.Tensor | None:
+        is_cuda = self.context.device.type == "cuda"
+        return torch.cuda.get_rng_state(self.context.device) if is_cuda else None
 
 
-def planned(lengths: Array, encoder: Encoder) -> tuple[list[list[Array]], set[int]]:
-    """Return each step's batches, and after which steps to look at the held-out rows."""
-    plan: list[list[Array]] = []
-    looks: set[int] = set()
+def plan_steps(lengths: Array, encoder: Encoder) -> tuple[list[list[Array]], set[int]]:
+    """Return each step's batches, and after which steps to evaluate."""
+    schedule: list[list[Array]] = []
+    eval_steps: set[int] = set()
     for epoch in range(encoder.epochs):
         batches = epoch_batches(lengths, encoder.batch_tokens, encoder.seed, epoch)
-        steps = list(_chunks(batches, encoder.gradient_accumulation_steps))
-        looks |= {
-            len(plan) + math.ceil(len(steps) * look / encoder.evals_per_epoch)
-            for look in range(1, encoder.evals_per_epoch + 1)
+        steps = list(_split_chunks(batches, encoder.gradient_accumulation_steps))
+        eval_steps |= {
+            len(schedule) + math.ceil(len(steps) * number / encoder.evals_per_epoch)
+            for number in range(1, encoder.evals_per_epoch + 1)
         }
-        plan += steps
-    return plan, looks
+        schedule += steps
+    return schedule, eval_steps
 
 
-def rate_at(step: int, steps: int, warmup_ratio: float) -> float:
+def schedule_rate(step: int, steps: int, warmup_ratio: float) -> float:
     """Return the share of the peak rate: a linear rise over ``warmup_ratio``, then a fall to 0."""
     rising = warmup_ratio * steps
     return (step + 1) / (rising + 1) if step < rising else (steps - step) / (steps - rising)
 
 
-def parameter_groups(
+def group_parameters(
     named: list[tuple[str, torch.nn.Parameter]], encoder: Encoder, layers: int
 ) -> list[dict[str, Any]]:
     """Return AdamW's groups: rates by depth, and no decay for vectors (biases and norms)."""
     groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in named:
-        key = layers + 1 - depth(name, layers), parameter.ndim > 1
+        key = layers + 1 - find_depth(name, layers), parameter.ndim > 1
         groups.setdefault(key, []).append(parameter)
     return [
         {
@@ -247,7 +247,7 @@ def parameter_groups(
     ]
 
 
-def _chunks(batches: list[Array], size: int) -> Iterator[list[Array]]:
+def _split_chunks(batches: list[Array], size: int) -> Iterator[list[Array]]:
     waiting = iter(batches)
     while chunk := list(itertools.islice(waiting, size)):
         yield chunk

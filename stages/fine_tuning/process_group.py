@@ -25,21 +25,21 @@ PARTING = 5.0  # seconds for a process to end by itself
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """This process's place among ``size``; the one of rank 0 alone reads, writes and reports."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def part(self, rows: Array) -> Array:
+    def take_shard(self, rows: Array) -> Array:
         """Return this process's rows of a batch, which are sorted by length: parts are even."""
         return rows[self.rank :: self.size]
 
-    def add(self, tensors: list[torch.Tensor]) -> None:
+    def all_reduce(self, tensors: list[torch.Tensor]) -> None:
         """Make each tensor the sum over all processes, in place."""
         if self.size > 1:
             flat = torch.cat([it.reshape(-1) for it in tensors])
@@ -56,34 +56,36 @@ class Team:
         if len(set(found)) > 1:
             raise PipelineError(f"the {self.size} processes hold different {name}: {found}")
 
-    def tell(self, ask: Callable[[], T]) -> T:
+    def broadcast(self, ask: Callable[[], T]) -> T:
         """Return in every process what ``ask`` returns in the first."""
-        found = [ask() if self.leads else None]
+        found = [ask() if self.is_main else None]
         if self.size > 1:
             dist.broadcast_object_list(found)
         return found[0]  # type: ignore[return-value]
 
 
-def work_together(processes: int, cuda: bool, work: Callable[..., T], *arguments: Any) -> T:
-    """Return what ``work(team, *arguments)`` returns in the first of ``processes``: this one.
+def run_processes(processes: int, cuda: bool, work: Callable[..., T], *arguments: Any) -> T:
+    """Return what ``work(group, *arguments)`` returns in the first of ``processes``: this one.
 
     The others are its children, and end with it. Raises PipelineError where one of them fails.
     """
     if processes == 1:
-        return work(Team(), *arguments)
+        return work(ProcessGroup(), *arguments)
     with tempfile.TemporaryDirectory() as folder:
         meeting = str(Path(folder, "meeting"))
         context = torch.multiprocessing.get_context("spawn")
         others = [
-            context.Process(target=_join, args=(rank, processes, meeting, cuda, work, *arguments))
+            context.Process(
+                target=_run_child, args=(rank, processes, meeting, cuda, work, *arguments)
+            )
             for rank in range(1, processes)
         ]
         for process in others:
             process.start()
         try:
-            return _joined(0, processes, meeting, cuda, work, *arguments)
+            return _run_in_group(0, processes, meeting, cuda, work, *arguments)
         except RuntimeError as error:
-            if code := _failed(others):
+            if code := _find_exit_code(others):
                 raise PipelineError(
                     f"a process of {processes} ended with code {code}; see above"
                 ) from error
@@ -94,7 +96,7 @@ def work_together(processes: int, cuda: bool, work: Callable[..., T], *arguments
                 process.kill()
 
 
-def _failed(others: list[SpawnProcess]) -> int | None:
+def _find_exit_code(others: list[SpawnProcess]) -> int | None:
     """Return the exit code of a process that failed, if one did.
 
     Its connection breaks a moment before its end can be seen.
@@ -106,12 +108,12 @@ def _failed(others: list[SpawnProcess]) -> int | None:
     return next((it.exitcode for it in others if it.exitcode), None)
 
 
-def _join(*arguments: Any) -> None:
+def _run_child(*arguments: Any) -> None:
     lifeline.hold()
-    _joined(*arguments)
+    _run_in_group(*arguments)
 
 
-def _joined(
+def _run_in_group(
     rank: int, size: int, meeting: str, cuda: bool, work: Callable[..., T], *arguments: Any
 ) -> T:
     # Gloo listens on the address of the machine's name unless told otherwise.
@@ -126,6 +128,6 @@ def _joined(
     if cuda:
         torch.cuda.set_device(rank % torch.cuda.device_count())
     try:
-        return work(Team(rank, size), *arguments)
+        return work(ProcessGroup(rank, size), *arguments)
     finally:
         dist.destroy_process_group()

@@ -15,7 +15,7 @@ Weights = dict[str, torch.Tensor]
 HEAD_DEVIATION = 0.02  # of the fresh head's normal weights, as BERT's were drawn
 
 
-def make_trainee(
+def build_trainable(
     encoder: Encoder, pretrained: Pretrained, labels: int, attention: str
 ) -> torch.nn.Module:
     """Return the network on the CPU; training changes the parameters that ask for a gradient.
@@ -23,19 +23,19 @@ def make_trainee(
     Fresh weights are drawn with the encoder's seed, which dropout goes on with.
     """
     torch.manual_seed(encoder.seed)
-    config = _with_dropout(pretrained.config, encoder.dropout)
+    config = _set_dropout(pretrained.config, encoder.dropout)
     module = build_network(config, labels, encoder.pooling, attention)
-    weights, fresh = _initial(encoder, pretrained, labels)
+    weights, fresh = _initialise_weights(encoder, pretrained, labels)
     module.load_state_dict(weights, assign=True)
-    _freeze(module, encoder, fresh, layers_of(config))
+    _freeze(module, encoder, fresh, count_layers(config))
     if encoder.gradient_checkpointing:
-        _body(module).activation_checkpointing_enable({"use_reentrant": False})
+        _get_body(module).activation_checkpointing_enable({"use_reentrant": False})
     return module
 
 
-def merged_weights(module: torch.nn.Module) -> Weights:
+def merge_weights(module: torch.nn.Module) -> Weights:
     """Return the network's weights (float32, CPU), adapters merged into the layers they adapt."""
-    body = _body(module)
+    body = _get_body(module)
     if hasattr(body, "merge_and_unload"):
         module.encoder = body.merge_and_unload()
     return {
@@ -43,26 +43,28 @@ def merged_weights(module: torch.nn.Module) -> Weights:
     }
 
 
-def depth(name: str, layers: int) -> int:
+def find_depth(name: str, layers: int) -> int:
     """Return how far from the input a parameter is: 0 for embeddings, then each layer, the rest."""
     if found := re.search(r"\.(\d+)\.", name):
         return 1 + int(found[1])
     return 0 if "embed" in name else layers + 1
 
 
-def layers_of(config: str) -> int:
+def count_layers(config: str) -> int:
     """Return how many layers lie above one another in the encoder that ``config`` describes."""
     content = json.loads(config)
     return int(content.get("num_hidden_layers") or content.get("n_layers") or 0)
 
 
-def _body(module: torch.nn.Module) -> Any:
+def _get_body(module: torch.nn.Module) -> Any:
     return module.encoder
 
 
-def _initial(encoder: Encoder, pretrained: Pretrained, labels: int) -> tuple[Weights, set[str]]:
+def _initialise_weights(
+    encoder: Encoder, pretrained: Pretrained, labels: int
+) -> tuple[Weights, set[str]]:
     """Return all weights, and the names of those that were not pretrained."""
-    body, missing = _pretrained_body(encoder.pooling, pretrained, labels)
+    body, missing = _load_body(encoder.pooling, pretrained, labels)
     weights = {f"encoder.{name}": it for name, it in body.state_dict().items()}
     fresh = {f"encoder.{name}" for name in missing}
     if encoder.pooling == "mean":
@@ -74,7 +76,7 @@ def _initial(encoder: Encoder, pretrained: Pretrained, labels: int) -> tuple[Wei
     return weights, fresh
 
 
-def _pretrained_body(pooling: Pooling, pretrained: Pretrained, labels: int) -> tuple[Any, set[str]]:
+def _load_body(pooling: Pooling, pretrained: Pretrained, labels: int) -> tuple[Any, set[str]]:
     """Return the architecture with its pretrained weights, and which of them it had to draw.
 
     Raises PipelineError unless all weights below the head were pretrained.
@@ -93,8 +95,8 @@ def _pretrained_body(pooling: Pooling, pretrained: Pretrained, labels: int) -> t
     except (ValueError, RuntimeError) as error:
         raise PipelineError(f"weights in {pretrained.folder}: {error}") from error
     drawn = {*report["missing_keys"], *(it[0] for it in report["mismatched_keys"])}
-    layers = layers_of(pretrained.config)
-    if lacking := sorted(name for name in drawn if depth(name, layers) <= layers):
+    layers = count_layers(pretrained.config)
+    if lacking := sorted(name for name in drawn if find_depth(name, layers) <= layers):
         raise PipelineError(
             f"{pretrained.folder} has no weights of the right size for {len(lacking)} parameters "
             f"that {pretrained.folder / 'config.json'} asks for, such as {lacking[0]}"
@@ -106,7 +108,7 @@ def _freeze(module: torch.nn.Module, encoder: Encoder, fresh: set[str], layers: 
     """Let only those parameters change that ``encoder`` says, and the fresh ones."""
     lowest = 1 + encoder.freeze_layers if encoder.freeze_layers or encoder.freeze_embeddings else 0
     for name, parameter in module.named_parameters():
-        frozen = encoder.method != "full" or depth(name, layers) < lowest
+        frozen = encoder.method != "full" or find_depth(name, layers) < lowest
         parameter.requires_grad_(name in fresh or not frozen)
     if encoder.method == "lora":
         _add_adapters(module, encoder)
@@ -124,14 +126,14 @@ def _add_adapters(module: torch.nn.Module, encoder: Encoder) -> None:
         settings = LoraConfig(
             r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets
         )
-        module.encoder = get_peft_model(_body(module), settings)
+        module.encoder = get_peft_model(_get_body(module), settings)
     except ValueError as error:
         raise PipelineError(f"lora.target_modules = {lora.target_modules!r}: {error}") from error
     for parameter in fresh:
         parameter.requires_grad_(True)
 
 
-def _with_dropout(config: str, dropout: float | None) -> str:
+def _set_dropout(config: str, dropout: float | None) -> str:
     """Return the configuration with this probability for every kind of dropout it has."""
     content = json.loads(config)
     if dropout is not None:

@@ -13,22 +13,28 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from stages.fine_tuning import hardware
-from stages.fine_tuning.calibration import log_loss, temperature
-from stages.fine_tuning.checkpoints import Kept, forget
+from stages.fine_tuning.calibration import compute_log_loss, fit_temperature
+from stages.fine_tuning.checkpoints import CheckpointStore, delete_checkpoints
 from stages.fine_tuning.examples import Examples, epoch_batches
-from stages.fine_tuning.hardware import dtype_for
-from stages.fine_tuning.jobs import Job, averaged, calibrated
-from stages.fine_tuning.learning import Learner, Place, parameter_groups, planned, rate_at
+from stages.fine_tuning.hardware import select_dtype
+from stages.fine_tuning.jobs import Job, average_curves, calibrate_results
 from stages.fine_tuning.pretrained import Pretrained, load_pretrained
+from stages.fine_tuning.process_group import ProcessGroup
 from stages.fine_tuning.reporting import Reporter
-from stages.fine_tuning.team import Team
-from stages.fine_tuning.trainee import depth, make_trainee
+from stages.fine_tuning.trainable import build_trainable, find_depth
+from stages.fine_tuning.trainer import (
+    ComputeContext,
+    Trainer,
+    group_parameters,
+    plan_steps,
+    schedule_rate,
+)
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
 from tests.support.fine_tuning_fixtures import encoder
 from tests.support.tiny_encoder import SPECIAL, make_encoder
 
-CPU = Place(torch.device("cpu"), torch.float32, 0, Team())
+CPU = ComputeContext(torch.device("cpu"), torch.float32, 0, ProcessGroup())
 ALL_AT_ONCE = 100_000  # tokens in a batch
 FIRST, LAST = len(SPECIAL), len(SPECIAL) + 5  # numbers of the words that the tiny encoder knows
 
@@ -57,24 +63,27 @@ def examples(rows: int, seed: int = 0) -> Examples:
     return Examples(ids, y, rng.uniform(0.5, 2, rows).astype(np.float32))
 
 
-def learner(
-    pretrained: Pretrained, watched: Examples | None = None, place: Place = CPU, **changes: Any
-) -> Learner:
+def trainer(
+    pretrained: Pretrained,
+    watched: Examples | None = None,
+    context: ComputeContext = CPU,
+    **changes: Any,
+) -> Trainer:
     settings = encoder(**{"epochs": 1, "max_grad_norm": 1e9, **changes})
-    module = make_trainee(settings, pretrained, 2, "eager")
-    return Learner(module, settings, examples(60), watched or examples(20, seed=1), place, 2)
+    module = build_trainable(settings, pretrained, 2, "eager")
+    return Trainer(module, settings, examples(60), watched or examples(20, seed=1), context, 2)
 
 
-def to_the_end(made: Learner) -> None:
+def to_the_end(made: Trainer) -> None:
     while not made.is_done:
-        made.learn()
+        made.train_step()
 
 
-def gradients(made: Learner) -> list[torch.Tensor]:
+def gradients(made: Trainer) -> list[torch.Tensor]:
     """Return the gradients of the first step; one step must be all rows."""
-    assert len(made.plan) == 1
-    made.learn()
-    return [it.grad.clone() for it in made.changing if it.grad is not None]
+    assert len(made.schedule) == 1
+    made.train_step()
+    return [it.grad.clone() for it in made.trainable if it.grad is not None]
 
 
 def same(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
@@ -90,16 +99,16 @@ def same(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
 def test_less_memory_computes_the_same_gradient(
     pretrained: Pretrained, changes: dict[str, Any]
 ) -> None:
-    at_once = gradients(learner(pretrained, batch_tokens=ALL_AT_ONCE))
-    frugal = gradients(learner(pretrained, **{"batch_tokens": ALL_AT_ONCE, **changes}))
+    at_once = gradients(trainer(pretrained, batch_tokens=ALL_AT_ONCE))
+    frugal = gradients(trainer(pretrained, **{"batch_tokens": ALL_AT_ONCE, **changes}))
     assert any(it.abs().max() > 1e-4 for it in at_once)
     assert same(at_once, frugal)
 
 
 def test_the_gradient_is_that_of_the_weighted_mean_loss(pretrained: Pretrained) -> None:
     """Compared with plain torch, each row alone, without padding."""
-    made = learner(pretrained, batch_tokens=ALL_AT_ONCE)
-    module, rows = make_trainee(made.encoder, pretrained, 2, "eager"), examples(60)
+    made = trainer(pretrained, batch_tokens=ALL_AT_ONCE)
+    module, rows = build_trainable(made.encoder, pretrained, 2, "eager"), examples(60)
     losses = [
         torch.nn.functional.cross_entropy(
             module(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64)),
@@ -112,16 +121,16 @@ def test_the_gradient_is_that_of_the_weighted_mean_loss(pretrained: Pretrained) 
 
 
 def test_parts_of_a_team_add_up_to_the_whole(pretrained: Pretrained) -> None:
-    whole = gradients(learner(pretrained, batch_tokens=ALL_AT_ONCE))
+    whole = gradients(trainer(pretrained, batch_tokens=ALL_AT_ONCE))
     parts = []
     for rank in range(2):
-        place = Place(CPU.device, CPU.dtype, CPU.pad, Alone(rank, 2))
-        parts.append(gradients(learner(pretrained, batch_tokens=ALL_AT_ONCE, place=place)))
+        context = ComputeContext(CPU.device, CPU.dtype, CPU.pad, Alone(rank, 2))
+        parts.append(gradients(trainer(pretrained, batch_tokens=ALL_AT_ONCE, context=context)))
     assert same(whole, [a + b for a, b in zip(*parts, strict=True)])
 
 
-class Alone(Team):
-    """A member of a team that never hears of the others."""
+class Alone(ProcessGroup):
+    """A member of a group that never hears of the others."""
 
     def add(self, tensors: list[torch.Tensor]) -> None:
         """Leave them as they are."""
@@ -131,14 +140,14 @@ def test_it_stops_when_the_loss_no_longer_falls_and_keeps_the_best(pretrained: P
     """Rows with all classes swapped: the more it learns, the worse it does on them."""
     right = examples(60)
     swapped = Examples(right.ids, 1 - right.y, right.weights)
-    made = learner(pretrained, swapped, epochs=40, validation_fraction=0.1, patience=2)
+    made = trainer(pretrained, swapped, epochs=40, validation_fraction=0.1, patience=2)
     to_the_end(made)
     losses = [loss for _, _, loss in made.points]
     best = int(np.argmin(losses))
     assert len(losses) == best + 3 < 40
-    assert made._watched_loss() != pytest.approx(losses[best], abs=1e-9)
-    made.keep_best()
-    assert made._watched_loss() == pytest.approx(losses[best], abs=1e-9)
+    assert made._compute_watched_loss() != pytest.approx(losses[best], abs=1e-9)
+    made.restore_best()
+    assert made._compute_watched_loss() == pytest.approx(losses[best], abs=1e-9)
 
 
 def test_where_no_rows_are_held_out_those_it_watches_change_nothing(
@@ -148,12 +157,12 @@ def test_where_no_rows_are_held_out_those_it_watches_change_nothing(
     swapped = Examples(right.ids, 1 - right.y, right.weights)
     found = []
     for watched in (swapped, right, right.take(np.arange(0))):
-        made = learner(pretrained, watched, epochs=12, validation_fraction=None, patience=1)
+        made = trainer(pretrained, watched, epochs=12, validation_fraction=None, patience=1)
         to_the_end(made)
-        assert made.step == len(made.plan)
-        last = [it.detach().clone() for it in made.changing]
-        made.keep_best()
-        assert all(map(torch.equal, made.changing, last))
+        assert made.step == len(made.schedule)
+        last = [it.detach().clone() for it in made.trainable]
+        made.restore_best()
+        assert all(map(torch.equal, made.trainable, last))
         assert not made.state()["best"]
         found.append(last)
     assert all(map(torch.equal, found[0], found[1]))
@@ -161,9 +170,9 @@ def test_where_no_rows_are_held_out_those_it_watches_change_nothing(
 
 
 def test_without_patience_it_goes_to_the_end(pretrained: Pretrained) -> None:
-    made = learner(pretrained, epochs=3, validation_fraction=0.1, patience=None, evals_per_epoch=2)
+    made = trainer(pretrained, epochs=3, validation_fraction=0.1, patience=None, evals_per_epoch=2)
     to_the_end(made)
-    assert made.step == len(made.plan) == made.points[-1][0]
+    assert made.step == len(made.schedule) == made.points[-1][0]
     assert len(made.points) == 3 * 2
 
 
@@ -178,14 +187,14 @@ def test_it_learns_through_the_compiled_network_if_told_to(
         return lambda *batch: calls.append(len(batch[0])) or module(*batch)
 
     monkeypatch.setattr(torch, "compile", compiled)
-    to_the_end(learner(pretrained, compile=True))
+    to_the_end(trainer(pretrained, compile=True))
     assert sum(calls) == 60
-    to_the_end(learner(pretrained))
+    to_the_end(trainer(pretrained))
     assert sum(calls) == 60
 
 
 def test_a_loss_that_is_no_number_ends_it(pretrained: Pretrained) -> None:
-    made = learner(pretrained, learning_rate=0.9, weight_decay=1e35, epochs=4)
+    made = trainer(pretrained, learning_rate=0.9, weight_decay=1e35, epochs=4)
     with pytest.raises(PipelineError, match=r"after \d+ steps .*lower learning_rate \(0\.9\)"):
         to_the_end(made)
 
@@ -221,19 +230,19 @@ def test_epochs_differ_in_order() -> None:
 
 def test_a_plan_has_looks_at_even_distances_and_at_each_end_of_an_epoch() -> None:
     settings = encoder(epochs=2, evals_per_epoch=2, batch_tokens=10)
-    plan, looks = planned(np.full(8, 10), settings)
-    assert len(plan) == 16
-    assert looks == {4, 8, 12, 16}
+    schedule, eval_steps = plan_steps(np.full(8, 10), settings)
+    assert len(schedule) == 16
+    assert eval_steps == {4, 8, 12, 16}
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_zero() -> None:
-    rates = [rate_at(step, 100, 0.1) for step in range(100)]
+    rates = [schedule_rate(step, 100, 0.1) for step in range(100)]
     assert np.argmax(rates) == 10
     assert rates[10] == 1
     assert np.diff(rates[:11]) == pytest.approx(1 / 11)
     assert np.diff(rates[10:]) == pytest.approx(-1 / 90)
     assert rates[-1] == pytest.approx(1 / 90)
-    assert rate_at(0, 10, 0.0) == 1
+    assert schedule_rate(0, 10, 0.0) == 1
 
 
 @pytest.mark.parametrize(
@@ -247,14 +256,14 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero() -> None:
     ],
 )
 def test_depth_counts_from_the_input(name: str, expected: int) -> None:
-    assert depth(name, layers=6) == expected
+    assert find_depth(name, layers=6) == expected
 
 
 def test_lower_layers_learn_slower_and_biases_do_not_decay() -> None:
     settings: Encoder = encoder(learning_rate=0.1, layer_decay=0.5, weight_decay=0.01)
     matrix, vector = torch.nn.Parameter(torch.ones(2, 2)), torch.nn.Parameter(torch.ones(2))
     named = [("encoder.embeddings.w", matrix), ("encoder.layer.1.b", vector), ("head.w", matrix)]
-    found = [(it["lr"], it["weight_decay"]) for it in parameter_groups(named, settings, layers=2)]
+    found = [(it["lr"], it["weight_decay"]) for it in group_parameters(named, settings, layers=2)]
     assert found == [(0.0125, 0.01), (0.05, 0.0), (0.1, 0.01)]
 
 
@@ -269,7 +278,7 @@ def test_no_fold_has_a_say_in_its_own_temperature() -> None:
     jobs = [*(Job("fold", none, it, it) for it in held), Job("final", none, none, none)]
     factors = (1, 3, 3)
     results = [{"logits": k * honest[it]} for k, it in zip(factors, held, strict=True)]
-    found = calibrated(jobs, [*results, {"weights": {}}], rows, repeats=1)
+    found = calibrate_results(jobs, [*results, {"weights": {}}], rows, repeats=1)
     first, second, third, last = (it["temperature"] for it in found)
     assert first == pytest.approx(3, rel=0.1)
     assert 1.1 < second < 2.7
@@ -279,7 +288,7 @@ def test_no_fold_has_a_say_in_its_own_temperature() -> None:
 
 def test_a_curve_over_folds_is_their_mean() -> None:
     curves = [[(10, 0.6, 0.7), (20, 0.4, 0.5)], [(12, 0.8, 0.9), (23, 0.2, 0.7)]]
-    steps, fitted, watched = zip(*averaged(curves), strict=True)
+    steps, fitted, watched = zip(*average_curves(curves), strict=True)
     assert steps == (11, 22)
     assert fitted == pytest.approx((0.7, 0.3))
     assert watched == pytest.approx((0.8, 0.6))
@@ -291,14 +300,16 @@ def test_temperature_recovers_what_logits_were_multiplied_by() -> None:
     shares = np.exp(log_softmax(honest, axis=1))
     y = np.array([rng.choice(3, p=row) for row in shares])
     weights = np.ones(len(y))
-    found = temperature(3 * honest, y, weights)
+    found = fit_temperature(3 * honest, y, weights)
     assert found == pytest.approx(3, rel=0.05)
-    assert log_loss(3 * honest, y, weights, found) < log_loss(3 * honest, y, weights, 1)
+    assert compute_log_loss(3 * honest, y, weights, found) < compute_log_loss(
+        3 * honest, y, weights, 1
+    )
 
 
 def test_a_loss_by_hand() -> None:
     logits = np.log([[0.8, 0.2], [0.5, 0.5]])
-    found = log_loss(logits, np.array([0, 1]), np.array([3.0, 1.0]), temperature=1)
+    found = compute_log_loss(logits, np.array([0, 1]), np.array([3.0, 1.0]), temperature=1)
     assert found == pytest.approx(-(3 * math.log(0.8) + math.log(0.5)) / 4)
 
 
@@ -311,9 +322,9 @@ def test_bf16_is_taken_where_there_are_units_for_it(
     units: dict[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
-    assert dtype_for("auto", cuda=False) == expected
-    assert dtype_for("fp32", cuda=False) == torch.float32
-    assert dtype_for("bf16", cuda=False) == torch.bfloat16
+    assert select_dtype("auto", cuda=False) == expected
+    assert select_dtype("fp32", cuda=False) == torch.float32
+    assert select_dtype("bf16", cuda=False) == torch.bfloat16
 
 
 def test_a_gpu_is_used_where_there_is_one_and_named_where_not(
@@ -324,10 +335,10 @@ def test_a_gpu_is_used_where_there_is_one_and_named_where_not(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     assert hardware.use_cuda("cuda")
     assert not hardware.use_cuda("cpu")
-    assert [str(hardware.device_of(Team(rank, 4), cuda=True)) for rank in range(4)] == [
+    assert [str(hardware.select_device(ProcessGroup(rank, 4), cuda=True)) for rank in range(4)] == [
         "cuda:0", "cuda:1", "cuda:0", "cuda:1",
     ]  # fmt: skip
-    assert dtype_for("auto", cuda=True) == torch.bfloat16
+    assert select_dtype("auto", cuda=True) == torch.bfloat16
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert not hardware.use_cuda("cuda")
     assert "torch finds no GPU: fine-tuning on the CPU" in caplog.text
@@ -337,13 +348,13 @@ def test_the_progress_bar_counts_what_is_left_of_all_fits(
     pretrained: Pretrained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    made = learner(pretrained, batch_tokens=ALL_AT_ONCE, epochs=3, patience=None)
+    made = trainer(pretrained, batch_tokens=ALL_AT_ONCE, epochs=3, patience=None)
     reporter = Reporter([5, 3])
-    reporter.skips()
-    reporter.starts(0)
+    reporter.skip_fit()
+    reporter.start_fit(0)
     while not made.is_done:
-        reporter.learns(made)
-    reporter.ends(0)
+        reporter.train_step(made)
+    reporter.end_fit(0)
     assert (reporter.bar.n, reporter.bar.total) == (3, 3)
     assert "fit 2 of 2: 100%" in capsys.readouterr().err
     assert reporter.measured()["tokens_per_second"] == pytest.approx(reporter.pace)
@@ -351,5 +362,5 @@ def test_the_progress_bar_counts_what_is_left_of_all_fits(
 
 
 def test_paths_of_nothing_kept_are_no_trouble(tmp_path: Path) -> None:
-    forget(tmp_path / "nothing")
-    assert Kept(tmp_path / "nothing").latest("fold-0-0") is None
+    delete_checkpoints(tmp_path / "nothing")
+    assert CheckpointStore(tmp_path / "nothing").latest("fold-0-0") is None

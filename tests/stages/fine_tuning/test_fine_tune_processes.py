@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.fine_tuning.team import Team, work_together
+from stages.fine_tuning.process_group import ProcessGroup, run_processes
 from stages.shared.errors import PipelineError
 from stages.shared.storage import read_frame
 from tests.support.fine_tuning_fixtures import (
@@ -59,23 +59,23 @@ def test_they_end_as_one_process_would(unbroken: Path, world: Path) -> None:
     assert one["p_1"].std() > 0.01
 
 
-def gathered(team: Team) -> int:
+def gathered(group: ProcessGroup) -> int:
     """Return what the first process tells all of them."""
-    return team.tell(lambda: 40 + team.size)
+    return group.broadcast(lambda: 40 + group.size)
 
 
-def disagreeing(team: Team) -> None:
-    team.check_agreement("ranks", str(team.rank))
+def disagreeing(group: ProcessGroup) -> None:
+    group.check_agreement("ranks", str(group.rank))
 
 
-def dying(team: Team) -> None:
-    if not team.leads:
+def dying(group: ProcessGroup) -> None:
+    if not group.is_main:
         os._exit(7)
-    team.tell(lambda: None)
+    group.broadcast(lambda: None)
 
 
 def test_what_the_first_process_finds_is_returned() -> None:
-    assert work_together(2, False, gathered) == 42
+    assert run_processes(2, False, gathered) == 42
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,6 @@ def test_what_the_first_process_finds_is_returned() -> None:
         (dying, "a process of 2 ended with code 7"),
     ],
 )
-def test_a_process_that_fails_ends_all(work: Callable[[Team], None], message: str) -> None:
+def test_a_process_that_fails_ends_all(work: Callable[[ProcessGroup], None], message: str) -> None:
     with pytest.raises(PipelineError, match=message):
-        work_together(2, False, work)
+        run_processes(2, False, work)
