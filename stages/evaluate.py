@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 
 from stages.evaluating.candidates import OutOfFold, read_candidate
+from stages.evaluating.content import parse_evaluation
 from stages.evaluating.formatting import round_floats
 from stages.evaluating.metrics import Rows, find_metric
 from stages.evaluating.model_selection import ModelSelection, select_model
@@ -129,7 +130,8 @@ def save(
     with atomic(folder / "champion.joblib") as file:
         file.write(model.read_bytes())
     write_json(folder / "evaluation.json", evaluation)
-    write_text(folder / "results.md", render_markdown(evaluation))
+    parsed = parse_evaluation(evaluation, str(folder / "evaluation.json"))
+    write_text(folder / "results.md", render_markdown(parsed))
     write_json(folder / "metrics.json", round_floats(build_metrics(selection, tested)))
 
 

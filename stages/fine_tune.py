@@ -41,11 +41,12 @@ STAGE = Stage(
     pictures=(
         Plot(
             file="{task} - {encoder} - loss",
-            title="{task} - {encoder} - loss while training",
+            title="{task}, {encoder}: loss on the rows fitted on and on the rows watched",
             template="linear",
             x="step",
             y="loss",
-            x_label="steps",
+            x_label="training steps",
+            y_label="{loss}",
             files=tuple(f"{CURVES}/plots/metrics/{rows}/loss.tsv" for rows in WATCHED),
         ),
     ),

@@ -56,11 +56,12 @@ STAGE = Stage(
     pictures=(
         Plot(
             file="{task} - {model} - loss",
-            title="{task} - {model} - loss while training",
+            title="{task}, {model}: loss on the rows fitted on and on the validation rows",
             template="linear",
             x="step",
             y="loss",
-            x_label="trees, or per cent of the rows",
+            x_label="{steps}",
+            y_label="{loss}",
             files=tuple(f"{CURVES}/plots/metrics/{rows}/loss.tsv" for rows in WATCHED),
         ),
     ),

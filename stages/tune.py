@@ -64,17 +64,19 @@ STAGE = Stage(
     pictures=(
         Plot(
             file=f"{FOLDER}/plots/history.json",
-            title="{task} - {tuned} - search",
-            template="scatter",
+            title="{task}, {tuned}: score of each trial of the search, cross-validated",
+            template="points",
             x="trial",
             y="score",
+            y_label="mean {metric} over the folds, {better}",
         ),
         Plot(
             file=f"{FOLDER}/plots/importances.json",
-            title="{task} - {tuned} - what mattered in the search",
+            title="{task}, {tuned}: importance of each argument in the search",
             template="bar_horizontal_sorted",
             x="importance",
             y="argument",
+            x_label="share of the variance of {metric} among the better trials (PED-ANOVA)",
         ),
     ),
 )

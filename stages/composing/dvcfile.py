@@ -1,10 +1,15 @@
 """Writes ``dvc.yaml`` from the stages' declarations, in the form a person would give it."""
 
+import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
+from stages.composing.labels import Labels
 from stages.runner import imports
 from stages.runner.declare import Plot, Stage
 from stages.shared.encoder import Encoder
@@ -24,7 +29,7 @@ class Declared:
     """What ``conf/`` declares: of each task its problem, its models and its encoders.
 
     ``libraries`` maps each model to the library that it comes from; ``tuned`` has the models of
-    each task that are to be tuned.
+    each task that are to be tuned. ``labels`` has what plots say of each task and its models.
     """
 
     problems: dict[str, str]
@@ -32,6 +37,7 @@ class Declared:
     encoders: dict[str, dict[str, Encoder]]
     libraries: dict[str, str]
     tuned: dict[str, list[str]]
+    labels: Labels
 
     def families(self, task: str, axis: str) -> list[str]:
         """Return the task's models, those tuned, its encoders, or both kinds as ``candidate``."""
@@ -63,7 +69,7 @@ def _measures(stages: Sequence[AnyStage], declared: Declared) -> str:
 def _pictures(stages: Sequence[AnyStage], declared: Declared) -> str:
     """Return the top-level ``plots:``, which unlike a stage's own can differ between tasks."""
     entries = [
-        _picture(plot, **item)
+        _picture(plot, **item, **declared.labels.of(item))
         for task in declared.problems
         for stage in stages
         for plot in stage.pictures
@@ -87,11 +93,19 @@ def _items(stage: AnyStage, declared: Declared) -> list[dict[str, str]]:
 
 
 def _picture(plot: Plot, **item: str) -> str:
-    keys = {name: getattr(plot, name) for name in ("title", "template", "x", "y", "x_label")}
+    names = ("title", "template", "x", "y", "x_label", "y_label")
+    given = {name: value for name in names if (value := getattr(plot, name))}
+    keys = {name: f" {_quote(value.format(**item))}" for name, value in given.items()}
     if plot.files:
-        keys["y"] = "".join(f"\n        {file}: {plot.y}" for file in plot.files)
-    lines = [f"      {key}: {value}\n" for key, value in keys.items() if value]
-    return f"  - {plot.file}:\n{''.join(lines)}".format(**item).replace(": \n", ":\n")
+        keys["y"] = "".join(f"\n        {file}: {plot.y}" for file in plot.files).format(**item)
+    lines = [f"      {key}:{value}\n" for key, value in keys.items()]
+    return f"  - {plot.file.format(**item)}:\n{''.join(lines)}"
+
+
+def _quote(text: str) -> str:
+    """Return a title or label as YAML has it: in quotes only where it would read otherwise."""
+    plain = re.fullmatch(r"\w[\w ,.()±/%-]*", text) and YAML(typ="safe").load(text) == text
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _guard(stages: Sequence[AnyStage]) -> str:

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from stages.composing import dvcfile
+from stages.composing.labels import Labels
 from stages.contract.task import Task
 from stages.runner import imports
 from stages.runner.declare import Stage
@@ -36,6 +37,7 @@ def render_pipeline(params: Any) -> str:
         encoders={name: check_encoders(name, task, encoders) for name, task in tasks.items()},
         tuned={name: list(task.tune) for name, task in tasks.items()},
         libraries={name: imports.distribution(model.package) for name, model in models.items()},
+        labels=Labels(tasks, models),
     )
     return dvcfile.render(declared_stages(), declared)
 

@@ -13,12 +13,16 @@ from stages.shared.errors import PipelineError
 
 @dataclass(frozen=True)
 class ModelSelection:
-    """The candidates, the champion, the rule it is tested by, and every candidate.json."""
+    """The candidates, the champion, the rule it is tested by, and every candidate.json.
+
+    ``rows`` is the number of rows that every candidate predicted out of fold.
+    """
 
     candidates: tuple[Candidate, ...]
     choice: Choice
     decision: Decision
     trained: dict[str, dict[str, Any]]
+    rows: int
 
 
 def select_model(
@@ -37,7 +41,7 @@ def select_model(
     choice = choose(candidates, context.metric)
     decision = decide(context, trained[choice.champion.name][1], truth)
     facts_of = {name: facts for name, (facts, _) in trained.items()}
-    return ModelSelection(candidates, choice, decision, facts_of)
+    return ModelSelection(candidates, choice, decision, facts_of, len(truth))
 
 
 def score_candidate(

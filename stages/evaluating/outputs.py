@@ -141,6 +141,37 @@ def build_importances(context: EvaluationContext, tested: ChampionTest) -> Conte
 def build_plots(
     context: EvaluationContext, selection: ModelSelection, tested: ChampionTest
 ) -> dict[str, plots.Points]:
+    """Return the points of each plot by its file's name; ``note`` says what they are of."""
+    notes = describe_plots(context, selection, tested)
+    return {
+        name: plots.add_note(points, notes.get(name, notes["test"]))
+        for name, points in build_points(context, selection, tested).items()
+    }
+
+
+def describe_plots(
+    context: EvaluationContext, selection: ModelSelection, tested: ChampionTest
+) -> dict[str, str]:
+    """Return the number of rows behind each plot, and of repetitions, in words."""
+    settings, rows = context.settings, len(tested.rows)
+    repeats, folds = selection.candidates[0].scores.shape
+    dots, shuffled = min(rows, plots.MOST_DOTS), min(rows, MOST_ROWS)
+    cloud = f"{dots:,} of n = {rows:,} test rows" if dots < rows else f"n = {rows:,} test rows"
+    confidence = f"{100 * settings.confidence:g} %"
+    return {
+        "test": f"n = {rows:,} test rows",
+        "candidates": f"n = {selection.rows:,} rows, {repeats} x {folds} folds",
+        "learning_curve": f"n = {selection.rows:,} rows",
+        "importances": f"n = {shuffled:,} test rows, {settings.permutations} permutations",
+        "slices": f"n = {rows:,} test rows, {confidence} intervals",
+        "predicted": cloud,
+        "residuals": cloud,
+    }
+
+
+def build_points(
+    context: EvaluationContext, selection: ModelSelection, tested: ChampionTest
+) -> dict[str, plots.Points]:
     """Return the points of each plot by its file's name."""
     overall = tested.estimates[context.metric.name]
     everyone = Scored("all", "rows", len(tested.rows), overall, None)

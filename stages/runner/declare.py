@@ -50,7 +50,8 @@ class Plot:
 
     ``template`` is one of DVC's own or of ``.dvc/plots/``; ``x`` and ``y`` are fields of the file's
     points. With ``files`` it has a line for each of them. With ``problem`` only tasks of that kind
-    have it.
+    have it. Title and labels may hold what `stages/composing/labels.py` says of the task, such as
+    ``{metric}`` and ``{unit}``.
     """
 
     file: str
@@ -59,6 +60,7 @@ class Plot:
     x: str
     y: str
     x_label: str | None = None
+    y_label: str | None = None
     problem: str | None = None
     files: tuple[str, ...] = ()
 

@@ -73,6 +73,10 @@ class Model(Frozen):
         except (ImportError, AttributeError, ValueError) as error:
             raise PipelineError(f"conf/model: _target_.{problem} is {target!r}: {error}") from error
 
+    def is_boosted(self, problem: Problem) -> bool:
+        """Whether the estimator adds trees one after the other, and records a loss after each."""
+        return records_losses(self.estimator_class(problem))
+
     def _check_estimator(self, problem: Problem, where: str, weighted: bool) -> None:
         target, estimator = self.target[problem], self.estimator_class(problem)
         takes = inspect.signature(estimator.fit).parameters
@@ -93,6 +97,11 @@ class Model(Frozen):
                     f"{where}: {name} = {value!r} is no argument of {target}; "
                     f"it takes {', '.join(sorted(known))}"
                 )
+
+
+def records_losses(estimator_class: type) -> bool:
+    """Whether a fitted estimator of the class has the loss after each round, as boosted ones do."""
+    return hasattr(estimator_class, "evals_result_") or hasattr(estimator_class, "evals_result")
 
 
 def _list_arguments(estimator: Any) -> set[str]:

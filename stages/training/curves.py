@@ -1,5 +1,6 @@
 """Training curves for ``dvc plots``: the loss after each round, or with each share of the rows."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Rows = tuple[Array, Array]
 POINTS = 100  # at most so many points: a curve needs no more, and each is a write
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
+# The argument that says what is recorded, and its name for RMSE, log loss of two classes, of more.
+RECORDED = {
+    "xgboost": ("eval_metric", ("rmse", "logloss", "mlogloss")),
+    "lightgbm": ("metric", ("rmse", "binary_logloss", "multi_logloss")),
+}
 
 
 def compute_curve(recipe: Recipe, train: Rows, validation: Rows, rounds: int | None) -> Curve:
@@ -33,10 +39,24 @@ def compute_curve(recipe: Recipe, train: Rows, validation: Rows, rounds: int | N
 def _compute_over_rounds(
     recipe: Recipe, train: Rows, validation: Rows, rounds: int | None
 ) -> Curve:
-    pipeline = fit_watched(recipe, train, validation, rounds=rounds)
+    pipeline = fit_watched(_record_loss(recipe), train, validation, rounds=rounds)
     found = list(zip(*read_losses(pipeline["estimator"]), strict=True))
     every = max(1, len(found) // POINTS)
     return [(step + 1, *found[step]) for step in range(every - 1, len(found), every)]
+
+
+def _record_loss(recipe: Recipe) -> Recipe:
+    """Let a boosted model record RMSE or log loss, whatever its objective and its library's habit.
+
+    LightGBM would record squared errors, and a model fitted by absolute errors those. The fit
+    itself does not depend on what is recorded, as long as nothing stops it early.
+    """
+    if recipe.model.package not in RECORDED:
+        return recipe
+    argument, names = RECORDED[recipe.model.package]
+    classes = len(recipe.schema.labels)  # none for values
+    extra = {**recipe.model.extra, argument: names[(classes > 0) + (classes > 2)]}
+    return replace(recipe, model=recipe.model.model_copy(update={"extra": extra}))
 
 
 def _take_share(rows: Rows, share: float) -> Rows:

@@ -15,7 +15,7 @@ from stages.contract.text_features import TextFeatures
 from stages.shared.errors import PipelineError
 from stages.shared.features import Featurizer
 from stages.shared.folds import hold_out
-from stages.shared.model import Model
+from stages.shared.model import Model, records_losses
 from stages.shared.schema import Schema
 from stages.shared.text_features import TextFeaturizer
 
@@ -132,7 +132,7 @@ def find_best_round(estimator: Any) -> int:
 
 def is_boosted(estimator: Any) -> bool:
     """Whether the estimator records a loss after each round."""
-    return hasattr(type(estimator), "evals_result_") or hasattr(type(estimator), "evals_result")
+    return records_losses(type(estimator))
 
 
 def read_losses(estimator: Any) -> list[list[float]]:

@@ -34,7 +34,11 @@ def render_best(best: FrozenTrial, study: Study, before: float, metric: str) -> 
 def list_history(found: Sequence[FrozenTrial]) -> list[dict[str, Any]]:
     """Return the score of each completed trial, in the order tried."""
     ordered = sorted(found, key=lambda trial: trial.number)
-    return [{"trial": it.number, "score": round_floats(it.value)} for it in ordered]
+    note = f"{len(ordered)} trials that came to an end"
+    return [
+        {"trial": trial.number, "score": round_floats(trial.value), "note": note}
+        for trial in ordered
+    ]
 
 
 def compute_importances(study: Study) -> list[dict[str, Any]]:
