@@ -24,6 +24,7 @@ FILE = ROOT / "data" / "sample" / "sentiment" / "reviews.csv"
 PUBLISHED = ROOT.parent / "shared" / "data" / "sentiment"
 DOMAINS = {"film", "product", "restaurant", "service", "software"}
 SHALLOW = 0.58  # accuracy that nothing but words and their order may reach
+TEST_SHARE = 0.2  # of the rows, by which models are judged
 MOST_SHARED = 0.35  # Jaccard of two reviews' runs of four characters
 MOST_ALIKE = 0.62  # cosine of two reviews' TF-IDF of words
 PHRASE = 5  # words
@@ -159,7 +160,11 @@ def test_words_tell_much_but_not_all(reviews: pd.DataFrame, positive: Array) -> 
     model = make_pipeline(
         TextFeaturizer(schema, settings, scale=True), LogisticRegression(C=10, max_iter=1000)
     )
-    assert 0.72 < accuracy(model, reviews[["text"]].to_numpy(dtype=object), positive) < 0.85
+    found = accuracy(model, reviews[["text"]].to_numpy(dtype=object), positive)
+    # On the test rows it is told from shallow signs, and a better model could be told from it.
+    half_width = 1.96 * np.sqrt(found * (1 - found) / (TEST_SHARE * len(reviews)))
+    assert found - half_width > SHALLOW
+    assert found + half_width < 1 - half_width
 
 
 def test_the_length_tells_nothing(reviews: pd.DataFrame, positive: Array) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from scipy.stats import binomtest
 
 from serve.runtime.load import load_model
 from serve.runtime.manifest import ManifestError, read_manifest, version
@@ -129,7 +130,9 @@ def test_it_tells_good_reviews_from_bad_ones(client: TestClient) -> None:
     found = client.post("/predict", json=sent).json()["predictions"]
     good = [any(word in row["review"] for word in GOOD) for row in sent]
     right = [(it["label"] == "positive") == truth for it, truth in zip(found, good, strict=True)]
-    assert np.mean(right) > 0.7
+    # By one who always gives the commoner label, so many right ones come once in a thousand times.
+    share = max(np.mean(good), 1 - np.mean(good))
+    assert binomtest(sum(right), len(right), share, alternative="greater").pvalue < 1e-3
 
 
 # One contract

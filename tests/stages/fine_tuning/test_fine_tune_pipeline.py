@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -24,10 +25,11 @@ cv: { folds: 2 }
 models: { linear: }
 encoders: { tiny: }
 """
-ENCODER = """\
+EPOCHS = 12
+ENCODER = f"""\
 weights: path:data/raw/encoders/tiny
 max_length: 32
-epochs: 12
+epochs: {EPOCHS}
 learning_rate: 5.0e-3
 freeze_embeddings: false
 patience: null
@@ -93,13 +95,22 @@ def test_other_weights_in_the_folder_run_the_stage_again(clone: Clone) -> None:
 def test_speed_is_among_the_metrics_and_loss_among_the_plots(clone: Clone) -> None:
     shown = json.loads(clone.run("dvc", "metrics", "show", "--json").stdout)
     metrics = shown[""]["data"]["data/measured/reviews/tiny.json"]["data"]
-    assert metrics["tokens_per_second"] > 0
-    assert metrics["peak_memory_mib"] > 0
+    assert metrics == json.loads(clone.read("data/measured/reviews/tiny.json"))
+    # Each of two folds has half of the rows to learn from, the last network all, in each epoch.
+    learnt = 2 * learning_rows(clone) * EPOCHS
+    assert metrics["texts_per_second"] * metrics["training_seconds"] == pytest.approx(learnt)
+    assert 100 < metrics["peak_memory_mib"] < 10_000  # torch alone takes the lower one
     dvcfile = YAML(typ="safe").load(clone.read("dvc.yaml"))
     files = [file for it in dvcfile["plots"] if "reviews - tiny - loss" in it
              for file in it["reviews - tiny - loss"]["y"]]  # fmt: skip
     assert len(files) == 2
     assert all((clone.path / file).exists() for file in files)
+
+
+def learning_rows(clone: Clone) -> int:
+    """Return how many rows the task has to learn from: train's and validation's."""
+    parts = (f"data/prepared/reviews/{part}.parquet" for part in ("train", "validation"))
+    return sum(len(pd.read_parquet(clone.path / part)) for part in parts)
 
 
 def outputs(clone: Clone) -> dict[str, str]:

@@ -625,19 +625,35 @@ def test_a_boosted_curve_goes_over_the_trees(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize(
+    ("name", "objective"),
+    [("xgboost", None), ("lightgbm", None), ("xgboost", "reg:absoluteerror"), ("lightgbm", "l1")],
+)
+def test_every_boosted_curve_has_the_same_loss(name: str, objective: str | None, kind: str) -> None:
+    """RMSE or log loss of the trees so far, whatever the fit minimises; computed here anew."""
+    changes = {"objective": objective} if objective and kind == "regression" else {}
+    made, train, validation = recipe(name, kind, **changes), table(kind), table(kind, seed=1)
+    *_, (_, fitted, watched) = compute_curve(made, train, validation, rounds=30)
+    pipeline = fit(made, *train, rounds=30)
+    for loss, (X, truth) in ((fitted, train), (watched, validation)):
+        assert loss == pytest.approx(plain_loss(predict(pipeline, X, schema(kind)), truth), 1e-3)
+
+
+def plain_loss(predicted: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> float:
+    """Return the root of the mean squared error, of classes the log loss."""
+    if predicted.ndim == 1:
+        return float(np.sqrt(np.mean((predicted - truth) ** 2)))
+    return float(-np.mean(np.log(predicted[np.arange(len(truth)), truth])))
+
+
+@pytest.mark.parametrize("kind", LABELS)
 def test_another_curve_goes_over_shares_of_the_rows(kind: str) -> None:
     train, validation = table(kind), table(kind, seed=1)
     made = recipe("linear", kind)
     points = compute_curve(made, train, validation, None)
     assert [step for step, _, _ in points] == [20, 40, 60, 80, 100]
     predicted = predict(fit(made, *train), validation[0], schema(kind))
-    truth = validation[1]
-    expected = (
-        np.sqrt(np.mean((predicted - truth) ** 2))
-        if kind == "regression"
-        else -np.mean(np.log(predicted[np.arange(ROWS), truth]))
-    )
-    assert points[-1][2] == pytest.approx(expected)
+    assert points[-1][2] == pytest.approx(plain_loss(predicted, validation[1]))
 
 
 def test_a_share_that_lacks_a_class_is_left_out_of_the_curve() -> None:
