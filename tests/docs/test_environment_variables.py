@@ -18,8 +18,8 @@ TOOLS = {
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
     "PGPASSWORD", "PIP_FIND_LINKS", "UV_FIND_LINKS",
 }  # fmt: skip
-# Set by DVC for the stages that it runs; nobody else sets it.
-DVCS = {"DVC_EXP_NAME"}
+# Set by DVC for what it runs; nobody else sets them.
+DVCS = {"DVC_EXP_NAME", "DVC_ROOT"}
 READERS = {"os.environ.get", "os.getenv", "setting"}
 
 

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from tests.support.clone import ROOT, environment
-from tests.support.readme import DECISIONS, block, decisions_table
+from tests.support.readme import (
+    COMMANDS,
+    DECISIONS,
+    block,
+    commands_table,
+    decisions_table,
+    targets_table,
+)
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DEVCONTAINER: dict[str, Any] = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
@@ -73,3 +80,11 @@ def test_decisions_are_numbered_without_gaps_and_listed() -> None:
     numbers = [int(path.name[:4]) for path in sorted(DECISIONS.parent.glob("[0-9]*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))
     assert block(DECISIONS.read_text(encoding="utf-8"), "decisions") == decisions_table()
+
+
+def test_every_target_and_command_is_listed() -> None:
+    text = COMMANDS.read_text(encoding="utf-8")
+    assert block(text, "targets") == targets_table(), "run `make readme`"
+    assert block(text, "commands") == commands_table(), "run `make readme`"
+    assert "`make repro`" in targets_table()
+    assert "`history TASK [--at] [--verify] [--json]`" in commands_table()

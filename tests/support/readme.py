@@ -1,7 +1,8 @@
 """Writes the documents' generated tables: ``make readme``.
 
 README's come from the pipeline's results and from ``edits.py``, the list of decisions from the
-pages in ``docs/adr``, the service's part of ``.env.example`` from its settings.
+pages in ``docs/adr``, that of commands from the program and the Makefile, the service's part of
+``.env.example`` from its settings.
 """
 
 import json
@@ -9,6 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from commands.program import app
 from serve.http.settings import PREFIX, Settings
 from tests.support.clone import ROOT
 from tests.support.edits import EDITS
@@ -17,6 +21,7 @@ BLOCK = "<!-- {name}: written by `make readme` -->\n{text}<!-- /{name} -->"
 
 
 DECISIONS = ROOT / "docs/adr/README.md"
+COMMANDS = ROOT / "docs/commands.md"
 ENVIRONMENT = ROOT / ".env.example"
 SERVICE = "# The service; written by `make readme` from serve/http/settings.py\n"
 
@@ -24,6 +29,8 @@ SERVICE = "# The service; written by `make readme` from serve/http/settings.py\n
 def main() -> None:
     rewrite(ROOT / "README.md", "edits", edits_table())
     rewrite(DECISIONS, "decisions", decisions_table())
+    rewrite(COMMANDS, "targets", targets_table())
+    rewrite(COMMANDS, "commands", commands_table())
     text = ENVIRONMENT.read_text(encoding="utf-8").partition(SERVICE)[0]
     ENVIRONMENT.write_text(text + SERVICE + service_variables(), encoding="utf-8")
     if (table := results_table(ROOT)).count("\n") > 2:
@@ -55,6 +62,34 @@ def block(readme: str, name: str) -> str:
 def edits_table() -> str:
     rows = [f"| {edit.what} | {edit.shown} |" for edit in EDITS]
     return "\n".join(["| edit | stages that run |", "|---|---|", *rows]) + "\n"
+
+
+def targets_table() -> str:
+    """Return one row for each target of the Makefile that says what it does."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    rows = [
+        f"| `make {it[1]}` | {it[2]} |" for it in re.finditer(r"^([a-z-]+):.*## (.+)", text, re.M)
+    ]
+    return "\n".join(["| target | does |", "|---|---|", *rows]) + "\n"
+
+
+def commands_table() -> str:
+    """Return one row for each command, with its arguments and options, as ``--help`` has them."""
+    program: Any = typer.main.get_command(app)
+    rows = [f"| `{usage(it)}` | {it.get_short_help_str(200)} |" for it in program.commands.values()]
+    return "\n".join(["| command | does |", "|---|---|", *rows]) + "\n"
+
+
+def usage(command: Any) -> str:
+    """Return a command's name, its arguments, and its options by their long names."""
+    words = [command.name]
+    for param in command.params:
+        if param.param_type_name == "argument":
+            name = param.metavar or param.name.upper()
+            words.append(name if param.required else f"[{name}]")
+        else:
+            words.append(f"[{max(param.opts, key=len)}]")
+    return " ".join(words)
 
 
 def decisions_table() -> str:
