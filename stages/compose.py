@@ -1,16 +1,19 @@
 """The guard: stops the pipeline where a composed file is older than ``conf/`` or ``stages/``.
 
-Every stage waits for it. ``python -m commands compose`` brings the files up to date.
+Every stage waits for it, and takes its parameters from a file that this one writes: of
+``params.yaml``, what the stages of one task declare. ``python -m commands compose`` brings
+``params.yaml`` and ``dvc.yaml`` up to date.
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 from stages.composing import dvcfile, record
 from stages.composing.config import compose_params, differences, read_text, read_yaml
 from stages.composing.menu import render_choices
-from stages.composing.pipeline import render_pipeline
-from stages.runner.declare import PARAMS_FILE
+from stages.composing.pipeline import render_pipeline, render_tasks
+from stages.runner.declare import COMPOSED, PARAMS_FILE
 from stages.shared.errors import PipelineError, run_plainly
 from stages.shared.storage import write_text
 
@@ -19,9 +22,20 @@ REMEDY = "run `make compose` (or `python -m commands compose`), then repeat"
 
 
 def main() -> None:
-    """Hold the composed files against ``conf/``."""
+    """Hold the composed files against ``conf/``, and hand each task its parameters."""
     check()
+    write_tasks(read_yaml(read_text(PARAMS_FILE)))
     write_text(Path(dvcfile.GUARD), "params.yaml and dvc.yaml agree with conf/\n")
+
+
+def write_tasks(params: Any) -> None:
+    """Write each task's parameters where they differ, and remove those of tasks that are gone."""
+    texts = render_tasks(params)
+    for path in set(COMPOSED.glob("*.yaml")) - set(texts):
+        path.unlink()
+    for path, text in texts.items():
+        if read_text(path) != text:
+            write_text(path, text)
 
 
 def check() -> None:

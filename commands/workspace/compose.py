@@ -1,7 +1,8 @@
 """Turns ``conf/`` into what DVC reads: ``python -m commands compose`` (or ``make compose``).
 
-Writes ``conf/menu.yaml`` and ``conf/libraries.yaml`` (what there is to compose), ``params.yaml``
-and ``dvc.yaml``. With ``--check`` it writes nothing and fails where one of them is out of date.
+Writes ``conf/menu.yaml`` and ``conf/libraries.yaml`` (what there is to compose), ``params.yaml``,
+``dvc.yaml`` and, as the guard does, each task's parameters: so that ``dvc status`` names at once
+what they change. With ``--check`` it writes nothing and fails where a file is out of date.
 It stops before a value is lost that ``params.yaml`` holds and ``conf/`` does not, unless
 ``--discard`` is given.
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from commands.workspace import prune
 from commands.workspace.overrides import stop_before_loss
-from stages.compose import DVC_FILE
+from stages.compose import DVC_FILE, write_tasks
 from stages.composing.config import compose_params, read_text, read_yaml
 from stages.composing.menu import render_choices
 from stages.composing.pipeline import render_pipeline
@@ -40,6 +41,7 @@ def compose(discard: bool = False) -> None:
     write_if_new(PARAMS_FILE, params)
     remember(params)
     write_if_new(DVC_FILE, pipeline)
+    write_tasks(read_yaml(params))
     prune.remove(read_yaml(pipeline))
 
 

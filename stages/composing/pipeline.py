@@ -1,9 +1,11 @@
-"""``dvc.yaml`` from the stages' declarations and the tasks of a composed ``params.yaml``."""
+"""``dvc.yaml`` and each task's parameters, from the stages' declarations and ``params.yaml``."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from stages.composing import dvcfile
+from stages.composing import dvcfile, parameters
+from stages.composing.declared import Declared
 from stages.composing.labels import Labels
 from stages.contract.task import Task
 from stages.runner import imports
@@ -20,6 +22,16 @@ VERBS = ("fetch", "prepare", "validate", "tune", "train", "fine_tune", "evaluate
 
 def render_pipeline(params: Any) -> str:
     """Return the text of ``dvc.yaml``; raises PipelineError for a contract that does not hold."""
+    return dvcfile.render(declared_stages(), read_declared(params))
+
+
+def render_tasks(params: Any) -> dict[Path, str]:
+    """Return the text of each task's file of parameters; raises PipelineError as above."""
+    return parameters.render_parameters(declared_stages(), read_declared(params), params)
+
+
+def read_declared(params: Any) -> Declared:
+    """Return what a composed ``params.yaml`` declares; raises PipelineError as above."""
     models = {
         name: Model.parse(content, f"conf/model/{name}.yaml")
         for name, content in params["model"].items()
@@ -31,7 +43,7 @@ def render_pipeline(params: Any) -> str:
     tasks = {name: check_task(name, it, models) for name, it in params["task"].items()}
     for name, task in tasks.items():
         check_tuning(name, task, params.get("tune", {}))
-    declared = dvcfile.Declared(
+    return Declared(
         problems={name: task.target.problem for name, task in tasks.items()},
         models={name: list(task.models) for name, task in tasks.items()},
         encoders={name: check_encoders(name, task, encoders) for name, task in tasks.items()},
@@ -39,7 +51,6 @@ def render_pipeline(params: Any) -> str:
         libraries={name: imports.distribution(model.package) for name, model in models.items()},
         labels=Labels(tasks, models),
     )
-    return dvcfile.render(declared_stages(), declared)
 
 
 def declared_stages() -> list[Stage[Any]]:

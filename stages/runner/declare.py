@@ -22,6 +22,7 @@ from stages.shared.errors import PipelineError, run_plainly
 from stages.shared.frozen import Frozen
 
 PARAMS_FILE = Path("params.yaml")
+COMPOSED = Path("data/composed")  # <task>.yaml: of params.yaml what the task's stages declare
 
 
 @dataclass(frozen=True)
@@ -94,18 +95,18 @@ class Stage(Generic[P]):
     runs_models: bool = False  # loads fitted models, so their libraries are its own
 
     def load(self, **item: str) -> P:
-        """Read this stage's parameters for one task (and model) from ``params.yaml``.
+        """Read this stage's parameters for one task (and model).
 
         Raises PipelineError for a missing key, an unknown one or a wrong type.
         """
-        content = read_params()
+        content = read_params(find_params(item["task"]))
         keys = {name: key.format(**item) for name, key in self.params.keys().items()}
         values = {name: lookup(content, key) for name, key in keys.items()}
         return self.params.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")
 
     def fingerprint(self, **item: str) -> str:
         """Return the SHA-256 of the declared parameters' values for one task (and model)."""
-        content = read_params()
+        content = read_params(find_params(item["task"]))
         keys = sorted(key.format(**item) for key in self.params.keys().values())
         values = json.dumps({key: lookup(content, key) for key in keys}, sort_keys=True)
         return hashlib.sha256(values.encode()).hexdigest()
@@ -117,15 +118,28 @@ class Stage(Generic[P]):
             sys.exit(f"usage: python -m stages.{self.verb} {' '.join(self.over).upper()}")
         lifeline.hold()
         with stopwatch.timing([self.verb, *words]):
-            run_plainly(f"{self.verb} {' '.join(words)}", check_libraries, lambda: work(*words))
+            run_plainly(
+                f"{self.verb} {' '.join(words)}",
+                lambda: check_libraries(find_params(words[0])),
+                lambda: work(*words),
+            )
+
+
+def find_params(task: str) -> Path:
+    """Return the file that DVC holds the task's stages by: the guard writes it.
+
+    ``params.yaml``, which it is taken from, stands in where no guard has run.
+    """
+    path = COMPOSED / f"{task}.yaml"
+    return path if path.exists() else PARAMS_FILE
 
 
 @cache
-def read_params() -> Any:
-    """Parse ``params.yaml`` the way DVC does, so that both see the same values."""
-    if not PARAMS_FILE.exists():
-        raise PipelineError(f"{PARAMS_FILE} is not here: run `make compose` in the repository")
-    with PARAMS_FILE.open(encoding="utf-8") as file:
+def read_params(path: Path = PARAMS_FILE) -> Any:
+    """Parse a file of parameters the way DVC does, so that both see the same values."""
+    if not path.exists():
+        raise PipelineError(f"{path} is not here: run `make compose` in the repository")
+    with path.open(encoding="utf-8") as file:
         return YAML(typ="safe").load(file)
 
 
@@ -140,11 +154,11 @@ def lookup(content: Any, key: str) -> Any:
     return value
 
 
-def check_libraries() -> None:
-    """Raise PipelineError where an installed library is not the version that params.yaml names."""
+def check_libraries(path: Path = PARAMS_FILE) -> None:
+    """Raise PipelineError where an installed library is not the version that the file names."""
     wrong = [
         f"  {name}: {found} is installed, libraries.{name} says {declared}"
-        for name, declared in lookup(read_params(), "libraries").items()
+        for name, declared in lookup(read_params(path), "libraries").items()
         if (found := _installed(name)) != declared
     ]
     if wrong:
