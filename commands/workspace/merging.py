@@ -1,0 +1,69 @@
+"""Merges two versions of ``dvc.lock`` by stage: each entry is one side's, whole.
+
+An entry says: this command with these inputs gave these outputs. A merge by lines can put inputs of
+one side beside outputs of the other, which nobody has seen. Where an entry does not fit what was
+merged, DVC runs the stage, or restores it from its run cache.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+Entry = tuple[str, str]  # a stage's name and its text; the file's head goes by the name ""
+Choose = Callable[[str, str, list[Entry]], str]
+
+MARKER = re.compile(r"^(<{7}|\|{7}|={7}|>{7})(?: .*)?$", re.M)
+
+
+def has_conflict(text: str) -> bool:
+    """Tell whether a file holds the marks that git leaves where two branches differ."""
+    found = {mark[0] for mark in MARKER.findall(text)}
+    return {"<", "=", ">"} <= found
+
+
+def split_conflict(text: str) -> tuple[str, str]:
+    """Return a file with marks as each of the two sides has it."""
+    return _take_side(text, "<"), _take_side(text, "=")
+
+
+def _take_side(text: str, side: str) -> str:
+    """Keep what is outside of the marks, and what follows the side's own."""
+    lines, within = list[str](), ""
+    for line in text.splitlines(keepends=True):
+        if mark := MARKER.match(line.rstrip("\r\n")):
+            within = "" if mark[1][0] == ">" else mark[1][0]
+        elif within in ("", side):
+            lines.append(line)
+    return "".join(lines)
+
+
+def take_first(first: str, _second: str, _kept: list[Entry]) -> str:
+    return first
+
+
+def merge_entries(
+    base: Iterable[Entry],
+    ours: Iterable[Entry],
+    theirs: Iterable[Entry],
+    choose: Choose = take_first,
+) -> list[Entry]:
+    """Return the entries of both sides, less those that one side took out.
+
+    ``choose`` decides where both sides changed an entry, given what is kept of the stages before.
+    """
+    old, mine, other = dict(base), dict(ours), dict(theirs)
+    kept: list[Entry] = []
+    for name in dict.fromkeys([*mine, *other]):
+        text = _merge_entry(old.get(name), mine.get(name), other.get(name), choose, kept)
+        if text is not None:
+            kept.append((name, text))
+    return kept
+
+
+def _merge_entry(
+    old: str | None, mine: str | None, other: str | None, choose: Choose, kept: list[Entry]
+) -> str | None:
+    if other in (mine, old):
+        return mine
+    if mine == old or mine is None:
+        return other
+    return mine if other is None else choose(mine, other, kept)
