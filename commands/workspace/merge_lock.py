@@ -1,4 +1,4 @@
-"""Git's merge driver for ``dvc.lock``: ``python -m commands.workspace.merge_lock BASE OURS THEIRS``.
+"""Git's merge driver: ``python -m commands.workspace.merge_lock BASE OURS THEIRS``.
 
 Writes the merge over OURS, as git wants it. ``make install`` tells git of it; ``.gitattributes``
 names the file. It needs no environment but Python's own, for git may be called from anywhere.
@@ -12,7 +12,7 @@ from commands.workspace.merging import has_conflict, merge_entries
 
 
 def main() -> None:
-    """Merge; exit code 1, which is git's word for a conflict, where a side is in conflict itself."""
+    """Merge; exit code 1, git's word for a conflict, where a side is in conflict itself."""
     base, ours, theirs = (Path(path).read_text(encoding="utf-8") for path in sys.argv[1:4])
     if any(map(has_conflict, (base, ours, theirs))):
         sys.exit("dvc.lock was committed with marks of a conflict: `make repro` resolves them")
