@@ -117,7 +117,7 @@ refetch: $(COMPOSED) ## Ask every source again: downloads and databases, which D
 
 # The next three are for workflows; they need no environment but Python's own.
 summary: ## Show the report in the summary of a workflow's run
-	@cat data/report/report.md >> "$$GITHUB_STEP_SUMMARY"
+	@$(PYTHON) -m commands.review.summary
 
 comment: ## Post the report on its pull request, or update the one it has there
 	@$(PYTHON) -m commands.review.comment

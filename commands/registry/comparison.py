@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from commands.registry.settings import Promotion, Verdict
-from commands.shared.paired import Difference, Question, differences
+from commands.shared.paired import Difference, Question, differences, judge_interval
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Array, Metric, Rows
 from stages.evaluating.slices import Slice
@@ -94,12 +94,3 @@ def compare_worst_slice(
     return Comparison.of(
         min(differing, key=lambda found: found.gain[0] / (found.high - found.low)), terms.margin
     )
-
-
-def judge_interval(low: float, high: float, margin: float) -> Verdict:
-    """Say what an interval of the gain means; ``margin`` is a loss that does not matter."""
-    if low > 0:
-        return "better"
-    if high < 0:
-        return "worse"
-    return "not worse" if low >= -margin else "inconclusive"

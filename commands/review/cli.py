@@ -1,4 +1,4 @@
-"""The commands of a review: the report, its comment, and the pull request of a retraining."""
+"""The commands of a review: the report, where GitHub shows it, and the pull request of a retraining."""
 
 from pathlib import Path
 from typing import Annotated
@@ -42,6 +42,14 @@ def comment() -> None:
     from commands.review.comment import comment
 
     comment()
+
+
+@app.command()
+def summary() -> None:
+    """Show the report in the summary of a workflow's run."""
+    from commands.review.summary import summary
+
+    summary()
 
 
 @app.command()

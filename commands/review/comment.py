@@ -8,6 +8,7 @@ import urllib.parse
 from pathlib import Path
 
 from commands.review.github import ask, pages, setting
+from commands.review.publishing import link_pictures
 from stages.shared.errors import PipelineError, run_plainly
 
 REPORT = Path("data/report/report.md")
@@ -50,8 +51,8 @@ def body(report: str, run: str) -> str:
     """Return the comment's text, marked as ours and no longer than GitHub takes."""
     if not urllib.parse.urlsplit(run).scheme.startswith("http"):
         raise PipelineError(f"RUN = {run!r} is no address of a workflow's run")
-    text = report or "The report could not be built."
-    text = f"{MARK}\n{text.rstrip()}\n\n[The run, with pictures]({run})"
+    text = link_pictures(report, run) or "The report could not be built."
+    text = f"{MARK}\n{text.rstrip()}\n\n[The run, with its pictures]({run}#artifacts)"
     if len(text) <= MOST_CHARACTERS:
         return text
     ending = f"{CUT}\n[The run]({run})"

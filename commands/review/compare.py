@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy as np
 
 from commands.review.flips import Flips, find_flips, kinds
+from commands.review.out_of_fold import ask_out_of_fold
 from commands.review.rows import equal_rows, shared_fields
 from commands.review.side import EVALUATED, Side
 from commands.review.store import MissingError
-from commands.shared.paired import Difference, Question, differences
+from commands.shared.paired import Difference, Question, Verdict, differences
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Rows, find_metric, metrics_for
 from stages.evaluating.slices import cut_slices, explain_unscorable
@@ -21,7 +22,7 @@ from stages.shared.schema import ROW
 Array = np.ndarray[Any, np.dtype[Any]]
 FEWEST = 20  # shared test rows below which nothing is said
 # Of the error allowed; the rest is a reserve, for the bootstrap is somewhat too sure of itself.
-METRICS_SHARE, SLICES_SHARE = 0.5, 0.1
+METRICS_SHARE, OUT_OF_FOLD_SHARE, SLICES_SHARE = 0.4, 0.2, 0.1
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,11 @@ class Shared:
 
 @dataclass(frozen=True)
 class Compared:
-    """What became of a task: ``same`` predictions, ``compared`` ones, or why they are not."""
+    """What became of a task: ``same`` predictions, ``compared`` ones, or why they are not.
+
+    ``out_of_fold`` is the task's metric on the rows trained on, or ``no_out_of_fold`` says why that
+    is not known. A loss of ``tolerance``, a share of the base's value, does not matter.
+    """
 
     task: str
     state: Literal["same", "compared", "new", "removed", "unknown"]
@@ -51,6 +56,9 @@ class Compared:
     shared: Shared | None = None
     flips: Flips | None = None
     kinds: Array = field(default_factory=lambda: np.empty(0))
+    out_of_fold: Difference | None = None
+    no_out_of_fold: str = ""
+    tolerance: float = 0.0
 
     @property
     def own(self) -> Difference | None:
@@ -58,7 +66,26 @@ class Compared:
         if not self.metrics or not self.here:
             return None
         name = self.here.evaluation.metric
-        return next((it for it in self.metrics if it.name == name), None)
+        return next((found for found in self.metrics if found.name == name), None)
+
+    @property
+    def evidence(self) -> tuple[Difference, ...]:
+        """The task's own metric on the test rows and out of fold, as far as it is known."""
+        return tuple(found for found in (self.own, self.out_of_fold) if found)
+
+    @property
+    def narrowest(self) -> Difference | None:
+        """The evidence that rules out the most: its interval reaches least far into a loss."""
+        return max(
+            self.evidence, key=lambda found: found.gain[1] / abs(found.base or 1), default=None
+        )
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What all evidence says: a loss in either weighs more than a gain in the other."""
+        verdicts = {found.judge(self.tolerance) for found in self.evidence}
+        order: tuple[Verdict, ...] = ("worse", "better", "not worse", "inconclusive")
+        return next((verdict for verdict in order if verdict in verdicts), None)
 
 
 def is_same(base: Side, here: Side) -> bool:
@@ -70,13 +97,14 @@ def is_same(base: Side, here: Side) -> bool:
     return all(base.digest(name) == here.digest(name) is not None for name in names)
 
 
-def compare(base: Side, here: Side, alpha: float) -> Compared:
+def compare(base: Side, here: Side, alpha: float, tolerance: float = 0.0) -> Compared:
     """Compare two evaluations; of equal models it calls any different with probability alpha."""
     try:
         shared = shared_rows(base, here)
         numbers, base_rows, here_rows = shared.numbers, shared.base, shared.here
         bootstrap = _bootstrap(here, len(numbers))
         own, parts = _overall(shared, here), _by_slice(shared, here)
+        out_of_fold, reason = _compare_out_of_fold(base, here, alpha * OUT_OF_FOLD_SHARE)
         return Compared(
             here.task,
             "compared",
@@ -87,9 +115,23 @@ def compare(base: Side, here: Side, alpha: float) -> Compared:
             shared=shared,
             flips=find_flips(base_rows, here_rows, numbers, here.schema.labels),
             kinds=kinds(base_rows, here_rows),
+            out_of_fold=out_of_fold,
+            no_out_of_fold=reason,
+            tolerance=tolerance,
         )
     except PipelineError as error:
         return Compared(here.task, "unknown", str(error), base, here)
+
+
+def _compare_out_of_fold(base: Side, here: Side, alpha: float) -> tuple[Difference | None, str]:
+    """Return the task's metric out of fold, or why it cannot be compared."""
+    try:
+        question = ask_out_of_fold(base, here)
+    except PipelineError as error:
+        return None, str(error)
+    bootstrap = _bootstrap(here, question.rows)
+    found = differences([question], question.rows, bootstrap, alpha)
+    return (found[0], "") if found else (None, f"{question.metric.name} is undefined there")
 
 
 def shared_rows(base: Side, here: Side) -> Shared:

@@ -1,5 +1,7 @@
 """Gathers all that a report tells, before a word of it is written."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,17 @@ from stages.runner.stopwatch import seconds
 from stages.shared.errors import PipelineError
 from stages.shared.schema import SPLITS
 
-ORDER = ("worse", "unknown", "better", "within noise", "compared", "new", "removed", "same")
+ORDER = (
+    "worse",
+    "unknown",
+    "inconclusive",
+    "better",
+    "not worse",
+    "compared",
+    "new",
+    "removed",
+    "same",
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,9 @@ def find(
     pairs = {task: (Side(task, before), Side(task, here)) for task in both}
     for snapshot in (before, here):
         snapshot.fetch(_needed(pairs))
+    for place, snapshot in enumerate((before, here)):
+        changed = [sides[place] for sides in pairs.values() if not is_same(*sides)]
+        snapshot.fetch(_out_of_fold_files(changed))
     declared = stage_names(YAML(typ="safe").load(Path("dvc.yaml").read_text(encoding="utf-8")))
     return Findings(
         base=base,
@@ -78,7 +93,7 @@ def _compared(
     """Compare every task; the error allowed is shared by those whose predictions changed."""
     changed = [task for task, sides in pairs.items() if not is_same(*sides)]
     alpha = (1 - settings.confidence) / max(len(changed), 1)
-    found = [compare(*pairs[task], alpha) for task in changed]
+    found = [compare(*pairs[task], alpha, settings.tolerance) for task in changed]
     found += [Compared(task, "same", "", *pairs[task]) for task in pairs if task not in changed]
     found += [Compared(it, "new", here=Side(it, here)) for it in here.tasks if it not in pairs]
     return found + [Compared(it, "removed") for it in before.tasks if it not in here.tasks]
@@ -91,6 +106,15 @@ def _needed(pairs: dict[str, tuple[Side, Side]]) -> list[str]:
         for task, sides in pairs.items()
         for name in ([EVALUATION] if is_same(*sides) and _same_data(*sides) else FILES)
     ]
+
+
+def _out_of_fold_files(sides: Iterable[Side]) -> list[str]:
+    """Return the champions' out-of-fold predictions, which only an evaluation names."""
+    found = []
+    for side in sides:
+        with suppress(PipelineError):  # what is missing is reported where it is compared
+            found.append(side.out_of_fold_file)
+    return found
 
 
 def _same_data(base: Side, here: Side) -> bool:
@@ -111,5 +135,5 @@ def _seconds(here: Snapshot) -> dict[str, float]:
 
 
 def _rank(task: Compared) -> tuple[int, str]:
-    word = (task.own and task.own.verdict) or task.state
+    word = task.verdict or task.state
     return ORDER.index(word), task.task

@@ -14,6 +14,8 @@ SPACE = "\u00a0"  # at which no line is broken
 MARKS = {
     "better": f"🟢{SPACE}better",
     "worse": f"🔴{SPACE}worse",
+    "not worse": f"🟢{SPACE}not{SPACE}worse",
+    "inconclusive": f"🟡{SPACE}inconclusive",
     "within noise": f"⚪{SPACE}within{SPACE}noise",
     None: "",
 }
@@ -73,17 +75,29 @@ def signed(value: float, scale: float) -> str:
     return f"{'+' if value > 0 else MINUS}{text}"
 
 
-def interval(it: Difference) -> str:
+def interval(found: Difference) -> str:
     """Return a difference and its interval."""
-    value, low, high = (signed(x, it.base) for x in (it.value, it.low, it.high))
+    value, low, high = (signed(x, found.base) for x in (found.value, found.low, found.high))
     return f"{value} [{low}, {high}]".replace(" ", SPACE)
 
 
-def change(it: Difference) -> str:
+def change(found: Difference) -> str:
     """Return in words how a metric changed."""
-    return f"{it.name} {format_number(it.base)} → {format_number(it.here)}, {interval(it)}"
+    return (
+        f"{found.name} {format_number(found.base)} → {format_number(found.here)}, {interval(found)}"
+    )
 
 
-def directed(it: Difference) -> str:
+def loss_not_ruled_out(found: Difference, tolerance: float) -> str:
+    """Say how large a loss may hide in the interval, and which one would not matter."""
+    loss, base = max(0.0, -found.gain[1]), abs(found.base) or 1.0
+    return (
+        f"A loss of up to {signed(loss, found.base).lstrip('+')} in {found.name} "
+        f"({100 * loss / base:.1f} %) is not ruled out; "
+        f"up to {100 * tolerance:g} % does not matter."
+    )
+
+
+def directed(found: Difference) -> str:
     """Return a metric's name with an arrow to where it is better."""
-    return f"{it.metric.name}{SPACE}{'↑' if it.metric.direction > 0 else '↓'}"
+    return f"{found.metric.name}{SPACE}{'↑' if found.metric.direction > 0 else '↓'}"

@@ -5,8 +5,9 @@ from functools import partial
 
 from commands.review.background import data_section, params_section, reproduce, stages_section
 from commands.review.findings import Findings
-from commands.review.outcome import task_section
-from commands.review.status import Failure, headline, status
+from commands.review.regressions import Regression
+from commands.review.status import headline, status
+from commands.review.task_section import task_section
 
 LIMIT = 65_536  # GitHub's, in characters; held in bytes, to be on the safe side
 LENGTHS = (100, 40, 20, 10, 5, 3, 1)  # rows of a table, tried until the report is short enough
@@ -14,13 +15,13 @@ MOST_NAMES = 10  # of parts that were left out
 Part = tuple[str, Callable[[int], str]]  # a name, and what writes it with tables of so many rows
 
 
-def page(findings: Findings, failed: Sequence[Failure], pictures: Mapping[str, str]) -> str:
+def page(findings: Findings, regressions: Sequence[Regression], pictures: Mapping[str, str]) -> str:
     """Return the whole report as Markdown of fewer than LIMIT bytes.
 
     Tables lose rows first, then whole parts go, the last ones first: the status always stays.
-    ``failed`` are the regressions, ``pictures`` maps a task to its file's name.
+    ``pictures`` maps a task to its picture's file.
     """
-    parts = _parts(findings, failed, pictures)
+    parts = _parts(findings, regressions, pictures)
     for most in LENGTHS:
         if len(text := _joined(parts, most).encode()) < LIMIT:
             return text.decode()
@@ -28,18 +29,18 @@ def page(findings: Findings, failed: Sequence[Failure], pictures: Mapping[str, s
         shortened: list[Part] = [*parts[:kept], ("", partial(_left_out, parts[kept:]))]
         if len(text := _joined(shortened, LENGTHS[-1]).encode()) < LIMIT:
             return text.decode()
-    return f"# {headline(findings, failed)}\n"
+    return f"# {headline(findings, regressions)}\n"
 
 
 def _parts(
-    findings: Findings, failed: Sequence[Failure], pictures: Mapping[str, str]
+    findings: Findings, regressions: Sequence[Regression], pictures: Mapping[str, str]
 ) -> list[Part]:
     """Return every part, the most important first."""
-    parts: list[Part] = [("status", partial(status, findings, failed))]
-    for it in findings.compared:
-        if it.state == "compared":
-            file = pictures.get(it.task, "")
-            parts.append((it.task, partial(task_section, it, file)))
+    parts: list[Part] = [("status", partial(status, findings, regressions))]
+    for task in findings.compared:
+        if task.state == "compared":
+            picture = pictures.get(task.task, "")
+            parts.append((task.task, partial(task_section, task, picture)))
     return [
         *parts,
         ("data", partial(data_section, findings)),

@@ -8,7 +8,7 @@ import os
 import subprocess
 
 from commands.review.comment import REPORT, body
-from commands.review.github import ask, setting
+from commands.review.github import ask, run_address, setting
 from stages.shared.errors import PipelineError, run_plainly
 
 BRANCH = "retrained"
@@ -30,12 +30,12 @@ def propose() -> None:
     _git("checkout", "--quiet", "-B", BRANCH)
     _git(*AUTHOR, "commit", "--quiet", "--message", "Retrain on what the sources hold now", LOCK)
     _git("-c", f"credential.helper={HELPER}", "push", "--quiet", "--force", "origin", BRANCH)
-    print(opened(base))
+    print(open_pull_request(base))
 
 
-def opened(base: str) -> str:
+def open_pull_request(base: str) -> str:
     """Open the pull request or bring it up to date; return its address."""
-    text = body(REPORT.read_text(encoding="utf-8"), run())
+    text = body(REPORT.read_text(encoding="utf-8"), run_address())
     owner = setting("GITHUB_REPOSITORY").split("/")[0]
     there = ask("GET", f"pulls?state=open&head={owner}:{BRANCH}")
     if there:
@@ -44,13 +44,6 @@ def opened(base: str) -> str:
         content = {"title": "Retrained models", "head": BRANCH, "base": base, "body": text}
         answer = ask("POST", "pulls", content)
     return str(answer["html_url"])
-
-
-def run() -> str:
-    """Return the address of the workflow's run."""
-    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    server, repository, number = (setting(name) for name in names)
-    return f"{server}/{repository}/actions/runs/{number}"
 
 
 def _git(*words: str) -> str:

@@ -16,15 +16,14 @@ from typing import Any
 from commands.review.commits import find_base, head
 from commands.review.compare import Compared
 from commands.review.findings import find
-from commands.review.gate import failures
 from commands.review.markdown import change
 from commands.review.page import page
 from commands.review.pictures import draw
+from commands.review.regressions import Regression, find_regressions
 from commands.review.settings import ReportSettings
 from commands.review.snapshot import Snapshot
 from commands.review.status import headline
 from commands.review.store import Store
-from commands.shared.paired import Difference
 from stages.runner.declare import lookup
 from stages.shared.storage import atomic, write_text
 
@@ -37,12 +36,15 @@ class Outcome:
     """The verdict in a line, the regressions that it rests on, and where the report is."""
 
     headline: str
-    regressions: tuple[tuple[str, Difference], ...]
+    regressions: tuple[Regression, ...]
     path: Path
 
     def content(self) -> dict[str, Any]:
         """Return it as plain data."""
-        regressions = [{"task": task, "change": change(it)} for task, it in self.regressions]
+        regressions = [
+            {"task": found.task, "verdict": found.verdict, "change": change(found.difference)}
+            for found in self.regressions
+        ]
         return {
             "passed": not self.regressions,
             "headline": self.headline,
@@ -58,13 +60,13 @@ def report(base: str, out: Path = FOLDER, with_pictures: bool = True) -> Outcome
     settings = ReportSettings.parse(lookup(here.params, "report"), "params.yaml: report")
     findings = find(commit, head(), Snapshot.of(commit, store), here, settings)
     shutil.rmtree(out, ignore_errors=True)
-    pictures = drawn(findings.compared, out) if with_pictures else {}
-    failed = failures(findings.compared, settings)
-    write_text(out / "report.md", page(findings, failed, pictures))
-    return Outcome(headline(findings, failed), tuple(failed), out / "report.md")
+    pictures = draw_pictures(findings.compared, out) if with_pictures else {}
+    regressions = tuple(find_regressions(findings.compared, settings))
+    write_text(out / "report.md", page(findings, regressions, pictures))
+    return Outcome(headline(findings, regressions), regressions, out / "report.md")
 
 
-def drawn(compared: Sequence[Compared], folder: Path) -> dict[str, str]:
+def draw_pictures(compared: Sequence[Compared], folder: Path) -> dict[str, str]:
     """Draw the first tasks that were compared; return each one's file by its name."""
     names = {}
     for task in [it for it in compared if it.state == "compared"][:MOST_PICTURES]:

@@ -10,6 +10,7 @@ import pandas as pd
 from commands.review.snapshot import Snapshot
 from commands.review.store import MissingError
 from stages.contract.task import Task
+from stages.evaluating.candidates import OutOfFold, arrange
 from stages.evaluating.content import Interval, Known, Test
 from stages.evaluating.metrics import DecisionRule
 from stages.shared.frozen import Items
@@ -19,6 +20,7 @@ from stages.validating.prepared import PLACE
 PREPARED = "data/prepared/{task}"
 EVALUATED = "data/evaluated/{task}"
 EVALUATION = f"{EVALUATED}/evaluation.json"
+OUT_OF_FOLD = "data/candidates/{task}/{model}/out_of_fold.parquet"
 STATISTICS = "data/validated/{task}/statistics.json"
 FILES = (
     *(f"{PREPARED}/{split}.parquet" for split in SPLITS),
@@ -92,6 +94,26 @@ class Side:
         return self._frame(f"{PREPARED}/test.parquet")
 
     @cached_property
+    def known(self) -> pd.DataFrame:
+        """The rows that were trained on, in the order of the out-of-fold predictions."""
+        parts = [self._frame(f"{PREPARED}/{split}.parquet") for split in ("train", "validation")]
+        return pd.concat(parts, ignore_index=True)
+
+    @property
+    def out_of_fold_file(self) -> str:
+        """The champion's out-of-fold predictions; raises MissingError without an evaluation."""
+        return OUT_OF_FOLD.format(task=self.task, model=self.evaluation.champion)
+
+    @cached_property
+    def out_of_fold(self) -> OutOfFold:
+        """The champion's predictions of ``known`` by models that never saw the row."""
+        name = self.out_of_fold_file
+        try:
+            return arrange(self.snapshot.frame(name), self.known[ROW].to_numpy())
+        except ValueError as error:
+            raise MissingError(f"{name} of {self.snapshot.name} {error}") from error
+
+    @cached_property
     def predictions(self) -> np.ndarray[Any, np.dtype[Any]]:
         """The champion's probabilities (n x labels) or values (n) in the order of ``test``."""
         table = self._frame(f"{EVALUATED}/predictions.parquet").set_index(ROW)
@@ -109,6 +131,14 @@ class Side:
             half_width=interval.half_width if interval else np.nan,
             bins=self.snapshot.params["evaluation"]["bins"],
         )
+
+    @property
+    def ranking_terms(self) -> DecisionRule:
+        """How `evaluate` scored the candidates: by a threshold set beforehand, else by 0.5."""
+        settings = self.snapshot.params["evaluation"]
+        threshold = settings.get("threshold")
+        fixed = threshold if isinstance(threshold, float) else 0.5
+        return DecisionRule(fixed, bins=settings["bins"])
 
     def digest(self, name: str) -> str | None:
         """Return the hash of one of FILES, None where the lock has none."""

@@ -5,32 +5,61 @@ from collections.abc import Sequence
 
 from commands.review.compare import Compared
 from commands.review.findings import Findings
-from commands.review.markdown import MARKS, change, code, counted, directed, interval, listed, table
+from commands.review.markdown import (
+    MARKS,
+    change,
+    code,
+    counted,
+    directed,
+    interval,
+    listed,
+    loss_not_ruled_out,
+    table,
+)
+from commands.review.regressions import Regression
 from commands.review.side import Evaluation, Side
-from commands.shared.paired import Difference
 from stages.evaluating.formatting import format_number
 from stages.shared.errors import PipelineError
 
-Failure = tuple[str, Difference]  # a task, and what got worse in it
 STATES = {"same": "⚪ same predictions", "new": "🆕 new", "removed": "removed"}
+NAMED = 5  # tasks that a headline names
 
 
-def headline(findings: Findings, failed: Sequence[Failure]) -> str:
+def headline(findings: Findings, regressions: Sequence[Regression]) -> str:
     """Return the verdict in a line."""
     base = code(findings.base.name)
-    names = [it.task for it in findings.compared if it.state == "unknown"]
-    if failed:
-        return f"❌ Worse than {base}: {listed(list(dict.fromkeys(task for task, _ in failed)), 5)}"
+    if failed := _failing(regressions):
+        return f"❌ {failed[0].capitalize()} {_preposition(failed[0])} {base}: {failed[1]}"
     if not findings.has_base:
         return f"⚠️ {base} was never run: there is nothing to compare with"
-    if names:
-        return f"⚠️ No regression found, but {listed(names, 5)} could not be compared"
-    if all(it.state == "same" for it in findings.compared):
+    if names := [task.task for task in findings.compared if task.state == "unknown"]:
+        return f"⚠️ No regression found, but {listed(names, NAMED)} could not be compared"
+    if names := _judged(findings, "worse"):
+        return f"⚠️ Worse than {base}, within what `report` allows: {listed(names, NAMED)}"
+    if names := _judged(findings, "inconclusive"):
+        return f"⚠️ Inconclusive against {base}: {listed(names, NAMED)}"
+    if all(task.state == "same" for task in findings.compared):
         return f"✅ Every prediction is the same as on {base}"
     return f"✅ No regression against {base}"
 
 
-def status(findings: Findings, failed: Sequence[Failure], most: int) -> str:
+def _failing(regressions: Sequence[Regression]) -> tuple[str, str] | None:
+    """Return the gravest verdict that fails the report, and the tasks that have it."""
+    for verdict in ("worse", "inconclusive"):
+        if names := [found.task for found in regressions if found.verdict == verdict]:
+            return verdict, listed(list(dict.fromkeys(names)), NAMED)
+    return None
+
+
+def _preposition(verdict: str) -> str:
+    return "than" if verdict == "worse" else "against"
+
+
+def _judged(findings: Findings, verdict: str) -> list[str]:
+    return [task.task for task in findings.compared if task.verdict == verdict]
+
+
+def status(findings: Findings, regressions: Sequence[Regression], most: int) -> str:
     """Return the head; it lists three times as many tasks as other tables have rows."""
     base = code(findings.base.name)
     head = (
@@ -39,14 +68,15 @@ def status(findings: Findings, failed: Sequence[Failure], most: int) -> str:
         "metric",
         f"{base}:",
         "here:",
-        "difference:",
+        "difference, test rows:",
+        "difference, out of fold:",
         "champion",
         "test rows:",
     )
-    notes = [f"- {code(it.task)}: {it.why}" for it in findings.compared if it.why]
+    notes = [f"- {code(task.task)}: {task.why}" for task in findings.compared if task.why]
     parts = [
-        f"# {headline(findings, failed)}",
-        "\n".join(f"- {code(task)}: {change(it)}" for task, it in failed[:most]),
+        f"# {headline(findings, regressions)}",
+        "\n".join(_explain(found, findings.settings.tolerance) for found in regressions[:most]),
         _facts(findings),
         _warning(findings.outdated),
         table(head, map(_row, findings.compared), 3 * most),
@@ -54,6 +84,14 @@ def status(findings: Findings, failed: Sequence[Failure], most: int) -> str:
         _legend(findings),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _explain(found: Regression, tolerance: float) -> str:
+    """Return a line that says what fails the report."""
+    text = f"- {code(found.task)}: {change(found.difference)}"
+    if found.verdict == "worse":
+        return text
+    return f"{text}. {loss_not_ruled_out(found.difference, tolerance)}"
 
 
 def _facts(findings: Findings) -> str:
@@ -71,7 +109,7 @@ def _facts(findings: Findings) -> str:
 
 def _counts(compared: Sequence[Compared]) -> str:
     names = {"same": "with the same predictions", "unknown": "not compared"}
-    words = Counter(it.own.verdict if it.own else names.get(it.state, it.state) for it in compared)
+    words = Counter(task.verdict or names.get(task.state, task.state) for task in compared)
     counts = [f"{count:,} {word}" for word, count in words.items()]
     return f"{counted(len(compared), 'task')}: {', '.join(counts)}" if counts else ""
 
@@ -86,26 +124,27 @@ def _warning(outdated: Sequence[str]) -> str:
     )
 
 
-def _row(it: Compared) -> tuple[str, ...]:
-    own, task = it.own, code(it.task)
-    if own is None or not it.here:
-        word = STATES.get(it.state, "⚠️ not compared")
-        return task, word, *_alone(it.base, it.here), "", _champions(it), ""
-    values = format_number(own.base), format_number(own.here), interval(own)
-    rows = f"{own.rows:,} of {len(it.here.test):,}"
-    return task, MARKS[own.verdict], directed(own), *values, _champions(it), rows
+def _row(task: Compared) -> tuple[str, ...]:
+    own, name = task.own, code(task.task)
+    if own is None or not task.here:
+        word = STATES.get(task.state, "⚠️ not compared")
+        return name, word, *_values(task.base, task.here), "", "", _champions(task), ""
+    out_of_fold = interval(task.out_of_fold) if task.out_of_fold else format_number(None)
+    values = format_number(own.base), format_number(own.here), interval(own), out_of_fold
+    rows = f"{own.rows:,} of {len(task.here.test):,}"
+    return name, MARKS[task.verdict], directed(own), *values, _champions(task), rows
 
 
-def _alone(*sides: Side | None) -> tuple[str, str, str]:
+def _values(*sides: Side | None) -> tuple[str, str, str]:
     """Return the metric's name and its value on each side, as far as they are known."""
     found = [_evaluation(side) for side in sides]
-    name = next((it.metric for it in reversed(found) if it), "")
-    base, here = (format_number(it.value if it else None) for it in found)
+    name = next((evaluation.metric for evaluation in reversed(found) if evaluation), "")
+    base, here = (format_number(evaluation.value if evaluation else None) for evaluation in found)
     return name, base, here
 
 
-def _champions(it: Compared) -> str:
-    found = [_evaluation(side) for side in (it.base, it.here) if side]
+def _champions(task: Compared) -> str:
+    found = [_evaluation(side) for side in (task.base, task.here) if side]
     return " → ".join(dict.fromkeys(code(one.champion) if one else "?" for one in found))
 
 
@@ -118,12 +157,16 @@ def _evaluation(side: Side | None) -> Evaluation | None:
 
 def _legend(findings: Findings) -> str:
     """Say what the words mean, and how sure they are."""
-    if not any(it.state == "compared" for it in findings.compared):
+    if not any(task.state == "compared" for task in findings.compared):
         return ""
-    share = 100 * findings.settings.confidence
+    settings = findings.settings
+    share = 100 * settings.confidence
     return (
-        "<sub>A difference is here minus base, between both champions on the test rows that both "
-        "sides hold (found by their content). Its interval comes from a paired bootstrap; all "
-        f"intervals of this report hold together at {share:g} %, so that equal models are called "
-        f"better or worse in at most {100 - share:g} % of reports.</sub>"
+        "<sub>Base and here are the champions' scores on the test rows that both sides hold (found "
+        "by their content); out of fold are the rows they were trained on, each predicted by "
+        "models that never saw it. A difference is here minus base, with the interval of a paired "
+        "bootstrap over the rows. *Not worse*: a loss of more than "
+        f"{100 * settings.tolerance:g} % is ruled out. *Inconclusive*: it is not, because too few "
+        f"rows tell. All intervals of this report hold together at {share:g} %: equal models are "
+        f"called better or worse in at most {100 - share:g} % of reports.</sub>"
     )

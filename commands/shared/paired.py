@@ -8,7 +8,7 @@ good models, any of them misses zero with probability `alpha` at most.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
@@ -17,9 +17,24 @@ from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Metric, Rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Verdict = Literal["better", "worse", "within noise"]
+Sign = Literal["better", "worse", "within noise"]
+Verdict = Literal["better", "not worse", "inconclusive", "worse"]
 FEWEST_IN_TAIL = 5  # samples beyond the quantile, below which it is not trusted
 ROUNDING = 1e-12  # relative: a difference by rounding alone is none
+
+
+class Asked(Protocol):
+    """What `differences` answers: a metric of both models on so many rows."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metric(self) -> Metric: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def scores(self) -> tuple[float, float]: ...
+    def gains(self, weights: Array) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,10 @@ class Question:
     @classmethod
     def of(cls, name: str, metric: Metric, base: Rows, here: Rows, mask: Array) -> "Question":
         return cls(name, metric, base.part(mask), here.part(mask), mask)
+
+    @property
+    def rows(self) -> int:
+        return len(self.base)
 
     @cached_property
     def scores(self) -> tuple[float, float]:
@@ -65,7 +84,7 @@ class Difference:
         return _difference(self.base, self.here)
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> Sign | None:
         """Better or worse where the interval misses zero; None for a metric without direction."""
         if not self.metric.direction:
             return None
@@ -80,9 +99,25 @@ class Difference:
             return -self.value, -self.high, -self.low
         return self.value, self.low, self.high
 
+    def judge(self, margin: float) -> Verdict | None:
+        """Return the verdict where a loss of ``margin`` (a share of the base) does not matter."""
+        if not self.metric.direction:
+            return None
+        _, low, high = self.gain
+        return judge_interval(low, high, margin * abs(self.base))
+
+
+def judge_interval(low: float, high: float, margin: float) -> Verdict:
+    """Say what an interval of the gain means; ``margin`` is a loss that does not matter."""
+    if low > 0:
+        return "better"
+    if high < 0:
+        return "worse"
+    return "not worse" if low >= -margin else "inconclusive"
+
 
 def differences(
-    questions: Sequence[Question], rows: int, bootstrap: Bootstrap, alpha: float
+    questions: Sequence[Asked], rows: int, bootstrap: Bootstrap, alpha: float
 ) -> list[Difference]:
     """Answer a family of questions over the same ``rows``; undefined ones are left out.
 
@@ -94,18 +129,30 @@ def differences(
     defined = [question for question in questions if np.isfinite(question.scores).all()]
     if not defined:
         return []
-    drawn = bootstrap.draw(rows, lambda weights: [it.gains(weights) for it in defined])
+    drawn = bootstrap.draw(rows, lambda weights: [question.gains(weights) for question in defined])
     bases = np.array([question.scores[0] for question in defined])
     values = np.array([_difference(*question.scores) for question in defined])
     errors = np.nanstd(drawn, axis=1, ddof=1)
     errors[errors <= ROUNDING * np.abs(bases)] = 0
     critical = _critical(drawn - values[:, None], errors, alpha)
-    reach = errors * _widened(critical, np.array([len(question.base) for question in defined]))
+    reach = errors * _widened(critical, np.array([question.rows for question in defined]))
     return [
-        Difference(it.name, it.metric, len(it.base), *it.scores, value - own, value + own)
-        for it, value, own in zip(defined, values, reach, strict=True)
+        Difference(
+            question.name,
+            question.metric,
+            question.rows,
+            *question.scores,
+            value - own,
+            value + own,
+        )
+        for question, value, own in zip(defined, values, reach, strict=True)
         if np.isfinite(own)
     ]
+
+
+def _make_difference(question: Asked, value: float, reach: float) -> Difference:
+    known = question.name, question.metric, question.rows, *question.scores
+    return Difference(*known, value - reach, value + reach)
 
 
 def _difference(base: float, here: float) -> float:

@@ -55,12 +55,13 @@ def read_candidate(folder: Path, rows: Array) -> tuple[dict[str, Any], OutOfFold
         raise PipelineError(f"{folder} has no {', '.join(absent)}: {remedy}")
     table = read_frame(folder / "out_of_fold.parquet")
     try:
-        return read_json(folder / "candidate.json"), _arrange(table, rows)
+        return read_json(folder / "candidate.json"), arrange(table, rows)
     except ValueError as error:
         raise PipelineError(f"{folder / 'out_of_fold.parquet'} {error}: {remedy}") from error
 
 
-def _arrange(table: pd.DataFrame, rows: Array) -> OutOfFold:
+def arrange(table: pd.DataFrame, rows: Array) -> OutOfFold:
+    """Return the predictions in the order of ``rows``; raises ValueError where it has others."""
     repeats = [part for _, part in table.groupby("repeat", sort=True)]
     if any(not np.array_equal(np.sort(part[ROW]), np.sort(rows)) for part in repeats):
         raise ValueError("does not hold each row of train.parquet and validation.parquet once")

@@ -158,7 +158,7 @@ def test_a_history_is_read_by_a_program(clone: Clone) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["comment", "propose"])
+@pytest.mark.parametrize("name", ["comment", "propose", "summary"])
 def test_a_workflow_runs_it_without_an_environment(name: str, tmp_path: Path) -> None:
     """With the interpreter's own library alone (-S: no site-packages), it gets as far as asking."""
     command = [sys.executable, "-S", "-m", f"commands.review.{name}"]

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ruamel.yaml import YAML
 from commands.review.comment import MARK, MOST_CHARACTERS
 from tests.support.clone import ROOT, Clone, environment
 from tests.support.defaults import TASKS
-from tests.support.github_api import TOKEN, GitHub, github
+from tests.support.github_api import REPOSITORY, TOKEN, GitHub, Refusal, github
 
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yaml"))
@@ -25,6 +26,9 @@ WRITERS = {
     ("retrain", "propose"): {"contents", "pull-requests"},
 }
 HEAD, SHA, RUN = "forker:branch", "a" * 40, "https://github.example/owner/pipeline/actions/runs/7"
+
+
+SUMMARY_RUN = f"https://github.example/{REPOSITORY}/actions/runs/7"
 
 
 def parsed(path: Path) -> Any:
@@ -128,7 +132,7 @@ def test_the_report_becomes_a_comment_on_a_pull_request_from_a_fork(
     comment(reported, api)
     assert api.log == [("POST", "issues/5/comments")]
     assert api.comments[0]["body"] == (
-        f"{MARK}\n**No regression.**\n\n[The run, with pictures]({RUN})"
+        f"{MARK}\n**No regression.**\n\n[The run, with its pictures]({RUN}#artifacts)"
     )
 
 
@@ -172,9 +176,71 @@ def test_a_refusal_is_said_without_the_token(api: GitHub, reported: Clone) -> No
     assert "another" not in done.stdout + done.stderr
 
 
+LIMITED = (("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "0"))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal("GET", 502),
+        Refusal("PATCH", 500),
+        Refusal("GET", 403, LIMITED),
+        Refusal("PATCH", 429, (("Retry-After", "0"),)),
+    ],
+)
+def test_what_github_cannot_do_for_now_is_asked_again(
+    api: GitHub, reported: Clone, refusal: Refusal
+) -> None:
+    api.open(5, HEAD, SHA)
+    own = api.say(f"{MARK}\nthe last report")
+    api.refusals.append(refusal)
+    comment(reported, api)
+    assert api.refusals == []
+    assert api.log == [("PATCH", f"issues/comments/{own}")]
+
+
+def test_a_comment_that_may_have_been_posted_is_not_posted_twice(
+    api: GitHub, reported: Clone
+) -> None:
+    api.open(5, HEAD, SHA)
+    api.refusals.append(Refusal("POST", 502))
+    done = comment(reported, api, check=False)
+    assert "502" in done.stderr
+    assert api.log == []
+    comment(reported, api)
+    assert api.log == [("POST", "issues/5/comments")]
+
+
+def test_a_rate_limit_that_lasts_fails_at_once(api: GitHub, reported: Clone) -> None:
+    hour = str(int(time.time()) + 3600)
+    api.refusals.append(
+        Refusal("GET", 403, (("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", hour)))
+    )
+    began = time.monotonic()
+    assert "403" in comment(reported, api, check=False).stderr
+    assert time.monotonic() - began < 30
+
+
+PICTURED = "# Worse\n\n![heart: candidates, slices](heart.png)\n\n![a](https://x.example/y.png)\n"
+
+
+def test_a_picture_becomes_a_link_where_it_would_not_show(
+    api: GitHub, reported: Clone, tmp_path: Path
+) -> None:
+    """A path beside the report leads nowhere from a comment or a summary."""
+    api.open(5, HEAD, SHA)
+    reported.write("data/report/report.md", PICTURED)
+    link = f"[heart.png]({RUN}#artifacts), a picture of heart: candidates, slices"
+    comment(reported, api)
+    assert f"# Worse\n\n{link}\n\n![a](https://x.example/y.png)" in api.comments[0]["body"]
+    summarise(reported, tmp_path / "summary")
+    assert link.replace(RUN, SUMMARY_RUN) in (tmp_path / "summary").read_text()
+
+
 def test_the_summary_shows_the_report(reported: Clone, tmp_path: Path) -> None:
-    make(reported, "summary", GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
-    assert (tmp_path / "summary").read_text() == "**No regression.**\n"
+    (tmp_path / "summary").write_text("of another step\n")
+    summarise(reported, tmp_path / "summary")
+    assert (tmp_path / "summary").read_text() == "of another step\n**No regression.**\n"
 
 
 @pytest.fixture
@@ -219,6 +285,11 @@ def test_asking_the_sources_again_runs_every_fetch(pipeline: Clone) -> None:
     running = set(re.findall(r"^Running stage '([^']+)'", done.stdout, re.M))
     assert running == {"compose", *(f"fetch@{task}" for task in TASKS)}
     assert pipeline.run("git", "status", "--porcelain").stdout == ""
+
+
+def summarise(clone: Clone, path: Path) -> None:
+    variables = GitHub().environment(GITHUB_STEP_SUMMARY=str(path))
+    make(clone, "summary", **variables)
 
 
 def comment(

@@ -15,14 +15,27 @@ BOT = "github-actions[bot]"
 TOKEN = "a-token-that-must-not-be-shown"
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A request that is not carried out: its method, the status and the headers of the answer."""
+
+    method: str
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass
 class GitHub:
-    """What the server holds; ``log`` is every request that changed something."""
+    """What the server holds; ``log`` is every request that changed something.
+
+    The first of ``refusals`` whose method is a request's own answers it, once.
+    """
 
     url: str = ""
     pulls: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     log: list[tuple[str, str]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Return the variables that a runner sets."""
@@ -42,6 +55,13 @@ class GitHub:
         number = len(self.comments) + 1
         self.comments.append({"id": number, "body": text, "user": {"login": login}})
         return number
+
+    def refuse(self, method: str) -> Refusal | None:
+        """Return the next refusal of this method, and forget it."""
+        found = next((refusal for refusal in self.refusals if refusal.method == method), None)
+        if found:
+            self.refusals.remove(found)
+        return found
 
     def answer(self, method: str, path: str, asked: dict[str, list[str]], content: Any) -> Any:
         if method != "GET":
@@ -75,13 +95,23 @@ def github() -> Iterator[GitHub]:
             size = int(self.headers.get("Content-Length") or 0)
             content = json.loads(self.rfile.read(size) or "null")
             allowed = self.headers["Authorization"] == f"Bearer {TOKEN}"
+            if refusal := held.refuse(self.command):
+                self.respond(refusal.status, {"message": "not now"}, refusal.headers)
+                return
             path = address.path.removeprefix(f"/repos/{REPOSITORY}/")
             answer = (
                 held.answer(self.command, path, parse_qs(address.query), content)
                 if allowed
                 else {"message": "Bad credentials"}
             )
-            self.send_response(200 if allowed else 401)
+            self.respond(200 if allowed else 401, answer)
+
+        def respond(
+            self, status: int, answer: Any, headers: tuple[tuple[str, str], ...] = ()
+        ) -> None:
+            self.send_response(status)
+            for name, value in headers:
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 

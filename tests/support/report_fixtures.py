@@ -21,8 +21,9 @@ from stages.validating.statistics import statistics
 from tests.support.evaluate_fixtures import METRICS, SETTINGS, make_frame, make_schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
-GATE = {"confidence": 0.95, "fail_on": ["metric"], "allowed_loss": 0.0}
+GATE = {"confidence": 0.95, "fail_on": ["metric"], "allowed_loss": 0.0, "margin": 0.01}
 PARTS = ("train", "validation", "test")
+REPEATS, FOLDS = 2, 4
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Content:
     kind: str = "binary"
     rows: int = 200
     noise: float = 0.0  # what makes the champion worse, in units of the target's own noise
+    noise_out_of_fold: float | None = None  # the same out of fold; None: as on the test rows
     champion: str = "linear"
     metric: str | None = None
     models: Mapping[str, Any] = field(default_factory=lambda: {"linear": {"C": 1.0}})
@@ -50,15 +52,33 @@ class Content:
             }
 
     def predictions(self) -> Array:
-        """Predict by the rule that made the target, with the champion's own noise on top."""
-        test, rng = self.frames["test"], np.random.default_rng(self.seed)
-        treated = test["treated"].to_numpy(dtype=np.float64)
-        level = 2 * test["dose"].to_numpy() - treated + self.noise * rng.normal(size=len(test))
+        """Predict the test rows, with the champion's own noise on top."""
+        return self._predict(self.frames["test"], self.noise, np.random.default_rng(self.seed))
+
+    def out_of_fold(self) -> pd.DataFrame:
+        """Predict the rows to train on once a repeat, as `train` writes it."""
+        known = pd.concat([self.frames["train"], self.frames["validation"]], ignore_index=True)
+        noise = self.noise if self.noise_out_of_fold is None else self.noise_out_of_fold
+        rng = np.random.default_rng(1_000 + self.seed)
+        parts = []
+        for repeat in range(REPEATS):
+            found = self._predict(known, noise, rng).reshape(len(known), -1)
+            table = pd.DataFrame(found, columns=prediction_names(self.schema, found.shape[1]))
+            table.insert(0, "repeat", repeat)
+            table.insert(1, "fold", rng.permutation(len(known)) % FOLDS)
+            table.insert(2, ROW, known[ROW].to_numpy())
+            parts.append(table)
+        return pd.concat(parts, ignore_index=True)
+
+    def _predict(self, frame: pd.DataFrame, noise: float, rng: np.random.Generator) -> Array:
+        """Predict by the rule that made the target."""
+        treated = frame["treated"].to_numpy(dtype=np.float64)
+        level = 2 * frame["dose"].to_numpy() - treated + noise * rng.normal(size=len(frame))
         if self.kind == "regression":
             return 100 + 10 * level
         cuts = np.array([0.0] if self.kind == "binary" else [-1.0, 1.0])
         above = 1 / (1 + np.exp(cuts - level[:, None]))
-        ends = np.ones((len(test), 1)), np.zeros((len(test), 1))
+        ends = np.ones((len(frame), 1)), np.zeros((len(frame), 1))
         return -np.diff(np.hstack([ends[0], above, ends[1]]), axis=1)
 
 
@@ -107,7 +127,7 @@ class World:
         outs = {
             verb: [self._cached(path, it) for path, it in files.items() if path.split("/")[1] == of]
             for verb, of in (("prepare", "prepared"), ("validate", "validated"),
-                             ("evaluate", "evaluated"))
+                             ("train", "candidates"), ("evaluate", "evaluated"))
         }  # fmt: skip
         key = f"task.{task}.models"
         read = {"params.yaml": {key: params["task"][task]["models"]}}
@@ -115,6 +135,7 @@ class World:
         return {
             f"prepare@{task}": {"cmd": f"prepare {task}", "outs": outs["prepare"]},
             f"validate@{task}": {"cmd": "validate", "deps": prepared, "outs": outs["validate"]},
+            f"train@{task}-{content.champion}": {"cmd": "train", "outs": outs["train"]},
             f"evaluate-{task}": {"cmd": "evaluate", "deps": prepared, "params": read,
                                  "outs": outs["evaluate"]},
         }  # fmt: skip
@@ -163,8 +184,7 @@ def made(task: str, content: Content) -> dict[str, bytes]:
     prepared, evaluated = f"data/prepared/{task}", f"data/evaluated/{task}"
     schema = content.schema or make_schema(content.kind)
     found = content.predictions().reshape(len(content.frames["test"]), -1)
-    names = [f"p_{i}" for i in range(found.shape[1])] if schema.labels else ["value"]
-    predictions = pd.DataFrame(found, columns=names)
+    predictions = pd.DataFrame(found, columns=prediction_names(schema, found.shape[1]))
     predictions.insert(0, ROW, content.frames["test"][ROW].to_numpy())
     evaluation = evaluated_json(content, schema)
     return {
@@ -174,7 +194,15 @@ def made(task: str, content: Content) -> dict[str, bytes]:
         f"{evaluated}/evaluation.json": as_json(evaluation),
         f"{evaluated}/metrics.json": as_json({"champion": content.champion, "seed": content.seed}),
         f"{evaluated}/predictions.parquet": parquet(predictions),
+        f"data/candidates/{task}/{content.champion}/out_of_fold.parquet": parquet(
+            content.out_of_fold()
+        ),
     }
+
+
+def prediction_names(schema: Schema | None, columns: int) -> list[str]:
+    """Return the names of so many columns of predictions, as the stages have them."""
+    return [f"p_{i}" for i in range(columns)] if schema and schema.labels else ["value"]
 
 
 def evaluated_json(content: Content, schema: Schema) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from commands.program import app
 from commands.review.commits import Commit, find_base
 from commands.review.compare import Compared, compare
 from commands.review.findings import Findings, find
-from commands.review.gate import failures
 from commands.review.markdown import code, signed, table
 from commands.review.page import LIMIT, page
 from commands.review.ran import Stages, compare_stages
+from commands.review.regressions import Regression, find_regressions
 from commands.review.report import report
 from commands.review.rows import equal_rows, same_rows
 from commands.review.settings import ReportSettings
@@ -29,8 +29,10 @@ from commands.review.side import Evaluation, Side
 from commands.review.snapshot import Snapshot
 from commands.review.store import Store
 from commands.review.values import Change, changes
+from stages.evaluating.candidates import arrange
 from stages.evaluating.metrics import find_metric
 from stages.runner import stopwatch
+from stages.shared.errors import PipelineError
 from stages.shared.schema import ROW, TARGET, Field, Schema
 from tests.support.clone import Clone, commit
 from tests.support.evaluate_fixtures import FIELDS, make_frame, make_schema
@@ -73,7 +75,7 @@ def test_the_same_commit_differs_in_nothing(world: World, written: Any) -> None:
     assert "Every prediction is the same" in text
     assert "better" not in text
     assert "worse" not in text
-    assert "0 of 6 stages ran" in text
+    assert "0 of 8 stages ran" in text
 
 
 def test_the_same_commit_differs_in_nothing_even_without_its_files(
@@ -94,17 +96,25 @@ class Simulated(Side):
         snapshot = Snapshot(name, {}, {"evaluation": evaluation}, Store(Path()))
         super().__init__("demo", snapshot)
         assert content.schema is not None
+        known = pd.concat([content.frames[part] for part in ("train", "validation")])
         self.__dict__.update(
             schema=content.schema,
             test=content.frames["test"],
             predictions=content.predictions(),
+            known=known,
+            out_of_fold=arrange(content.out_of_fold(), known[ROW].to_numpy()),
             evaluation=Evaluation.parse(evaluated_json(content, content.schema), "test"),
         )
 
 
 def pair(seed: int, kind: str, rows: int, noises: tuple[float, float]) -> tuple[Side, Side]:
     """Return two models of the same rows, whose mistakes are drawn independently."""
-    frames = {"test": make_frame(kind, rows, seed)}
+    frames = {
+        part: make_frame(kind, size, seed + 50_000 * place, first=10_000 * place)
+        for place, (part, size) in enumerate(
+            (("test", rows), ("train", 3 * rows), ("validation", rows))
+        )
+    }
     base, here = (
         Content(kind, noise=noise, frames=frames, seed=10_000 * place + seed)
         for place, noise in enumerate(noises, 1)
@@ -122,8 +132,9 @@ def test_equal_models_are_called_different_in_at_most_one_report_of_twenty(
         result = compare(*pair(seed, kind, rows, (0.7, 0.7)), alpha=0.05)
         assert len(result.metrics) >= 4
         assert result.slices
-        words = {it.verdict for it in (*result.metrics, *result.slices)}
-        called += bool(words - {"within noise"})
+        assert result.out_of_fold
+        found = (*result.metrics, *result.slices, result.out_of_fold)
+        called += bool({it.verdict for it in found} - {"within noise"})
     assert called <= 0.05 * seeds
 
 
@@ -151,7 +162,7 @@ def test_values_and_difference_are_the_metrics_of_the_shared_rows() -> None:
 
 def test_an_interval_is_narrower_where_mistakes_are_shared() -> None:
     """Pairing: two models that err on the same rows differ by less than each varies."""
-    frames = {"test": make_frame("regression", 300, 5)}
+    frames = {part: make_frame("regression", 300, 5) for part in ("train", "validation", "test")}
     base = Content("regression", noise=2.0, frames=frames, seed=1)
     close = Simulated(base)
     close.__dict__["predictions"] = Simulated(base).predictions + 0.5
@@ -321,13 +332,13 @@ def test_what_restored_stages_last_took_is_told(world: World, written: Any) -> N
     world.save({"kept": one, "other": two})
     world.save({"kept": one, "other": edited(two, "train", two.frames["train"][:100])})
     restored = "had the base's inputs, so their results were restored"
-    assert f"3 {restored}." in written("--base", "HEAD~1")[1]
+    assert f"4 {restored}." in written("--base", "HEAD~1")[1]
     with stopwatch.timing(["prepare", "kept"]):
         pass
     (took,) = (world.root / stopwatch.FOLDER).iterdir()
     took.write_text("65.4")
     text = written("--base", "HEAD~1")[1]
-    assert f"3 {restored}, which saved about 1 min 5 s, as far as known (1 of them)." in text
+    assert f"4 {restored}, which saved about 1 min 5 s, as far as known (1 of them)." in text
 
 
 def test_a_folder_has_the_hash_that_dvc_gives_it(world: World) -> None:
@@ -487,7 +498,8 @@ def test_the_gate_is_what_is_declared(
     world.save({"demo": Content(rows=400, noise=3.0, seed=1)}, GATE | gate)
     ended, text = written("--base", "HEAD~1")
     assert ended == status
-    assert text.startswith("# ❌ Worse than `HEAD~1`: `demo`" if status else "# ✅")
+    allowed = "# ⚠️ Worse than `HEAD~1`, within what `report` allows: `demo`"
+    assert text.startswith("# ❌ Worse than `HEAD~1`: `demo`" if status else allowed)
     assert "🔴\u00a0worse" in text  # said in any case
 
 
@@ -501,10 +513,67 @@ def test_the_gate_may_look_at_slices_and_other_metrics() -> None:
     side = type("Side", (), {"evaluation": type("E", (), {"metric": "roc_auc"})})()
     task = Compared("demo", "compared", here=side, metrics=(own, other), slices=(part,))
     names = {
-        what: [it.name for _, it in failures([task], SETTINGS.model_copy(update={"fail_on": what}))]
+        what: [
+            found.difference.name
+            for found in find_regressions([task], SETTINGS.model_copy(update={"fail_on": what}))
+        ]
         for what in (("metric",), ("metrics",), ("slices",), ("metrics", "slices"))
     }
     assert list(names.values()) == [[], ["brier"], ["sex = 0"], ["brier", "sex = 0"]]
+
+
+def test_a_loss_that_the_test_rows_cannot_tell_shows_out_of_fold(
+    world: World, written: Any
+) -> None:
+    """60 test rows, of which few speak; several times as many rows out of fold."""
+    world.save({"demo": Content(rows=60, noise=0.3, seed=5)})
+    settings = GATE | {"fail_on": ["metric", "out_of_fold"]}
+    changed = Content(rows=60, noise=0.4, noise_out_of_fold=3.0, seed=6)
+    world.save({"demo": changed}, settings)
+    status, text = written("--base", "HEAD~1")
+    assert status == 1
+    assert text.startswith("# ❌ Worse than `HEAD~1`: `demo`")
+    assert "- `demo`: roc_auc out of fold 0." in text
+    own, out_of_fold = (
+        re.search(rf"^\| {name}[^|]*\| ([^|]+) \|", text, re.M)[1]
+        for name in ("the champion", "cross-validated")
+    )
+    assert (own, out_of_fold) == ("🟡\u00a0inconclusive", "🔴\u00a0worse")
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "status", "head"),
+    [
+        (["metric", "out_of_fold"], 0, "# ⚠️ Inconclusive against `HEAD~1`: `demo`"),
+        (["inconclusive"], 1, "# ❌ Inconclusive against `HEAD~1`: `demo`"),
+    ],
+)
+def test_too_few_rows_to_tell_are_inconclusive(
+    world: World, written: Any, fail_on: list[str], status: int, head: str
+) -> None:
+    world.save({"demo": Content(rows=40, noise=0.5)})
+    world.save({"demo": Content(rows=40, noise=0.5, seed=1)}, GATE | {"fail_on": fail_on})
+    ended, text = written("--base", "HEAD~1")
+    assert ended == status
+    assert text.startswith(head)
+    assert "| `demo` | 🟡\u00a0inconclusive | roc_auc" in text
+    assert re.search(r"A loss of up to 0\.\d+ in roc_auc.* is not ruled out; up to 1 % does", text)
+
+
+def test_a_loss_that_does_not_matter_is_not_worse(world: World, written: Any) -> None:
+    world.save({"demo": Content(rows=400)})
+    changed = Content(rows=400, noise=0.02, seed=1)
+    world.save({"demo": changed}, GATE | {"fail_on": ["inconclusive"]})
+    status, text = written("--base", "HEAD~1")
+    assert status == 0
+    assert text.startswith("# ✅ No regression against `HEAD~1`")
+    assert "🟢\u00a0not\u00a0worse" in text
+
+
+def test_a_choice_that_is_none_is_named_with_those_that_are() -> None:
+    with pytest.raises(PipelineError, match=r"fail_on.*'out_of_fold'.*'metrik'") as caught:
+        ReportSettings.parse(GATE | {"fail_on": ["metrik"]}, "conf/config.yaml: report")
+    assert "conf/config.yaml: report" in str(caught.value)
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -529,7 +598,7 @@ def test_a_report_of_very_much_stays_within_githubs_limit() -> None:
         uncommitted=(),
         seconds={},
     )
-    text = page(findings, [("task_000", many[0].own)] * 400, {})
+    text = page(findings, [Regression("task_000", "worse", many[0].own)] * 400, {})
     assert len(text.encode()) < LIMIT == 65_536
     assert text.startswith("# ❌ Worse than `main`: `task_000`")
     assert names[0] in text
