@@ -1,4 +1,4 @@
-"""The commands of a review: the report, where GitHub shows it, and the pull request of a retraining."""
+"""The commands of a review: the report, its places on GitHub, a retraining's pull request."""
 
 from pathlib import Path
 from typing import Annotated

@@ -46,7 +46,7 @@ def test_the_program_has_every_command() -> None:
     """A command that a person can look up is one that the program has, and no other."""
     listed = """
         adopt comment compose draft history leaderboard plots promote propose pull push rebuild
-        register repair report repro restore rollback set-reference sweep verify
+        register repair report repro restore rollback set-reference summary sweep verify
     """
     assert listed.split() == NAMES
 
