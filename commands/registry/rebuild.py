@@ -11,13 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ruamel.yaml import YAML
-
 from commands.registry.artifact import read_export
 from commands.registry.restoring import COMMIT
 from commands.registry.store import CONTENT, registry
 from commands.workspace.git import git
-from commands.workspace.lockfile import LOCK
+from commands.workspace.lockfile import LOCK, output_hashes, read_stages, read_text
 from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -39,9 +37,9 @@ def rebuild_version(version: "ModelVersion", copy: Path) -> str:
     """Run the version's pipeline in ``copy``, which does not exist yet; return what was found."""
     task = str(version.name)
     check_out(version, copy)
-    then = read_output_hashes(copy / LOCK)
+    then = read_output_hashes(copy)
     ran = run_stages(copy, task)
-    now = read_output_hashes(copy / LOCK)
+    now = read_output_hashes(copy)
     differing = sorted(key for key in then if then[key] != now.get(key))
     if differing:
         raise PipelineError(
@@ -97,12 +95,11 @@ def run_dvc(copy: Path, *words: str) -> str:
     return done.stdout
 
 
-def read_output_hashes(lock: Path) -> Hashes:
-    """Return the hash of every output in a ``dvc.lock``."""
-    with lock.open(encoding="utf-8") as file:
-        stages = YAML(typ="safe").load(file)["stages"]
+def read_output_hashes(folder: Path) -> Hashes:
+    """Return the hash of every output in the ``dvc.lock`` of a clone."""
+    stages = read_stages(lambda path: read_text(folder / path))
     return {
-        f"{name}: {out['path']}": out["md5"]
-        for name, stage in stages.items()
-        for out in stage.get("outs", [])
+        f"{name}: {path}": digest
+        for name, entry in stages.items()
+        for path, digest in output_hashes(entry).items()
     }

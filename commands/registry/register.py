@@ -14,7 +14,7 @@ from typing import Any
 from commands.registry.artifact import read_export
 from commands.registry.runs import TaskResults, log_all
 from commands.registry.store import CHALLENGER, registry
-from commands.workspace.git import read_workspace
+from commands.workspace.provenance import read_workspace
 from stages.evaluating.content import read_evaluation
 
 

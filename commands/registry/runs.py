@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from commands.registry import artifact, pictures
 from commands.registry.audit_log import hash_content
 from commands.registry.store import CONTENT, Registry
-from commands.workspace.git import Workspace
+from commands.workspace.provenance import Workspace
 from serve.runtime.manifest import Manifest
 from stages.evaluating.content import Candidate, Evaluation
 from stages.exporting.publishing import CARD

@@ -1,9 +1,9 @@
 """What git knows: which commit a report compares with, and files as that commit has them."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from commands.workspace.git import ask_git, read_at_commit
 from stages.shared.errors import PipelineError
 
 SHORT = 9  # characters of a commit's hash that are shown
@@ -22,7 +22,7 @@ class Commit:
 
     def read(self, path: Path) -> str | None:
         """Return a file's text in this commit; None where it has no such file."""
-        return _git("show", f"{self.sha}:{path.as_posix()}")
+        return read_at_commit(self.sha, path)
 
 
 def find_base(name: str) -> Commit:
@@ -32,10 +32,9 @@ def find_base(name: str) -> Commit:
     neither ``name`` nor the remote's branch of that name is a commit.
     """
     for ref in (name, f"origin/{name}"):
-        tip = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        tip = ask_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if tip:
-            left = _git("merge-base", tip.strip(), "HEAD") or tip
-            return Commit(name, left.strip())
+            return Commit(name, ask_git("merge-base", tip, "HEAD") or tip)
     raise PipelineError(
         f"BASE={name} is no commit that is known here: `git fetch origin {name}`, "
         "or name another one: `make report BASE=…`"
@@ -44,18 +43,12 @@ def find_base(name: str) -> Commit:
 
 def head() -> Commit:
     """Return the commit that is checked out."""
-    sha = _git("rev-parse", "HEAD")
-    if sha is None:
+    sha = ask_git("rev-parse", "HEAD")
+    if not sha:
         raise PipelineError("there is no commit yet: commit first, then compare with it")
-    return Commit("HEAD", sha.strip())
+    return Commit("HEAD", sha)
 
 
 def uncommitted() -> list[str]:
     """Return the files that git tracks and that differ from HEAD."""
-    return (_git("diff", "--name-only", "HEAD") or "").split("\n")[:-1]
-
-
-def _git(*words: str) -> str | None:
-    """Return what git prints; None where it fails, as it does for what is not there."""
-    done = subprocess.run(["git", *words], capture_output=True, check=False)
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+    return ask_git("diff", "--name-only", "HEAD").splitlines()

@@ -4,12 +4,10 @@ Run by ``.github/workflows/retrain.yaml``, against the branch BASE. The branch `
 own: it is written anew each time, and so is the pull request that is open for it.
 """
 
-import os
-import subprocess
-
 from commands.review.comment import REPORT, body
 from commands.review.github import ask, run_address, setting
-from stages.shared.errors import PipelineError, run_plainly
+from commands.workspace.git import git
+from stages.shared.errors import run_plainly
 
 BRANCH = "retrained"
 LOCK = "dvc.lock"
@@ -23,13 +21,13 @@ HELPER = '!f() { echo username=x-access-token; echo "password=$GITHUB_TOKEN"; };
 
 def propose() -> None:
     """Commit, push and open a pull request, where there is something new."""
-    if not _git("status", "--porcelain", "--", LOCK):
+    if not git("status", "--porcelain", "--", LOCK):
         print("the sources have nothing new: dvc.lock is as it was")
         return
     base = setting("BASE")
-    _git("checkout", "--quiet", "-B", BRANCH)
-    _git(*AUTHOR, "commit", "--quiet", "--message", "Retrain on what the sources hold now", LOCK)
-    _git("-c", f"credential.helper={HELPER}", "push", "--quiet", "--force", "origin", BRANCH)
+    git("checkout", "--quiet", "-B", BRANCH)
+    git(*AUTHOR, "commit", "--quiet", "--message", "Retrain on what the sources hold now", LOCK)
+    git("-c", f"credential.helper={HELPER}", "push", "--quiet", "--force", "origin", BRANCH)
     print(open_pull_request(base))
 
 
@@ -44,15 +42,6 @@ def open_pull_request(base: str) -> str:
         content = {"title": "Retrained models", "head": BRANCH, "base": base, "body": text}
         answer = ask("POST", "pulls", content)
     return str(answer["html_url"])
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(
-        ["git", *words], capture_output=True, text=True, check=False, env=os.environ
-    )
-    if done.returncode:
-        raise PipelineError(f"git {words[-1]}: {done.stderr.strip()}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 
 from commands.review.commits import Commit
 from commands.review.store import MissingError, Store
-from commands.workspace.lockfile import LOCK
+from commands.workspace.lockfile import output_hashes, read_stages, read_text
 from stages.runner.declare import PARAMS_FILE
 
 
@@ -28,19 +29,17 @@ class Snapshot:
     @classmethod
     def of(cls, commit: Commit, store: Store) -> "Snapshot":
         """Return the state that a commit describes; without a ``dvc.lock`` it has no stages."""
-        return cls.parse(commit.name, commit.read(LOCK), commit.read(PARAMS_FILE), store)
+        return cls.parse(commit.name, commit.read, store)
 
     @classmethod
     def here(cls, store: Store) -> "Snapshot":
         """Return the workspace's state."""
-        lock, params = (_text(store.root / path) for path in (LOCK, PARAMS_FILE))
-        return cls.parse("here", lock, params, store)
+        return cls.parse("here", lambda path: read_text(store.root / path), store)
 
     @classmethod
-    def parse(cls, name: str, lock: str | None, params: str | None, store: Store) -> "Snapshot":
-        yaml = YAML(typ="safe")
-        stages = (yaml.load(lock or "") or {}).get("stages") or {}
-        return cls(name, stages, yaml.load(params or "") or {}, store)
+    def parse(cls, name: str, read: Callable[[Path], str | None], store: Store) -> "Snapshot":
+        params = YAML(typ="safe").load(read(PARAMS_FILE) or "") or {}
+        return cls(name, read_stages(read), params, store)
 
     @property
     def tasks(self) -> list[str]:
@@ -50,8 +49,8 @@ class Snapshot:
     @cached_property
     def digests(self) -> dict[str, str]:
         """The MD5 of every output."""
-        outs = [out for stage in self.stages.values() for out in stage.get("outs", [])]
-        return {out["path"]: out["md5"] for out in outs if "md5" in out}
+        entries = map(output_hashes, self.stages.values())
+        return {path: digest for entry in entries for path, digest in entry.items()}
 
     def fetch(self, paths: list[str]) -> None:
         self.store.fetch(self.digests[path] for path in paths if path in self.digests)
@@ -67,7 +66,3 @@ class Snapshot:
 
     def frame(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(io.BytesIO(self.read(path)))
-
-
-def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None

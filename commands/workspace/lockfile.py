@@ -1,7 +1,10 @@
-"""``dvc.lock`` as pieces of text, one a stage, so that they can be moved without a byte changed."""
+"""``dvc.lock``: what it says of each stage, and its text in pieces that can be moved unchanged."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from stages.shared.storage import write_text
 
@@ -9,7 +12,31 @@ LOCK = Path("dvc.lock")
 
 
 def read_lock() -> str:
-    return LOCK.read_text(encoding="utf-8") if LOCK.exists() else ""
+    return read_text(LOCK) or ""
+
+
+def read_text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def read_stages(
+    read: Callable[[Path], str | None] = read_text, prefix: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Return the entry of each stage whose name begins with ``prefix``; of all by default.
+
+    ``read`` returns a file's text by its path from the root, or None: the workspace's files by
+    default, else those of a commit or of another folder.
+    """
+    text = read(LOCK) or ""
+    if prefix:
+        kept = [block for name, block in blocks(text) if name.startswith(prefix)]
+        text = "".join(["stages:\n", *kept])
+    return (YAML(typ="safe").load(text) or {}).get("stages") or {}
+
+
+def output_hashes(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return the MD5 of each output in a stage's entry, by its path."""
+    return {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out}
 
 
 def blocks(text: str) -> list[tuple[str, str]]:

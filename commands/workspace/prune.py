@@ -8,9 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from commands.workspace.lockfile import blocks, read_lock, write_blocks
+from commands.workspace.lockfile import blocks, read_lock, read_stages, write_blocks
 
 
 def remove(pipeline: Any) -> None:
@@ -19,7 +17,11 @@ def remove(pipeline: Any) -> None:
     ``pipeline`` is the content of ``dvc.yaml``.
     """
     text = read_lock()
-    declared, locked = stage_names(pipeline), _locked(text)
+    declared = stage_names(pipeline)
+    locked = {
+        name: [out["path"] for out in entry.get("outs", [])]
+        for name, entry in read_stages().items()
+    }
     gone = [name for name in locked if name not in declared]
     if gone:
         kept = {out for name in declared for out in locked.get(name, [])}
@@ -35,11 +37,6 @@ def stage_names(pipeline: Any) -> set[str]:
     for name, body in pipeline["stages"].items():
         names |= {f"{name}@{key}" for key in body["foreach"]} if "foreach" in body else {name}
     return names
-
-
-def _locked(text: str) -> dict[str, list[str]]:
-    stages = (YAML(typ="safe").load(text) or {}).get("stages", {})
-    return {name: [out["path"] for out in stage.get("outs", [])] for name, stage in stages.items()}
 
 
 def _delete(path: Path) -> None:

@@ -4,7 +4,6 @@ Either one cut off makes every later command of DVC fail.
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from commands.workspace.git import read_at_commit
 from commands.workspace.lockfile import LOCK, blocks, read_lock, write_blocks
 
 BUSY = Path(".dvc/tmp/rwlock")  # which process reads and writes what
@@ -38,19 +38,12 @@ def _mend_lock() -> Iterator[str]:
         return
     kept = blocks(text)[:-1]
     names = {name for name, _ in kept}
-    lost = [block for block in blocks(_committed()) if block[0] not in names]
+    lost = [block for block in blocks(read_at_commit("HEAD", LOCK) or "") if block[0] not in names]
     if any(name for name, _ in [*kept, *lost]):
         write_blocks([*kept, *lost])
     else:
         LOCK.unlink()
     yield f"{LOCK} was cut off by a kill and is mended: what it has lost is restored, or runs again"
-
-
-def _committed() -> str:
-    """Return ``dvc.lock`` as the last commit has it; nothing where there is none."""
-    command = ["git", "show", f"HEAD:./{LOCK}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return "" if done.returncode else done.stdout
 
 
 def _mend_busy() -> Iterator[str]:

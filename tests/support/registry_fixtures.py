@@ -11,8 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from commands.registry import register, runs
-from commands.workspace import git
-from commands.workspace.git import Workspace
+from commands.workspace import provenance
+from commands.workspace.provenance import Workspace
 from stages import export
 from stages.runner import declare
 from stages.shared.curves import write_curve
@@ -58,7 +58,7 @@ def enter(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.chdir(root)
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     patch.setattr(register, "read_workspace", lambda _: WORKSPACE)
-    patch.setattr(git, "read_workspace", lambda _: WORKSPACE)
+    patch.setattr(provenance, "read_workspace", lambda _: WORKSPACE)
     patch.setattr(runs.pictures, "draw", lambda *_: None)
     declare.read_params.cache_clear()
 

@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from commands.experiments.ranking.history import State
-from commands.workspace.lockfile import blocks
+from commands.workspace.lockfile import output_hashes, read_stages
 
 EVALUATE, RESULT = "evaluate-", "evaluation.json"
 
@@ -42,7 +42,7 @@ def entries(found: Iterable[State], cache: Path) -> tuple[list[Entry], int]:
     known: set[str] = set()
     listed, lacking = list[Entry](), 0
     for state in found:
-        for digest in _results(state.read("dvc.lock")):
+        for digest in _results(state):
             path = cache / digest[:2] / digest[2:]
             if path.exists():
                 listed += _new(json.loads(path.read_bytes()), state, known)
@@ -51,12 +51,11 @@ def entries(found: Iterable[State], cache: Path) -> tuple[list[Entry], int]:
     return listed, lacking
 
 
-def _results(lock: str) -> Iterator[str]:
-    """Yield the hash of each task's result that a lock file names."""
-    for name, block in blocks(lock):
-        if name.startswith(EVALUATE):
-            outs = YAML(typ="safe").load(block)[name]["outs"]
-            yield from (out["md5"] for out in outs if out["path"].endswith(f"/{RESULT}"))
+def _results(state: State) -> Iterator[str]:
+    """Yield the hash of each task's result that a state's ``dvc.lock`` names."""
+    for entry in read_stages(state.read, prefix=EVALUATE).values():
+        hashes = output_hashes(entry).items()
+        yield from (digest for path, digest in hashes if path.endswith(f"/{RESULT}"))
 
 
 def _new(evaluation: dict[str, Any], state: State, known: set[str]) -> Iterator[Entry]:

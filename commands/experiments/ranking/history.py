@@ -1,12 +1,11 @@
 """The states of the repository that hold results: commits, their experiments, the workspace."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.shared.errors import PipelineError
+from commands.workspace.git import git, read_at_commit
 
 # Where DVC keeps an experiment: its base's hash in two parts, then its name.
 EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
@@ -22,14 +21,11 @@ class State:
     base: str
     when: str
 
-    def read(self, path: str) -> str:
+    def read(self, path: Path | str) -> str:
         """Return a file's text in this state, or "" where it has none."""
         if not self.commit:
             return Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
-        found = subprocess.run(
-            ["git", "show", f"{self.commit}:./{path}"], capture_output=True, text=True, check=False
-        )
-        return found.stdout
+        return read_at_commit(self.commit, path) or ""
 
 
 def states(commits: int) -> list[State]:
@@ -37,8 +33,8 @@ def states(commits: int) -> list[State]:
 
     The workspace comes last. Raises PipelineError where git finds no commit.
     """
-    listed = _git("log", "--first-parent", f"-n{commits}", "--format=%H%x09%cd",
-                  "--date=format:%Y-%m-%d %H:%M", "HEAD")  # fmt: skip
+    listed = git("log", "--first-parent", f"-n{commits}", "--format=%H%x09%cd",
+                 "--date=format:%Y-%m-%d %H:%M", "HEAD")  # fmt: skip
     found, kept = list[State](), list(experiments())
     for line in listed.splitlines():
         commit, when = line.split("\t")
@@ -49,15 +45,8 @@ def states(commits: int) -> list[State]:
 
 def experiments() -> Iterator[State]:
     """Yield what DVC keeps of every experiment, the oldest first."""
-    listed = _git("for-each-ref", "--sort=committerdate", f"--format={FIELDS}", "refs/exps")
+    listed = git("for-each-ref", "--sort=committerdate", f"--format={FIELDS}", "refs/exps")
     for line in listed.splitlines():
         name, commit, when = line.split("\t")
         if match := EXPERIMENT.fullmatch(name):
             yield State(match[3], commit, match[1] + match[2], when)
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PipelineError(f"git {words[0]}: {done.stderr.strip()}")
-    return done.stdout
