@@ -90,7 +90,7 @@ def read_in(tree: ast.Module, names: dict[str, str]) -> set[str]:
                 continue
         if isinstance(name, ast.Name) and name.id == "name":
             continue  # the reader itself, whose callers are looked at
-        found.add(name.value if isinstance(name, ast.Constant) else names[ast.unparse(name)])
+        found.add(str(name.value) if isinstance(name, ast.Constant) else names[ast.unparse(name)])
     return found
 
 

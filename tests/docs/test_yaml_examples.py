@@ -11,6 +11,7 @@ from stages.contract.source import Origin
 from stages.contract.target import Target
 from stages.contract.task import Task
 from stages.shared.encoder import Encoder
+from stages.shared.frozen import Frozen
 from tests.support.clone import ROOT
 from tests.support.documents import DOCUMENTS, blocks
 
@@ -32,8 +33,12 @@ def parsed(text: str) -> dict[str, Any]:
 def unknown(content: dict[str, Any]) -> set[str]:
     """Return the keys that neither a task's nor an encoder's file may have."""
     found = set(content) - KNOWN
-    parts = [(content.get("columns", {}), Column), (content.get("sources", {}), Origin)]
-    parts.append(({"target": content["target"]} if "target" in content else {}, Target))
+    target = {"target": content["target"]} if "target" in content else {}
+    parts: list[tuple[dict[str, Any], type[Frozen]]] = [
+        (content.get("columns", {}), Column),
+        (content.get("sources", {}), Origin),
+        (target, Target),
+    ]
     for entries, kind in parts:
         found |= {key for entry in entries.values() for key in entry} - set(kind.model_fields)
     return found
