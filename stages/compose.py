@@ -11,6 +11,7 @@ from typing import Any
 
 from stages.composing import dvcfile, record
 from stages.composing.config import compose_params, differences, read_text, read_yaml
+from stages.composing.files import check_files
 from stages.composing.menu import render_choices
 from stages.composing.pipeline import render_pipeline, render_tasks
 from stages.runner.declare import COMPOSED, PARAMS_FILE
@@ -43,6 +44,7 @@ def check() -> None:
 
     Inside ``dvc exp run`` params.yaml was composed a moment ago, with the experiment's own values.
     """
+    check_files()
     for path, text in render_choices().items():
         if read_text(path) != text:
             raise PipelineError(f"{path} is out of date: {REMEDY}")

@@ -13,6 +13,7 @@ from commands.workspace import prune
 from commands.workspace.overrides import stop_before_loss
 from stages.compose import DVC_FILE, write_tasks
 from stages.composing.config import compose_params, read_text, read_yaml
+from stages.composing.files import check_files
 from stages.composing.menu import render_choices
 from stages.composing.pipeline import render_pipeline
 from stages.composing.record import remember
@@ -26,6 +27,7 @@ def compose(discard: bool = False) -> None:
 
     Raises PipelineError where a value of ``params.yaml`` would be lost, unless told to discard it.
     """
+    check_files()
     choices = render_choices()
     before = {path: path.read_text() if path.exists() else None for path in choices}
     try:

@@ -7,15 +7,14 @@ from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.utils.hydra import compose_and_dump
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from ruamel.yaml import YAML
 from yaml import YAMLError
 
+from stages.composing.files import CONF, explain_missing_key
 from stages.runner.declare import PARAMS_FILE
 from stages.shared.errors import PipelineError
-
-CONF = Path("conf")
 
 
 def compose_params(overrides: Sequence[str] = (), conf: Path = CONF) -> str:
@@ -24,8 +23,18 @@ def compose_params(overrides: Sequence[str] = (), conf: Path = CONF) -> str:
         output = Path(folder, PARAMS_FILE.name)
         try:
             compose_and_dump(output, str(conf.resolve()), None, "config", "", list(overrides))
+        except InterpolationKeyError as error:
+            key = str(error).partition("'")[2].partition("'")[0]
+            raise PipelineError(explain_missing_key(key)) from error
+        except MissingConfigException as error:
+            names = ", ".join(error.options or [])
+            raise PipelineError(
+                f"there is no conf/{error.missing_cfg_file}.yaml; there are {names}: see the "
+                "defaults in conf/config.yaml"
+            ) from error
         except (OmegaConfBaseException, HydraException, DvcException, YAMLError) as error:
-            raise PipelineError(f"conf/ does not compose: {error}") from error
+            reason = str(error) or str(error.__cause__) or type(error).__name__
+            raise PipelineError(f"conf/ does not compose: {reason}") from error
         return output.read_text(encoding="utf-8")
 
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from stages.composing import dvcfile
+from stages.composing.checking import VERBS
 from stages.composing.config import CONF, read_text
-from stages.composing.pipeline import VERBS
 from stages.runner import imports
 from stages.shared.errors import PipelineError
 

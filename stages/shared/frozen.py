@@ -1,7 +1,8 @@
 """The base of every typed object: frozen, strict, and no unknown keys."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -49,20 +50,50 @@ class Frozen(BaseModel):
         try:
             return cls.model_validate(content)
         except pydantic.ValidationError as error:
-            problems = "\n".join(f"  {_describe_problem(item)}" for item in error.errors())
+            problems = "\n".join(f"  {describe_problem(cls, item)}" for item in error.errors())
             raise PipelineError(f"{where} cannot be used:\n{problems}") from error
 
 
-def _describe_problem(item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "(the whole)"
-    if item["type"] == "missing":
-        return f"{key}: missing"
+def describe_problem(kind: type[BaseModel], item: Any, key: str | None = None) -> str:
+    """Return what is wrong with one key, the value seen and, for an unknown key, the known ones.
+
+    ``item`` is one of the errors that pydantic lists for a ``kind``; ``key`` is how to call its
+    place, if not by the names inside ``kind``.
+    """
+    key = key or ".".join(name_place(item)) or "(the whole)"
     if item["type"] == "renamed":
         return f"{key}: {item['msg']}" if item["loc"] else str(item["msg"])
+    if item["type"] == "missing":
+        return f"{key}: missing"
     if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key (its value is {_shorten(item['input'])})"
+        known = ", ".join(_list_keys(kind, item["loc"][:-1]))
+        return f"{key}: unknown key (its value is {_shorten(item['input'])}); known are {known}"
     message = item["msg"].removeprefix("Value error, ")
     return f"{key}: {message}; the value is {_shorten(item['input'])}"
+
+
+def name_place(item: Any) -> list[str]:
+    """Return the keys that lead to an error, without what pydantic calls parts of a union."""
+    places = list(map(str, item["loc"]))
+    while places and re.search(r"\[|^constrained-|^function-", places[-1]):
+        places.pop()
+    return places
+
+
+def _list_keys(kind: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """Return the keys that the object at a place inside ``kind`` may have."""
+    for part in place:
+        if part in kind.model_fields:
+            inner = list(_find_models(kind.model_fields[str(part)].annotation))
+            kind = inner[0] if inner else kind
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def _find_models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _find_models(part)
 
 
 def _shorten(value: object, limit: int = 80) -> str:

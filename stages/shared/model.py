@@ -71,7 +71,7 @@ class Model(Frozen):
         try:
             return getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            raise PipelineError(f"conf/model: _target_.{problem} is {target!r}: {error}") from error
+            raise PipelineError(f"_target_.{problem} is {target!r}: {error}") from error
 
     def is_boosted(self, problem: Problem) -> bool:
         """Whether the estimator adds trees one after the other, and records a loss after each."""

@@ -55,6 +55,7 @@ VALID = {
     "weights": "class_weight: balanced",
     "words alone": "text: {char_ngrams: null}",
     "characters alone": "text: {word_ngrams: null, char_ngrams: [3, 3]}",
+    "rules switched off, as Hydra reads it": "checks: {extra: false, range: 'off', shift: warn}",
     "missing in some columns": "origin: {missing_in: {size: ['0'], sales: ['-1']}}",
 }
 # name: (what is laid over the base, the key in the message, what else the message holds)
@@ -271,3 +272,8 @@ def test_only_a_url_or_a_query_is_fetched() -> None:
 def test_defaults_need_not_be_written() -> None:
     assert Split(seed=1, validation=0.1, test=0.1).group is None
     assert Schema.parse({"problem": "regression", "fields": []}, "x").labels == ()
+
+
+def test_a_rule_that_yaml_reads_as_false_is_off() -> None:
+    column = Column.parse({"type": "number", "checks": {"units": False, "range": "off"}}, FILE)
+    assert column.checks == {"units": "off", "range": "off"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.composing.pipeline import declared_stages
+from stages.composing.checking import declared_stages
 from stages.runner import stopwatch
 from tests.support.clone import ROOT, Clone
 

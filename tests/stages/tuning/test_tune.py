@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from sklearn.metrics import roc_auc_score
 
 from commands.experiments.adopt import adopt_values, read_best
-from stages.composing.pipeline import check_tuning
+from stages.composing.checking import check_tuning
 from stages.contract.cross_validation import CrossValidation
 from stages.contract.task import Task
 from stages.contract.tuning import Tuning
