@@ -10,6 +10,7 @@ It stops before a value is lost that ``params.yaml`` holds and ``conf/`` does no
 from pathlib import Path
 
 from commands.workspace import prune
+from commands.workspace.check_settings import check_settings
 from commands.workspace.overrides import stop_before_loss
 from stages.compose import DVC_FILE, write_tasks
 from stages.composing.config import compose_params, read_text, read_yaml
@@ -35,6 +36,7 @@ def compose(discard: bool = False) -> None:
             write_if_new(path, text)
         params = compose_params()
         pipeline = render_pipeline(read_yaml(params))
+        check_settings(read_yaml(params))
         if not discard:
             stop_before_loss(params)
     except PipelineError:

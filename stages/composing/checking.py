@@ -4,7 +4,7 @@ What can be known to be wrong before the first stage runs is refused here, by fi
 what there is to choose from.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
@@ -43,7 +43,8 @@ class Configuration:
 def check_configuration(params: Any) -> Configuration:
     """Return the typed configuration; raises PipelineError for what does not hold."""
     models = {name: check_model(params, name) for name in params["model"]}
-    encoders = {name: parse_section(Encoder, params, f"encoder.{name}") for name in _of(params)}
+    named = params.get("encoder", {})
+    encoders = {name: parse_section(Encoder, params, f"encoder.{name}") for name in named}
     tasks = {name: check_task(params, name, models) for name in params["task"]}
     for model in params.get("tune", {}):
         check_space(params, model, models)
@@ -52,10 +53,6 @@ def check_configuration(params: Any) -> Configuration:
     chosen = {name: check_encoders(name, task, encoders) for name, task in tasks.items()}
     check_stages(params, tasks)
     return Configuration(tasks, models, chosen)
-
-
-def _of(params: Any) -> Iterable[str]:
-    return params.get("encoder", {})
 
 
 def declared_stages() -> list[Stage[Any]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from stages.composing import dvcfile
 from stages.composing.checking import VERBS
-from stages.composing.config import CONF, read_text
+from stages.composing.config import read_text
+from stages.composing.files import CONF
 from stages.runner import imports
 from stages.shared.errors import PipelineError
 

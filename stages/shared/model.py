@@ -64,21 +64,21 @@ class Model(Frozen):
         model._check_estimator(problem, where, weighted)
         return model
 
-    def estimator_class(self, problem: Problem) -> Any:
+    def estimator_class(self, problem: Problem, where: str = "conf/model") -> Any:
         """Import the class that ``_target_`` names; raises PipelineError where there is none."""
         target = self.target[problem]
         module, _, name = target.rpartition(".")
         try:
             return getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            raise PipelineError(f"_target_.{problem} is {target!r}: {error}") from error
+            raise PipelineError(f"{where}: _target_.{problem} is {target!r}: {error}") from error
 
     def is_boosted(self, problem: Problem) -> bool:
         """Whether the estimator adds trees one after the other, and records a loss after each."""
         return records_losses(self.estimator_class(problem))
 
     def _check_estimator(self, problem: Problem, where: str, weighted: bool) -> None:
-        target, estimator = self.target[problem], self.estimator_class(problem)
+        target, estimator = self.target[problem], self.estimator_class(problem, where)
         takes = inspect.signature(estimator.fit).parameters
         if problem == "classification" and not hasattr(estimator, "predict_proba"):
             raise PipelineError(f"{where}: {target} gives no probabilities (no predict_proba)")

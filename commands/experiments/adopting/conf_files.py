@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 
 from commands.experiments.adopting.yaml_text import delete_key, has_key, is_reference, set_value
 from commands.shared.trees import ABSENT, Key, dotted, find_changes, flatten
-from stages.composing.config import CONF, compose_params, read_yaml
+from stages.composing.config import compose_params, read_yaml
+from stages.composing.files import CONF
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
 

@@ -13,59 +13,6 @@ from stages.composing.pipeline import render_pipeline
 from tests.support.clone import ROOT, Clone, make_clone
 
 COMPOSED = ("conf/menu.yaml", "conf/libraries.yaml", "params.yaml", "dvc.yaml")
-BROKEN = {
-    "unknown key": (
-        "conf/task/heart.yaml", "metric: roc_auc", "metrik: roc_auc",
-        ["conf/task/heart.yaml", "metrik: unknown key", "'roc_auc'"],
-    ),
-    "wrong type": (
-        "conf/task/heart.yaml", "repeats: 3", "repeats: three",
-        ["conf/task/heart.yaml", "cv.repeats", "'three'"],
-    ),
-    "number in quotes": (
-        "conf/contract.yaml", "seed: 42, validation", 'seed: "42", validation',
-        ["split.seed", "valid integer", "'42'"],
-    ),
-    "range turned round": (
-        "conf/task/heart.yaml", "range: [80, 700]", "range: [700, 80]",
-        ["columns.chol", "range must be [lowest, highest]"],
-    ),
-    "category without values": (
-        "conf/task/heart.yaml", "type: category, values: [3, 6, 7]", "type: category",
-        ["columns.thal", "values are listed for a category"],
-    ),
-    "model that does not exist": (
-        "conf/task/heart.yaml", "  forest:", "  jungle:",
-        ["conf/task/heart.yaml", "models.jungle has no conf/model/jungle.yaml", "forest"],
-    ),
-    "argument that the estimator does not take": (
-        "conf/model/xgboost.yaml", "max_depth", "depth",
-        ["models.xgboost", "depth = 7 is no argument of xgboost.XGBClassifier", "max_depth"],
-    ),
-    "target among the columns": (
-        "conf/task/heart.yaml", "expression: num > 0", "expression: age > 50",
-        ["conf/task/heart.yaml", "['age'] would tell the target"],
-    ),
-    "formula that is not arithmetic": (
-        "conf/task/housing.yaml", "total_rooms / households", "__import__('os')",
-        ["conf/task/housing.yaml", "is not allowed; a formula holds"],
-    ),
-    "rule that does not exist": (
-        "conf/task/heart.yaml", "metric: roc_auc", "metric: roc_auc\nchecks: { rang: warn }",
-        ["conf/task/heart.yaml: checks.rang = 'warn'", "no such rule", "range", "sentinel"],
-    ),
-    "rule of a column that does not exist": (
-        "conf/task/heart.yaml", "unit: years,", "unit: years, checks: { nulls: off },",
-        ["conf/task/heart.yaml: columns.age.checks.nulls = 'off'", "no such rule", "missing"],
-    ),
-    "verdict that does not exist": (
-        "conf/task/heart.yaml", "metric: roc_auc", "metric: roc_auc\nchecks: { range: ignore }",
-        ["conf/task/heart.yaml", "checks.range", "'error', 'warn' or 'off'", "'ignore'"],
-    ),
-    "source that is not listed": (
-        "conf/config.yaml", "source: sample", "source: elsewhere", ["elsewhere"],
-    ),
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +20,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return make_clone(tmp_path_factory.mktemp("compose"))
 
 
-@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_configuration_is_refused(
-    clone: Clone, case: tuple[str, str, str, list[str]]
-) -> None:
-    path, old, new, words = case
+def test_the_command_says_what_is_wrong_in_plain_words_and_writes_nothing(clone: Clone) -> None:
+    """What else is refused, `test_configurations.py` tries without starting a process each time."""
     before = {name: clone.read(name) for name in COMPOSED}
-    clone.replace(path, old, new)
+    clone.replace("conf/task/heart.yaml", "metric: roc_auc", "metrik: roc_auc")
     done = clone.run("python", "-m", "commands", "compose", check=False)
     clone.run("git", "checkout", "-q", ".")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
+    assert "conf/task/heart.yaml cannot be used:\n  metrik: unknown key" in done.stderr
     assert {name: clone.read(name) for name in COMPOSED} == before
 
 
