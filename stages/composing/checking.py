@@ -89,7 +89,7 @@ def check_model(params: Any, name: str) -> Model:
     model = parse_section(Model, params, f"model.{name}")
     where = f"{CONF}/model/{name}.yaml"
     for problem in model.target:
-        merged = model.checked(problem, {}, where)
+        merged = model.with_overrides(problem, {}, where)
         try_arguments(merged, problem, merged.arguments, where)
     return model
 
@@ -106,7 +106,7 @@ def check_task(params: Any, name: str, models: Mapping[str, Model]) -> Task:
             known = ", ".join(sorted(models))
             raise PipelineError(f"{where}: models.{model} has no conf/model/{model}.yaml ({known})")
         inside, weighted = f"{where}: models.{model}", task.class_weight is not None
-        merged = models[model].checked(problem, overrides, inside, weighted)
+        merged = models[model].with_overrides(problem, overrides, inside, weighted)
         if overrides:
             try_arguments(merged, problem, overrides, inside, len(task.target.labels) or 2)
     return task
@@ -125,7 +125,7 @@ def check_space(params: Any, name: str, models: Mapping[str, Model]) -> None:
     for problem in models[name].target:
         able = {it: space for it, space in spaces.items() if problem in taken[it]}
         for values in _corners(able):
-            merged = models[name].checked(problem, values, where)
+            merged = models[name].with_overrides(problem, values, where)
             try_arguments(merged, problem, values, where)
 
 
@@ -141,7 +141,7 @@ def _problems_taking(model: Model, argument: str, where: str) -> list[Problem]:
     refusals, able = [], []
     for problem in model.target:
         try:
-            model.checked(problem, {argument: None}, where)
+            model.with_overrides(problem, {argument: None}, where)
             able.append(problem)
         except PipelineError as error:
             refusals.append(error)
@@ -173,7 +173,7 @@ def check_encoders(name: str, task: Task, encoders: Mapping[str, Encoder]) -> di
         if encoder in task.models:
             raise PipelineError(f"{where}.{encoder}: a model of the task has that name, too")
     return {
-        encoder: encoders[encoder].checked(overrides, f"{where}.{encoder}")
+        encoder: encoders[encoder].with_overrides(overrides, f"{where}.{encoder}")
         for encoder, overrides in task.encoders.items()
     }
 

@@ -28,7 +28,8 @@ def test_the_command_says_what_is_wrong_in_plain_words_and_writes_nothing(clone:
     clone.run("git", "checkout", "-q", ".")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "conf/task/heart.yaml cannot be used:\n  metrik: unknown key" in done.stderr
+    assert "conf/task/heart.yaml cannot be used:\n  metric: missing\n" in done.stderr
+    assert "  metrik: unknown key (its value is 'roc_auc'); known are title, " in done.stderr
     assert {name: clone.read(name) for name in COMPOSED} == before
 
 

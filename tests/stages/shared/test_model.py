@@ -119,7 +119,7 @@ def test_a_problem_that_the_family_does_not_solve_is_refused() -> None:
 )
 def test_a_target_that_does_not_exist_is_refused(target: str) -> None:
     message = refusal({**LINEAR, "_target_": {"classification": target}})
-    assert f"conf/model: _target_.classification is {target!r}" in message
+    assert f"{WHERE}: _target_.classification is {target!r}" in message
 
 
 @pytest.mark.parametrize("key", ["_target_", "_only_"])
