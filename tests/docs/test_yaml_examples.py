@@ -1,5 +1,6 @@
 """Configuration that the documents show has keys that exist; whole files are run elsewhere."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from stages.contract.task import Task
 from stages.shared.encoder import Encoder
 from stages.shared.frozen import Frozen
 from tests.support.clone import ROOT
-from tests.support.documents import DOCUMENTS, blocks
+from tests.support.documents import DOCUMENTS, blocks, code_spans
 
 SHOWN = [
     pytest.param(block.text, id=block.where)
@@ -47,6 +48,44 @@ def unknown(content: dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize("text", SHOWN)
 def test_every_key_exists(text: str) -> None:
     assert unknown(parsed(text)) == set()
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    return parsed(path.read_text(encoding="utf-8"))
+
+
+CONFIG = {**loaded(ROOT / "conf/contract.yaml"), **loaded(ROOT / "conf/config.yaml")}
+SECTIONS = [name for name, content in CONFIG.items() if isinstance(content, dict) and content]
+ANYWHERE = (
+    KNOWN | set(CONFIG) | {key for kind in (Column, Origin, Target) for key in kind.model_fields}
+)
+SPANS = [(document, span) for document in DOCUMENTS for span in code_spans(document)]
+DOTTED = [
+    pytest.param(span, id=f"{document.relative_to(ROOT)}: {span}")
+    for document, span in SPANS
+    if re.fullmatch(rf"({'|'.join(SECTIONS)})\.\w+", span) and not (ROOT / span).exists()
+]
+PAIRS = [
+    pytest.param(span, id=f"{document.relative_to(ROOT)}: {span}")
+    for document, span in SPANS
+    if re.match(r"[a-z]\w+:( |$)", span)
+]
+
+
+@pytest.mark.parametrize("key", DOTTED)
+def test_a_dotted_key_exists(key: str) -> None:
+    section, _, name = key.partition(".")
+    assert name in CONFIG[section]
+
+
+@pytest.mark.parametrize("span", PAIRS)
+def test_a_key_with_a_value_exists(span: str) -> None:
+    assert set(parsed(span)) <= ANYWHERE
+
+
+def test_keys_are_found_in_running_text() -> None:
+    assert len(DOTTED) > 3
+    assert len(PAIRS) > 5
 
 
 def test_a_key_that_does_not_exist_is_found() -> None:
