@@ -41,7 +41,7 @@ STAGE = Stage(
     pictures=(
         Plot(
             file="{task} - {encoder} - loss",
-            title="{task}, {encoder}: loss on the rows fitted on and on the rows watched",
+            title="{task}, {encoder}: loss on the rows fitted on and on those watched",
             template="linear",
             x="step",
             y="loss",

@@ -56,7 +56,7 @@ STAGE = Stage(
     pictures=(
         Plot(
             file="{task} - {model} - loss",
-            title="{task}, {model}: loss on the rows fitted on and on the validation rows",
+            title="{task}, {model}: loss on train and on validation rows",
             template="linear",
             x="step",
             y="loss",

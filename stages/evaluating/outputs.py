@@ -160,9 +160,9 @@ def describe_plots(
     confidence = f"{100 * settings.confidence:g} %"
     return {
         "test": f"n = {rows:,} test rows",
-        "candidates": f"n = {selection.rows:,} rows, {repeats} x {folds} folds",
+        "candidates": f"n = {selection.rows:,} rows, {repeats * folds} folds",
         "learning_curve": f"n = {selection.rows:,} rows",
-        "importances": f"n = {shuffled:,} test rows, {settings.permutations} permutations",
+        "importances": f"n = {shuffled:,} test rows, shuffled {settings.permutations}x",
         "slices": f"n = {rows:,} test rows, {confidence} intervals",
         "predicted": cloud,
         "residuals": cloud,
