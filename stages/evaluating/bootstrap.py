@@ -48,7 +48,9 @@ class Bootstrap:
 
         Samples in which a metric is undefined (ROC AUC where a class is absent) are left out.
         """
-        drawn = self.draw(len(rows), lambda weights: [it.score(rows, weights) for it in metrics])
+        drawn = self.draw(
+            len(rows), lambda weights: [metric.score(rows, weights) for metric in metrics]
+        )
         tail = (1 - self.confidence) / 2
         return {
             metric.name: Estimate(metric.of(rows), *_compute_quantiles(scores, tail))
@@ -61,7 +63,10 @@ class Bootstrap:
         It gets weights (some samples x rows) and returns so many arrays of one value a sample.
         """
         with _find_libraries().limit(limits=1, user_api="blas"):
-            chunks = [np.asarray(score(it)) for it in draw_resamples(rows, self.samples, self.seed)]
+            chunks = [
+                np.asarray(score(weights))
+                for weights in draw_resamples(rows, self.samples, self.seed)
+            ]
         return np.concatenate(chunks, axis=1)
 
 

@@ -27,8 +27,11 @@ def build_evaluation(
         "champion": choice.champion.name,
         "explanation": choice.explain(context.metric),
         "candidates": [
-            {**build_candidate(context, it, choice), "trained": selection.trained[it.name]}
-            for it in selection.candidates
+            {
+                **build_candidate(context, candidate, choice),
+                "trained": selection.trained[candidate.name],
+            }
+            for candidate in selection.candidates
         ],
         "encoder_gains": build_encoder_gains(context, selection),
         "labels": list(context.schema.labels),
@@ -58,18 +61,22 @@ def build_candidate(context: EvaluationContext, candidate: Candidate, choice: Ch
 
 def build_encoder_gains(context: EvaluationContext, selection: ModelSelection) -> list[Content]:
     """Return what each fine-tuned encoder gains over the best of the other models, in pairs."""
-    tuned = [it for it in selection.candidates if "encoder" in selection.trained[it.name]]
-    others = [it for it in selection.candidates if it not in tuned]
+    tuned = [
+        candidate
+        for candidate in selection.candidates
+        if "encoder" in selection.trained[candidate.name]
+    ]
+    others = [candidate for candidate in selection.candidates if candidate not in tuned]
     if not others:
         return []
-    rival = max(others, key=lambda it: context.metric.direction * it.mean)
+    rival = max(others, key=lambda candidate: context.metric.direction * candidate.mean)
     return [
         {
-            "model": it.name,
+            "model": encoder.name,
             "over": rival.name,
-            "gain": compare_candidates(it, rival, context.metric, context.settings.confidence),
+            "gain": compare_candidates(encoder, rival, context.metric, context.settings.confidence),
         }
-        for it in tuned
+        for encoder in tuned
     ]
 
 

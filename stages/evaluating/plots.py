@@ -166,10 +166,15 @@ def slices_plot(overall: Scored, scored: Sequence[Scored]) -> Points:
 
 def importances_plot(found: Sequence[Importance]) -> Points:
     """Return each column's importance with one standard deviation to either side."""
-    ordered = sorted(found, key=lambda it: -it.mean)
+    ordered = sorted(found, key=lambda importance: -importance.mean)
     return [
-        _interval(it.column, it.mean, it.mean - it.deviation, it.mean + it.deviation)
-        for it in ordered
+        _interval(
+            importance.column,
+            importance.mean,
+            importance.mean - importance.deviation,
+            importance.mean + importance.deviation,
+        )
+        for importance in ordered
     ]
 
 

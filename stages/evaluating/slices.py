@@ -78,8 +78,8 @@ def score_slices(
 
 def sort_worst_first(scored: Sequence[Scored], metric: Metric) -> list[Scored]:
     """Return the slices that have a value, the worst first."""
-    known = [(metric.direction * it.estimate.value, it) for it in scored if it.estimate]
-    return [it for _, it in sorted(known, key=lambda pair: pair[0])]
+    known = [(metric.direction * part.estimate.value, part) for part in scored if part.estimate]
+    return [part for _, part in sorted(known, key=lambda pair: pair[0])]
 
 
 def explain_unscorable(rows: Rows, metric: Metric) -> str | None:

@@ -66,7 +66,9 @@ def choose_precision(
     """
     content = quantise_model(full.model)
     small = replace(full, exported=ExportedTransformer(content, champion), model=content)
-    answered = [Answers.by(it.exported, it.model, unseen, all_rows) for it in (full, small)]
+    answered = [
+        Answers.by(variant.exported, variant.model, unseen, all_rows) for variant in (full, small)
+    ]
     precision = judge.judge(*answered)
     return replace(small if precision.shipped == "int8" else full, precision=precision)
 

@@ -127,7 +127,7 @@ def _start_at_base(node: NodeProto, learner: dict[str, Any]) -> NodeProto:
 
     In float32 the order of a sum decides its last bits: over 800 trees that were 6e-6 of a value.
     """
-    trees = {it.name: helper.get_attribute_value(it) for it in node.attribute}
+    trees = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     base = list(trees.pop("base_values", []))
     if learner["objective"]["name"] == "binary:logistic":
         base = [compute_logit(json.loads(learner["learner_model_param"]["base_score"])[0])]

@@ -91,7 +91,7 @@ def _features(featurizer: Featurizer) -> Iterator[Feature]:
 
 def _folded(node: NodeProto, features: list[Feature]) -> NodeProto:
     """Return the ensemble with each split on a feature as one on a column."""
-    trees = {it.name: helper.get_attribute_value(it) for it in node.attribute}
+    trees = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     modes = [mode.decode() for mode in trees["nodes_modes"]]
     missing = list(trees.get("nodes_missing_value_tracks_true") or [0] * len(modes))
     asked = list(trees["nodes_featureids"])
@@ -116,7 +116,9 @@ def _split(feature: Feature, mode: str, threshold: float) -> Split:
     goes_on = COMPARE[mode]
     if kind == "number":
         return Split(column, mode, threshold, int(goes_on(value, np.float32(threshold))))
-    if_zero, if_one = (bool(goes_on(np.float32(it), np.float32(threshold))) for it in (0, 1))
+    if_zero, if_one = (
+        bool(goes_on(np.float32(present), np.float32(threshold))) for present in (0, 1)
+    )
     if if_zero == if_one:
         return _everyone(column, if_zero, if_zero)
     if kind == "missing":

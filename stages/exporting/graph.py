@@ -108,7 +108,9 @@ def _texts(builder: Builder, featurizer: Featurizer) -> list[str]:
     width = sum(count_text_inputs(featurizer))
     if width in (0, builder.width):
         return [builder.source] if width else []
-    bounds = [builder.constant(np.array([it])) for it in (builder.width - width, builder.width, 1)]
+    bounds = [
+        builder.constant(np.array([bound])) for bound in (builder.width - width, builder.width, 1)
+    ]
     return [builder.add("Slice", builder.source, *bounds)]
 
 

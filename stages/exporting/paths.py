@@ -92,4 +92,4 @@ def _group_by_length(found: Sequence[tuple[Array, Paths]]) -> Iterator[Paths]:
     for length in np.unique(steps):
         leaves = np.flatnonzero(steps == length)
         places = start[leaves] + np.arange(length)[:, None]
-        yield Paths(**{name: it[places] for name, it in joined.items()}, value=value[leaves])
+        yield Paths(**{name: array[places] for name, array in joined.items()}, value=value[leaves])

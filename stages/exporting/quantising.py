@@ -60,7 +60,7 @@ class Judge:
         network has adapted. What counts as the truth is how likely fp32, which is calibrated, takes
         each label to be, so that a change of a doubtful answer costs less than one of a sure one.
         """
-        full, small = (self._variant(it, fp32.unseen) for it in (fp32, int8))
+        full, small = (self._variant(answers, fp32.unseen) for answers in (fp32, int8))
         loss = None
         if full.value is not None and small.value is not None:
             loss = (full.value - small.value) * self.metric.direction

@@ -27,7 +27,7 @@ class Examples:
     @cached_property
     def lengths(self) -> Array:
         """The number of tokens of each row (int64)."""
-        return np.array([len(it) for it in self.ids], np.int64)
+        return np.array([len(row) for row in self.ids], np.int64)
 
     def take(self, rows: Array) -> "Examples":
         return Examples([self.ids[row] for row in rows], self.y[rows], self.weights[rows])

@@ -94,7 +94,9 @@ def calibrate_results(
     """
     *folds, final = results
     each = len(folds) // repeats
-    answers = [_collect_logits(job, it, examples) for job, it in zip(jobs[:-1], folds, strict=True)]
+    answers = [
+        _collect_logits(job, result, examples) for job, result in zip(jobs[:-1], folds, strict=True)
+    ]
     found = []
     for number, result in enumerate(folds):
         first = number // each * each
@@ -116,7 +118,7 @@ def _collect_logits(job: Job, result: State, examples: Examples) -> tuple[Array,
 
 
 def _fit_temperature(parts: list[tuple[Array, Array, Array]]) -> float:
-    logits, y, weights = (np.concatenate(it) for it in zip(*parts, strict=True))
+    logits, y, weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return fit_temperature(logits, y, weights)
 
 

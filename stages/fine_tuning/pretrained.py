@@ -43,7 +43,7 @@ class Pretrained:
                 f"{self.folder} has no *.safetensors: weights in another form may hold code, so "
                 "convert them first"
             )
-        return {name: it for file in files for name, it in _read_tensors(file).items()}
+        return {name: tensor for file in files for name, tensor in _read_tensors(file).items()}
 
 
 def load_pretrained(encoder: Encoder, where: str) -> Pretrained:

@@ -42,9 +42,9 @@ class ProcessGroup:
     def all_reduce(self, tensors: list[torch.Tensor]) -> None:
         """Make each tensor the sum over all processes, in place."""
         if self.size > 1:
-            flat = torch.cat([it.reshape(-1) for it in tensors])
+            flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
             dist.all_reduce(flat)
-            totals = torch.split(flat, [it.numel() for it in tensors])
+            totals = torch.split(flat, [tensor.numel() for tensor in tensors])
             for tensor, total in zip(tensors, totals, strict=True):
                 tensor.copy_(total.view_as(tensor))
 
@@ -101,11 +101,11 @@ def _find_exit_code(others: list[SpawnProcess]) -> int | None:
 
     Its connection breaks a moment before its end can be seen.
     """
-    ended = wait([it.sentinel for it in others], timeout=PARTING)
+    ended = wait([process.sentinel for process in others], timeout=PARTING)
     for process in others:
         if process.sentinel in ended:
             process.join(PARTING)
-    return next((it.exitcode for it in others if it.exitcode), None)
+    return next((process.exitcode for process in others if process.exitcode), None)
 
 
 def _run_child(*arguments: Any) -> None:

@@ -52,7 +52,7 @@ class Reporter:
         self.cpu_seconds += time.process_time() - cpu
         self.steps += 1
         self.rows += sum(map(len, lengths))
-        self.tokens += sum(int(it.sum()) for it in lengths)
+        self.tokens += sum(int(found.sum()) for found in lengths)
         if self.bar is not None:
             self._advance(trainer)
         elif len(trainer.points) > evaluations and not self.quiet:

@@ -184,7 +184,7 @@ class JobRunner:
         return module, frozen_head.compute_vectors(module, self.plan.examples.ids, self.context.pad)
 
     def _conclude(self, job: Job, fit: Fit) -> State:
-        result: State = {"points": [list(it) for it in fit.points]}
+        result: State = {"points": [list(point) for point in fit.points]}
         if self.plan.encoder.validation_fraction:
             watched = self.plan.examples.take(job.watched)
             degrees = fit_temperature(fit.logits(job.watched), watched.y, watched.weights)

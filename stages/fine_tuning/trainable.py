@@ -39,7 +39,8 @@ def merge_weights(module: torch.nn.Module) -> Weights:
     if hasattr(body, "merge_and_unload"):
         module.encoder = body.merge_and_unload()
     return {
-        name: it.detach().float().cpu().contiguous() for name, it in module.state_dict().items()
+        name: weight.detach().float().cpu().contiguous()
+        for name, weight in module.state_dict().items()
     }
 
 
@@ -65,11 +66,11 @@ def _initialise_weights(
 ) -> tuple[Weights, set[str]]:
     """Return all weights, and the names of those that were not pretrained."""
     body, missing = _load_body(encoder.pooling, pretrained, labels)
-    weights = {f"encoder.{name}": it for name, it in body.state_dict().items()}
+    weights = {f"encoder.{name}": weight for name, weight in body.state_dict().items()}
     fresh = {f"encoder.{name}" for name in missing}
     if encoder.pooling == "mean":
         hidden = body.config.hidden_size
-        weights = {name: it for name, it in weights.items() if ".pooler." not in name}
+        weights = {name: weight for name, weight in weights.items() if ".pooler." not in name}
         weights["head.weight"] = torch.randn(labels, hidden) * HEAD_DEVIATION
         weights["head.bias"] = torch.zeros(labels)
         fresh |= {"head.weight", "head.bias"}
@@ -94,7 +95,7 @@ def _load_body(pooling: Pooling, pretrained: Pretrained, labels: int) -> tuple[A
         )
     except (ValueError, RuntimeError) as error:
         raise PipelineError(f"weights in {pretrained.folder}: {error}") from error
-    drawn = {*report["missing_keys"], *(it[0] for it in report["mismatched_keys"])}
+    drawn = {*report["missing_keys"], *(mismatch[0] for mismatch in report["mismatched_keys"])}
     layers = count_layers(pretrained.config)
     if lacking := sorted(name for name in drawn if find_depth(name, layers) <= layers):
         raise PipelineError(

@@ -68,8 +68,12 @@ class Trainer:
         self.schedule, self.eval_steps = plan_steps(fitted.lengths, encoder)
         # One scale for all steps, so that each row counts the same whatever batch it is in.
         self.rows_a_step = len(fitted) * encoder.epochs / len(self.schedule)
-        named = [(name, it) for name, it in module.named_parameters() if it.requires_grad]
-        self.trainable = [it for _, it in named]
+        named = [
+            (name, parameter)
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        ]
+        self.trainable = [parameter for _, parameter in named]
         groups = group_parameters(named, encoder, layers)
         self.optimiser = torch.optim.AdamW(groups, lr=encoder.learning_rate, fused=True)
         self.rates = [group["lr"] for group in self.optimiser.param_groups]
@@ -113,7 +117,7 @@ class Trainer:
         """Return all that the remaining steps depend on; every process must ask for it."""
         return {
             "step": self.step,
-            "trainable": [it.detach() for it in self.trainable],
+            "trainable": [parameter.detach() for parameter in self.trainable],
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
             "random_cuda": self._get_cuda_state(),
@@ -130,7 +134,7 @@ class Trainer:
             torch.cuda.set_rng_state(state["random_cuda"], self.context.device)
         self.step = state["step"]
         self.running = state["running"][self.context.group.rank].to(self.context.device)
-        self.points, self.best = [tuple(it) for it in state["points"]], state["best"]
+        self.points, self.best = [tuple(point) for point in state["points"]], state["best"]
 
     def _accumulate(self, rows: Array) -> None:
         if not len(rows):  # fewer rows than processes
@@ -154,9 +158,13 @@ class Trainer:
     def _reduce_gradients(self) -> None:
         """Make every process's gradients the sum over all of them."""
         if self.context.group.size > 1:
-            for it in self.trainable:
-                it.grad = torch.zeros_like(it) if it.grad is None else it.grad
-            self.context.group.all_reduce([it.grad for it in self.trainable if it.grad is not None])
+            for parameter in self.trainable:
+                parameter.grad = (
+                    torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                )
+            self.context.group.all_reduce(
+                [parameter.grad for parameter in self.trainable if parameter.grad is not None]
+            )
 
     def _evaluate(self) -> None:
         """Note the losses (NaN of no rows), and the weights where they are the best so far."""
@@ -170,7 +178,7 @@ class Trainer:
                 f"learning_rate ({self.encoder.learning_rate:g}) in conf/encoder"
             )
         if self.may_stop and self._find_best_eval() == len(self.points) - 1:
-            self.best = [it.detach().clone() for it in self.trainable]
+            self.best = [parameter.detach().clone() for parameter in self.trainable]
 
     def _compute_watched_loss(self) -> float:
         """Return the log loss at the best temperature: overconfidence alone ends no training."""

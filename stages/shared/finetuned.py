@@ -149,9 +149,10 @@ def compute_logits(module: "torch.nn.Module", ids: Sequence[Sequence[int]], pad:
     device = next(module.parameters()).device
     found: dict[int, Array] = {}
     with torch.inference_mode():
-        for rows in batch_by_length(np.array([len(it) for it in ids]), BUDGET):
+        for rows in batch_by_length(np.array([len(text) for text in ids]), BUDGET):
             batch = (
-                torch.from_numpy(it).to(device) for it in pad_batch([ids[i] for i in rows], pad)
+                torch.from_numpy(array).to(device)
+                for array in pad_batch([ids[i] for i in rows], pad)
             )
             found |= zip(rows.tolist(), module(*batch).float().cpu().numpy(), strict=True)
     return np.array([found[row] for row in range(len(ids))], np.float32)

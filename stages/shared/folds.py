@@ -93,7 +93,7 @@ def _hold_out_groups(
         return np.bincount(kinds[held], minlength=len(total)) / total
 
     draws = GroupShuffleSplit(DRAWS, test_size=share, random_state=seed).split(y, groups=groups)
-    fitted, held = min(draws, key=lambda it: float(np.abs(shares_held(it[1]) - share).max()))
+    fitted, held = min(draws, key=lambda draw: float(np.abs(shares_held(draw[1]) - share).max()))
     if shares_held(held).max() == 1:
         raise ValueError("a class would have no row to fit on, because few groups have it")
     return fitted, held

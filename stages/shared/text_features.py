@@ -63,14 +63,18 @@ class TextFeaturizer(Featurizer):
     def text_blocks(self, X: Array) -> list[Any]:
         """Return each text column's TF-IDF (rows by n-grams) as a float64 CSR matrix."""
         return [
-            sparse.hstack([it.transform(X[:, i]) for it in vectorizers], format="csr")
+            sparse.hstack(
+                [vectorizer.transform(X[:, i]) for vectorizer in vectorizers], format="csr"
+            )
             for (i, _), vectorizers in zip(self._texts(), self.vectorizers_, strict=True)
         ]
 
     @property
     def widths(self) -> list[int]:
         """How many features each text column has."""
-        return [sum(len(it.vocabulary_) for it in found) for found in self.vectorizers_]
+        return [
+            sum(len(vectorizer.vocabulary_) for vectorizer in found) for found in self.vectorizers_
+        ]
 
     def _texts(self) -> list[tuple[int, str]]:
         fields = enumerate(self.schema.fields)

@@ -37,9 +37,9 @@ def batch_by_length(lengths: Array, budget: int) -> list[Array]:
 
 def pad_batch(ids: Sequence[Ids], pad: int) -> tuple[Array, Array]:
     """Return token numbers (rows x longest text) and the mask: 1 for a token, 0 for padding."""
-    longest = max(len(it) for it in ids)
+    longest = max(len(text) for text in ids)
     numbers = np.full((len(ids), longest), pad, np.int64)
     mask = np.zeros((len(ids), longest), np.int64)
-    for row, it in enumerate(ids):
-        numbers[row, : len(it)], mask[row, : len(it)] = it, 1
+    for row, text in enumerate(ids):
+        numbers[row, : len(text)], mask[row, : len(text)] = text, 1
     return numbers, mask

@@ -49,4 +49,4 @@ def compute_importances(study: Study) -> list[dict[str, Any]]:
     if len(study.get_trials(states=(TrialState.COMPLETE,))) < FEWEST:
         return []
     found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
-    return [{"argument": name, "importance": round_floats(it)} for name, it in found.items()]
+    return [{"argument": name, "importance": round_floats(share)} for name, share in found.items()]

@@ -65,7 +65,9 @@ def search(
     while (number := len(list_counted(study))) < tuning.trials:
         study.sampler = TPESampler(seed=_derive_seed(tuning.seed, number))
         _run_trial(study, study.ask(), space, score)
-    done = [it for it in list_counted(study) if not {"given up", "error"} & set(it.user_attrs)]
+    done = [
+        trial for trial in list_counted(study) if not {"given up", "error"} & set(trial.user_attrs)
+    ]
     if not done:
         reasons = {trial.user_attrs["error"] for trial in list_counted(study)}
         raise PipelineError(f"no trial of {tuning.trials} came to an end: {'; '.join(reasons)}")
@@ -76,7 +78,9 @@ def search(
 def list_counted(study: Study) -> list[FrozenTrial]:
     """Return the trials that are done: ended, given up, or failed by themselves (not killed)."""
     ended = TrialState.COMPLETE
-    return [it for it in study.get_trials() if it.state == ended or "error" in it.user_attrs]
+    return [
+        trial for trial in study.get_trials() if trial.state == ended or "error" in trial.user_attrs
+    ]
 
 
 def read_values(trial: FrozenTrial) -> Values:
@@ -110,7 +114,7 @@ def _derive_seed(seed: int, number: int) -> int | None:
 
 
 def _run_trial(study: Study, trial: Trial, space: Mapping[str, Range], score: Scoring) -> None:
-    values = {name: _suggest(trial, name, it) for name, it in space.items()}
+    values = {name: _suggest(trial, name, range_) for name, range_ in space.items()}
     trial.set_user_attr("values", values)
     scores: list[float] = []
     try:

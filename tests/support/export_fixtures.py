@@ -71,8 +71,8 @@ def make_schema(kind: str) -> Schema:
     return Schema(
         problem="classification" if labels else "regression",
         fields=tuple(
-            Field(name=name, type=it["type"], values=tuple(map(str, it.get("values", ()))))
-            for name, it in COLUMNS.items()
+            Field(name=name, type=column["type"], values=tuple(map(str, column.get("values", ()))))
+            for name, column in COLUMNS.items()
         ),
         derived=tuple(Derived(name=name, expression=e) for name, e in FORMULAS.items()),
         labels=labels,

@@ -35,8 +35,8 @@ COLUMNS: dict[str, dict[str, Any]] = {
 SCHEMA = Schema(
     problem="classification",
     fields=tuple(
-        Field(name=name, type=it["type"], values=it.get("values", ()))
-        for name, it in COLUMNS.items()
+        Field(name=name, type=column["type"], values=column.get("values", ()))
+        for name, column in COLUMNS.items()
     ),
     labels=("negative", "positive"),
     positive="positive",
@@ -58,7 +58,7 @@ def reviews(rows: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "price": np.where(rng.random(rows) < 0.1, np.nan, price),
-            "review": [_sentence(rng, GOOD if it else BAD) for it in label],
+            "review": [_sentence(rng, GOOD if is_good else BAD) for is_good in label],
             "shop": rng.choice(["a", "b"], rows),
             "title": [_sentence(rng, FILLER) if rng.random() < 0.8 else None for _ in label],
             "label": np.where(label, "positive", "negative"),

@@ -109,13 +109,15 @@ def _plain(config: str) -> dict[str, Any]:
 def _load(module: Any, weights: dict[str, torch.Tensor], pooling: Pooling) -> None:
     torch.manual_seed(1)
     body = "encoder." if pooling == "mean" else "encoder.bert."
-    fresh = {n: torch.randn(it.shape) for n, it in module.state_dict().items()}
-    known = {f"{body}{name}": it for name, it in weights.items() if f"{body}{name}" in fresh}
+    fresh = {n: torch.randn(tensor.shape) for n, tensor in module.state_dict().items()}
+    known = {
+        f"{body}{name}": tensor for name, tensor in weights.items() if f"{body}{name}" in fresh
+    }
     module.load_state_dict({**fresh, **known})
 
 
 def _state(module: Any) -> dict[str, torch.Tensor]:
-    return {name: it.detach().contiguous() for name, it in module.state_dict().items()}
+    return {name: tensor.detach().contiguous() for name, tensor in module.state_dict().items()}
 
 
 def _with_head(made: FineTuned, module: Any) -> FineTuned:

@@ -92,7 +92,9 @@ def test_every_declared_output_is_written_and_nothing_else(world: tuple[str, Pat
     names = {Path(path.format(task="demo")).name for path in declared}
     assert {path.name for path in (root / OUTPUT).iterdir()} == names
     problem = make_schema(kind).problem
-    pictures = [it.file for it in evaluate.STAGE.pictures if it.problem in (None, problem)]
+    pictures = [
+        picture.file for picture in evaluate.STAGE.pictures if picture.problem in (None, problem)
+    ]
     plots = {Path(path).name for path in pictures}
     assert {path.name for path in (root / OUTPUT / "plots").iterdir()} == plots
 
@@ -170,14 +172,14 @@ def test_slices_of_each_column_add_up_to_the_test_rows(world: tuple[str, Path]) 
     kind, root = world
     evaluation = read(root, "evaluation.json")
     for name in make_schema(kind).names:
-        rows = [it["rows"] for it in evaluation["slices"] if it["column"] == name]
+        rows = [part["rows"] for part in evaluation["slices"] if part["column"] == name]
         assert sum(rows) == evaluation["test"]["rows"] == 120
 
 
 def test_the_worst_slice_has_the_worst_value(world: tuple[str, Path]) -> None:
     _, root = world
     evaluation = read(root, "evaluation.json")
-    values = [it["value"] for it in evaluation["slices"] if it["value"] is not None]
+    values = [part["value"] for part in evaluation["slices"] if part["value"] is not None]
     worst = min(values) if evaluation["higher_is_better"] else max(values)
     assert evaluation["worst_slice"]["value"] == worst
 
@@ -187,7 +189,7 @@ def test_the_decisive_column_is_the_most_important_and_noise_is_not(
 ) -> None:
     _, root = world
     columns = read(root, "evaluation.json")["importances"]["columns"]
-    by_name = {it["column"]: it["mean"] for it in columns}
+    by_name = {column["column"]: column["mean"] for column in columns}
     assert columns[0]["column"] == "dose"
     assert abs(by_name["noise"]) < by_name["dose"] / 10
 
@@ -195,8 +197,8 @@ def test_the_decisive_column_is_the_most_important_and_noise_is_not(
 def test_the_ranking_holds_every_candidate_with_its_facts(world: tuple[str, Path]) -> None:
     _, root = world
     candidates = read(root, "evaluation.json")["candidates"]
-    assert [it["trained"]["model"] for it in candidates] == ["linear", "forest"]
-    assert sum(it["chosen"] for it in candidates) == 1
+    assert [candidate["trained"]["model"] for candidate in candidates] == ["linear", "forest"]
+    assert sum(candidate["chosen"] for candidate in candidates) == 1
     assert np.shape(candidates[0]["scores"]) == (2, 4)
 
 

@@ -123,8 +123,8 @@ def test_a_value_is_the_metric_of_the_slice_alone() -> None:
     rows = Rows(truth, np.repeat([1.0, 3.0], 20))
     halves = [Slice("x", str(i), np.repeat([i == 0, i == 1], 20)) for i in range(2)]
     found = score_slices(halves, rows, RMSE, BOOTSTRAP)
-    assert [it.estimate.value for it in found] == [1, 3]
-    assert [it.label for it in sort_worst_first(found, RMSE)] == ["1", "0"]
+    assert [part.estimate.value for part in found] == [1, 3]
+    assert [part.label for part in sort_worst_first(found, RMSE)] == ["1", "0"]
 
 
 def predict(X: Any) -> Any:
@@ -152,7 +152,9 @@ def test_importance_of_an_error_is_what_it_grows_by() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 1))
     rows = Rows(X[:, 0], X[:, 0])  # a perfect prediction
-    found = compute_importances(lambda it: it[:, 0], X, rows, ["x"], RMSE, permutations=5, seed=1)
+    found = compute_importances(
+        lambda matrix: matrix[:, 0], X, rows, ["x"], RMSE, permutations=5, seed=1
+    )
     assert found[0].mean == pytest.approx(np.sqrt(2), abs=0.1)  # difference of two normals
 
 

@@ -159,7 +159,7 @@ def test_golden_rows_hold_a_missing_value_and_an_unseen_category() -> None:
 
 
 def test_a_complete_table_gets_a_golden_row_with_a_missing_value_all_the_same() -> None:
-    declared = {name: Column.model_validate(it) for name, it in COLUMNS.items()}
+    declared = {name: Column.model_validate(content) for name, content in COLUMNS.items()}
     frame = make_frame("binary", 60, seed=3)[list(COLUMNS)].dropna()
     assert pick_rows(frame, declared).isna().any(axis=None)
 

@@ -142,9 +142,9 @@ def test_every_row_is_compared_with_each_text_missing_and_each_hard_text() -> No
     X = encode(table(10, 8), SCHEMA)
     cases = [*list_text_alterations(X, SCHEMA)]
     texts = [*make_hard_texts()]
-    assert sum(len(it.rows) for it in cases) == 10 + 2 * (10 + len(texts))
-    assert {it.value for it in cases if it.column == 3} == set(texts)
-    assert {it.column for it in cases} == {None, 1, 3}
+    assert sum(len(case.rows) for case in cases) == 10 + 2 * (10 + len(texts))
+    assert {case.value for case in cases if case.column == 3} == set(texts)
+    assert {case.column for case in cases} == {None, 1, 3}
 
 
 # Its bytes
@@ -159,7 +159,9 @@ print(*(hashlib.sha256(it).hexdigest() for it in (content, quantised(content))))
 
 
 def test_another_process_writes_the_same_bytes() -> None:
-    expected = [hashlib.sha256(it).hexdigest() for it in (CONTENT, quantise_model(CONTENT))]
+    expected = [
+        hashlib.sha256(content).hexdigest() for content in (CONTENT, quantise_model(CONTENT))
+    ]
     done = subprocess.run(
         [sys.executable, "-c", AGAIN],
         input=pickle.dumps(MODEL),
@@ -179,10 +181,10 @@ def test_no_path_of_this_machine_is_in_it() -> None:
 
 def test_quantised_weights_have_seven_bits_and_the_model_is_smaller() -> None:
     small = quantise_model(CONTENT)
-    weights = [to_array(it) for it in onnx.load_from_string(small).graph.initializer]
-    whole = [it for it in weights if it.dtype == np.int8 and it.size > 1]
+    weights = [to_array(tensor) for tensor in onnx.load_from_string(small).graph.initializer]
+    whole = [weight for weight in weights if weight.dtype == np.int8 and weight.size > 1]
     assert len(whole) >= 12  # six matrices in each of two layers
-    assert all(np.abs(it.astype(int)).max() <= 64 for it in whole)
+    assert all(np.abs(weight.astype(int)).max() <= 64 for weight in whole)
     assert len(small) < len(CONTENT)
 
 

@@ -105,7 +105,9 @@ def test_only_the_trees_up_to_the_best_round_are_exported(family: str) -> None:
     assert best < 115, "the fixture did not stop early"
     model = onnx.load_from_string(to_onnx(fitted(family, "several")))
     (trees,) = (node for node in model.graph.node if node.op_type.startswith("TreeEnsemble"))
-    found = next(it for it in trees.attribute if it.name == "nodes_treeids").ints
+    found = next(
+        attribute for attribute in trees.attribute if attribute.name == "nodes_treeids"
+    ).ints
     base = 1 if family.startswith("xgboost") else 0
     assert len(set(found)) == 3 * best + base
 

@@ -140,7 +140,7 @@ def test_full_training_leaves_the_embeddings_alone_if_told_to(world: Path) -> No
     start = weights_of(world, method="frozen")
     tuned = weights_of(world, freeze_embeddings=True, freeze_layers=1)
     same = {name for name in tuned if (tuned[name] == start[name]).all()}
-    assert same == {it for it in tuned if ".embeddings." in it or ".layer.0." in it}
+    assert same == {name for name in tuned if ".embeddings." in name or ".layer.0." in name}
 
 
 def test_its_folds_are_those_of_the_other_models(tuned: Path, world: Path) -> None:
@@ -207,16 +207,16 @@ def test_it_opens_nothing_but_what_it_declares(world: Path) -> None:
     stage = fine_tune.STAGE
     code = {path.as_posix() for path in imports.modules(Path("stages/fine_tune.py"))}
     reads = {*code, "params.yaml", *(path.format(**item) for path in stage.deps)}
-    writes = {it.format(**item) for it in (*stage.outs, *stage.measures, *stage.scratch)}
+    writes = {path.format(**item) for path in (*stage.outs, *stage.measures, *stage.scratch)}
     writes.add(stopwatch.FOLDER.as_posix())
     opened: dict[str, set[str]] = {"read": set(), "write": set()}
     for line in log.read_text(encoding="utf-8").splitlines():
         _, mode, path = line.split("\t")
         opened[mode].add(final(path))
     assert "encoder/model.safetensors" in opened["read"]
-    assert {it for it in opened["read"] if not within(it, reads | writes)} == set()
-    assert {it for it in opened["write"] if not within(it, writes)} == set()
-    assert {it for it in code if it not in opened["read"]} == set()
+    assert {path for path in opened["read"] if not within(path, reads | writes)} == set()
+    assert {path for path in opened["write"] if not within(path, writes)} == set()
+    assert {path for path in code if path not in opened["read"]} == set()
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_rate_that_diverges_is_named(world: Path) -> None:
 
 def out_of_fold(root: Path) -> pd.DataFrame:
     """Return the out-of-fold predictions with each row's true class, 1 for positive."""
-    parts = [read_frame(root / PREPARED / f"{it}.parquet") for it in ("train", "validation")]
+    parts = [read_frame(root / PREPARED / f"{part}.parquet") for part in ("train", "validation")]
     table = read_frame(root / OUTPUT / "out_of_fold.parquet")
     truth = pd.concat(parts).set_index(ROW)[TARGET] == "positive"
     return table.assign(truth=truth.loc[table[ROW]].to_numpy())
@@ -266,4 +266,4 @@ def model_of(root: Path) -> Any:
 def weights_of(root: Path, **changes: Any) -> dict[str, np.ndarray[Any, Any]]:
     configure(root, **changes)
     assert run(root) == 0
-    return {name: it.numpy() for name, it in model_of(root).module().state_dict().items()}
+    return {name: weight.numpy() for name, weight in model_of(root).module().state_dict().items()}

@@ -70,8 +70,8 @@ def kill_dvc_at_a_checkpoint(clone: Clone) -> None:
 
 def test_the_transformer_competes_and_the_report_says_what_it_gains(clone: Clone) -> None:
     content = json.loads(clone.read("data/evaluated/reviews/evaluation.json"))
-    assert [it["model"] for it in content["candidates"]] == ["linear", "tiny"]
-    assert [it["over"] for it in content["encoder_gains"]] == ["linear"]
+    assert [candidate["model"] for candidate in content["candidates"]] == ["linear", "tiny"]
+    assert [gain["over"] for gain in content["encoder_gains"]] == ["linear"]
     assert "tiny, a fine-tuned encoder, gains" in clone.read("data/evaluated/reviews/results.md")
 
 
@@ -101,8 +101,8 @@ def test_speed_is_among_the_metrics_and_loss_among_the_plots(clone: Clone) -> No
     assert metrics["texts_per_second"] * metrics["training_seconds"] == pytest.approx(learnt)
     assert 100 < metrics["peak_memory_mib"] < 10_000  # torch alone takes the lower one
     dvcfile = YAML(typ="safe").load(clone.read("dvc.yaml"))
-    files = [file for it in dvcfile["plots"] if "reviews - tiny - loss" in it
-             for file in it["reviews - tiny - loss"]["y"]]  # fmt: skip
+    files = [file for plot in dvcfile["plots"] if "reviews - tiny - loss" in plot
+             for file in plot["reviews - tiny - loss"]["y"]]  # fmt: skip
     assert len(files) == 2
     assert all((clone.path / file).exists() for file in files)
 
@@ -116,4 +116,4 @@ def learning_rows(clone: Clone) -> int:
 def outputs(clone: Clone) -> dict[str, str]:
     """Return the hash of each output of the stage."""
     lock = YAML(typ="safe").load(clone.read("dvc.lock"))
-    return {it["path"]: it["md5"] for it in lock["stages"][STAGE]["outs"]}
+    return {out["path"]: out["md5"] for out in lock["stages"][STAGE]["outs"]}

@@ -161,10 +161,10 @@ class Hub(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(self.path)
         if self.path == f"/api/models/someone/tiny/revision/{COMMIT}":
-            files = [{"rfilename": it.name} for it in sorted(self.folder.iterdir())]
+            files = [{"rfilename": file.name} for file in sorted(self.folder.iterdir())]
             self._answer(json.dumps({"id": "someone/tiny", "sha": COMMIT, "siblings": files}))
         elif self.path.startswith(f"/api/models/someone/tiny/tree/{COMMIT}?"):
-            self._answer(json.dumps([_entry(it) for it in sorted(self.folder.iterdir())]))
+            self._answer(json.dumps([_entry(file) for file in sorted(self.folder.iterdir())]))
         elif self.path.startswith(f"/someone/tiny/resolve/{COMMIT}/"):
             self._file(self.folder / self.path.rsplit("/", 1)[1])
         else:

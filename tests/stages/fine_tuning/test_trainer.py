@@ -59,7 +59,7 @@ def examples(rows: int, seed: int = 0) -> Examples:
     """Simulate rows of random words; those with the first word are of class 1."""
     rng = np.random.default_rng(seed)
     ids = [rng.integers(FIRST, LAST, rng.integers(3, 20)).tolist() for _ in range(rows)]
-    y = np.array([int(FIRST in it) for it in ids])
+    y = np.array([int(FIRST in row) for row in ids])
     return Examples(ids, y, rng.uniform(0.5, 2, rows).astype(np.float32))
 
 
@@ -83,7 +83,7 @@ def gradients(made: Trainer) -> list[torch.Tensor]:
     """Return the gradients of the first step; one step must be all rows."""
     assert len(made.schedule) == 1
     made.train_step()
-    return [it.grad.clone() for it in made.trainable if it.grad is not None]
+    return [parameter.grad.clone() for parameter in made.trainable if parameter.grad is not None]
 
 
 def same(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
@@ -101,7 +101,7 @@ def test_less_memory_computes_the_same_gradient(
 ) -> None:
     at_once = gradients(trainer(pretrained, batch_tokens=ALL_AT_ONCE))
     frugal = gradients(trainer(pretrained, **{"batch_tokens": ALL_AT_ONCE, **changes}))
-    assert any(it.abs().max() > 1e-4 for it in at_once)
+    assert any(gradient.abs().max() > 1e-4 for gradient in at_once)
     assert same(at_once, frugal)
 
 
@@ -117,7 +117,10 @@ def test_the_gradient_is_that_of_the_weighted_mean_loss(pretrained: Pretrained) 
         for ids, y in zip(rows.ids, rows.y, strict=True)
     ]
     (torch.stack(losses) * torch.from_numpy(rows.weights)).mean().backward()
-    assert same(gradients(made), [it.grad for it in module.parameters() if it.grad is not None])
+    assert same(
+        gradients(made),
+        [parameter.grad for parameter in module.parameters() if parameter.grad is not None],
+    )
 
 
 def test_parts_of_a_team_add_up_to_the_whole(pretrained: Pretrained) -> None:
@@ -160,7 +163,7 @@ def test_where_no_rows_are_held_out_those_it_watches_change_nothing(
         made = trainer(pretrained, watched, epochs=12, validation_fraction=None, patience=1)
         to_the_end(made)
         assert made.step == len(made.schedule)
-        last = [it.detach().clone() for it in made.trainable]
+        last = [parameter.detach().clone() for parameter in made.trainable]
         made.restore_best()
         assert all(map(torch.equal, made.trainable, last))
         assert not made.state()["best"]
@@ -210,16 +213,16 @@ def test_an_epoch_has_each_row_once_in_batches_within_the_budget(
     array = np.array(lengths)
     batches = epoch_batches(array, budget, seed, epoch=0)
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
-    assert all(len(it) == 1 or len(it) * array[it].max() <= budget for it in batches)
+    assert all(len(batch) == 1 or len(batch) * array[batch].max() <= budget for batch in batches)
 
 
 def test_batches_of_similar_length_waste_little() -> None:
     lengths = np.random.default_rng(0).integers(3, 128, 2000)
     batches = epoch_batches(lengths, 1024, seed=0, epoch=0)
-    padded = sum(len(it) * lengths[it].max() for it in batches)
+    padded = sum(len(batch) * lengths[batch].max() for batch in batches)
     at_random = np.array_split(np.random.default_rng(1).permutation(2000), len(batches))
     assert padded < 1.1 * lengths.sum()
-    assert sum(len(it) * lengths[it].max() for it in at_random) > 1.6 * lengths.sum()
+    assert sum(len(batch) * lengths[batch].max() for batch in at_random) > 1.6 * lengths.sum()
 
 
 def test_epochs_differ_in_order() -> None:
@@ -263,7 +266,10 @@ def test_lower_layers_learn_slower_and_biases_do_not_decay() -> None:
     settings: Encoder = encoder(learning_rate=0.1, layer_decay=0.5, weight_decay=0.01)
     matrix, vector = torch.nn.Parameter(torch.ones(2, 2)), torch.nn.Parameter(torch.ones(2))
     named = [("encoder.embeddings.w", matrix), ("encoder.layer.1.b", vector), ("head.w", matrix)]
-    found = [(it["lr"], it["weight_decay"]) for it in group_parameters(named, settings, layers=2)]
+    found = [
+        (group["lr"], group["weight_decay"])
+        for group in group_parameters(named, settings, layers=2)
+    ]
     assert found == [(0.0125, 0.01), (0.05, 0.0), (0.1, 0.01)]
 
 
@@ -275,11 +281,11 @@ def test_no_fold_has_a_say_in_its_own_temperature() -> None:
     rows = Examples([[1]] * 9000, y, np.ones(9000, np.float32))
     none = np.arange(0)
     held = np.arange(9000).reshape(3, 3000)
-    jobs = [*(Job("fold", none, it, it) for it in held), Job("final", none, none, none)]
+    jobs = [*(Job("fold", none, rows, rows) for rows in held), Job("final", none, none, none)]
     factors = (1, 3, 3)
-    results = [{"logits": k * honest[it]} for k, it in zip(factors, held, strict=True)]
+    results = [{"logits": k * honest[rows]} for k, rows in zip(factors, held, strict=True)]
     found = calibrate_results(jobs, [*results, {"weights": {}}], rows, repeats=1)
-    first, second, third, last = (it["temperature"] for it in found)
+    first, second, third, last = (result["temperature"] for result in found)
     assert first == pytest.approx(3, rel=0.1)
     assert 1.1 < second < 2.7
     assert 1.1 < third < 2.7

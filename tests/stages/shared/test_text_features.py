@@ -33,7 +33,9 @@ def column(*texts: str) -> Any:
 
 
 def terms(featurizer: TextFeaturizer) -> list[str]:
-    found = [it.get_feature_names_out().tolist() for it in featurizer.vectorizers_[0]]
+    found = [
+        vectorizer.get_feature_names_out().tolist() for vectorizer in featurizer.vectorizers_[0]
+    ]
     return [term for part in found for term in part]
 
 

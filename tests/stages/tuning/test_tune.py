@@ -180,7 +180,7 @@ def test_a_hopeless_trial_is_given_up_before_its_last_fold(tmp_path: Path) -> No
 def test_the_argument_that_matters_is_the_most_important(tmp_path: Path) -> None:
     study = open_study(tmp_path, "bowl", -1)
     search(study, SPACE, Tuning(trials=60, seed=3), bowl)
-    shares = {it["argument"]: it["importance"] for it in compute_importances(study)}
+    shares = {point["argument"]: point["importance"] for point in compute_importances(study)}
     assert max(shares, key=shares.__getitem__) == "x"
     assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
 
@@ -197,7 +197,7 @@ def test_a_fold_is_scored_as_evaluate_scores_it() -> None:
     table, _ = predict_out_of_fold(recipe, X, y, cv)
     truth = np.tile(y, 2)
     groups = table.assign(truth=truth).groupby(["repeat", "fold"])
-    assert found == pytest.approx([roc_auc_score(it["truth"], it["p_1"]) for _, it in groups])
+    assert found == pytest.approx([roc_auc_score(part["truth"], part["p_1"]) for _, part in groups])
 
 
 def made_recipe() -> tuple[Model, Schema]:
@@ -236,12 +236,12 @@ cv: { repeats: 3 }
 )
 def test_what_is_adopted_changes_one_model_only(model: str, line: str) -> None:
     text = adopt_values(CONTRACT, model, {"n": 2})
-    before, after = (YAML(typ="safe").load(it) for it in (CONTRACT, text))
+    before, after = (YAML(typ="safe").load(content) for content in (CONTRACT, text))
     assert after["models"].pop(model) == {**before["models"].pop(model), "n": 2}
     assert before == after
     assert line in text.splitlines()
-    kept = [it for it in CONTRACT.splitlines() if model not in it]
-    assert [it for it in text.splitlines() if it in kept] == kept
+    kept = [line for line in CONTRACT.splitlines() if model not in line]
+    assert [line for line in text.splitlines() if line in kept] == kept
 
 
 def test_a_model_without_a_line_of_its_own_is_changed_too() -> None:
