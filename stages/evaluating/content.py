@@ -106,11 +106,11 @@ class Slice(Known):
 
 
 class Importance(Known):
-    """How much the metric gets worse when the column is shuffled."""
+    """How much the metric gets worse when the column is shuffled; None where it is undefined."""
 
     column: str
-    mean: float
-    deviation: float
+    mean: float | None
+    deviation: float | None
 
 
 class Importances(Known):
