@@ -16,21 +16,21 @@ from serve.files.formats import Format
 PIECE = 1 << 20
 
 
-class PlaceError(Exception):
+class LocationError(Exception):
     """A place that cannot be read or written: which, and why."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A file somewhere; ``format`` follows from its ending."""
 
     name: str
 
     @classmethod
-    def of(cls, name: str) -> Self:
-        """Return the place; raises PlaceError unless its ending is .csv or .parquet."""
+    def parse(cls, name: str) -> Self:
+        """Return the place; raises LocationError unless its ending is .csv or .parquet."""
         if Path(name).suffix not in (".csv", ".parquet"):
-            raise PlaceError(f"{name} must end with .csv or .parquet")
+            raise LocationError(f"{name} must end with .csv or .parquet")
         return cls(name)
 
     def __str__(self) -> str:
@@ -44,14 +44,15 @@ class Place:
     def is_local(self) -> bool:
         return "://" not in self.name
 
-    def beside(self, ending: str) -> "Place":
+    def with_ending(self, ending: str) -> "Location":
         """Return the place whose name has this ending more."""
-        return Place(self.name + ending)
+        return Location(self.name + ending)
 
     def exists(self) -> bool:
-        """Say whether there is a file; raises PlaceError where that cannot be known."""
-        return Path(self.name).exists() if self.is_local else bool(self._ask("exists"))
+        """Say whether there is a file; raises LocationError where that cannot be known."""
+        return Path(self.name).exists() if self.is_local else bool(self._call_fsspec("exists"))
 
+    @property
     def work_folder(self) -> Path:
         """Return the local folder for what is not complete yet: the same one every time."""
         if self.is_local:
@@ -59,38 +60,38 @@ class Place:
         digest = hashlib.sha256(self.name.encode()).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"serve-batch-{os.getuid()}-{digest}"
 
-    def fetched(self, folder: Path) -> Path:
+    def fetch(self, folder: Path) -> Path:
         """Return a local path with the content, in ``folder`` if it had to be copied."""
         if self.is_local:
             path = Path(self.name)
             if not path.is_file():
-                raise PlaceError(f"there is no file {self.name}")
+                raise LocationError(f"there is no file {self.name}")
             return path
         path = folder / f"input{Path(self.name).suffix}"
-        self._ask("get_file", str(path))
+        self._call_fsspec("get_file", str(path))
         return path
 
     def write(self, content: bytes) -> None:
         """Write a small file, whole or not at all."""
-        with self.writing() as file:
+        with self.open_replacement() as file:
             file.write(content)
 
     @contextmanager
-    def writing(self) -> Iterator[BinaryIO]:
+    def open_replacement(self) -> Iterator[BinaryIO]:
         """Yield a file that takes this place when the block has ended well.
 
         An upload shows when it is complete, as object stores do it.
         """
         if self.is_local:
-            with _replacing(Path(self.name)) as file:
+            with _open_replacement(Path(self.name)) as file:
                 yield file
             return
         with tempfile.NamedTemporaryFile() as copy:
             yield copy  # type: ignore[misc] # a binary file, but for its name
             copy.flush()
-            self._ask("put_file", copy.name)
+            self._call_fsspec("put_file", copy.name)
 
-    def _ask(self, action: str, local: str | None = None) -> Any:
+    def _call_fsspec(self, action: str, local: str | None = None) -> Any:
         import fsspec
 
         try:
@@ -100,11 +101,11 @@ class Place:
             return getattr(system, action)(*([path, local] if local else [path]))
         except (OSError, ValueError, ImportError) as error:
             reason = str(error) or type(error).__name__
-            raise PlaceError(f"{self.name} cannot be reached: {reason}") from error
+            raise LocationError(f"{self.name} cannot be reached: {reason}") from error
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def _open_replacement(path: Path) -> Iterator[BinaryIO]:
     """Yield a file beside ``path`` that takes its place at once, and only if all went well."""
     made = path.with_name(f"{path.name}.partial")
     try:
@@ -119,16 +120,16 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def copy_into(path: Path, file: BinaryIO) -> None:
+def append_file(path: Path, file: BinaryIO) -> None:
     """Append a file's content to another."""
     with path.open("rb") as part:
         shutil.copyfileobj(part, file, PIECE)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file; raises PlaceError where it cannot be read."""
+def hash_file(path: Path) -> str:
+    """Return the hash of a file; raises LocationError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise PlaceError(f"{path} cannot be read: {error.strerror}") from error
+        raise LocationError(f"{path} cannot be read: {error.strerror}") from error

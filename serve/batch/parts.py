@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from serve.batch.locations import Place, PlaceError, copy_into
+from serve.batch.locations import Location, LocationError, append_file
 from serve.files.table import Summary
 
 JOB, LOCK = "job.json", "lock"
@@ -40,19 +40,19 @@ class Parts:
 
     @classmethod
     @contextmanager
-    def locked(cls, out: Place) -> Iterator[Self]:
-        """Yield the parts of ``out``; raises PlaceError while another process writes them."""
-        folder = out.work_folder()
+    def lock(cls, out: Location) -> Iterator[Self]:
+        """Yield the parts of ``out``; raises LocationError while another process writes them."""
+        folder = out.work_folder
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             lock = (folder / LOCK).open("wb")
         except OSError as error:
-            raise PlaceError(f"{folder} cannot be made: {error.strerror}") from error
+            raise LocationError(f"{folder} cannot be made: {error.strerror}") from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise PlaceError(f"{out} is being written by another process") from error
+                raise LocationError(f"{out} is being written by another process") from error
             yield cls(folder, Path(out.name).suffix)
 
     def begin(self, identity: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ class Parts:
         if not path.exists() or json.loads(path.read_bytes()) != identity:
             for old in self.folder.glob("part-*"):
                 old.unlink()
-            Place(str(path)).write(json.dumps(identity).encode())
+            Location(str(path)).write(json.dumps(identity).encode())
         self._done = []
         while self._path(".json").exists():
             self._done.append(json.loads(self._path(".json").read_bytes()))
@@ -76,19 +76,19 @@ class Parts:
         return not (self._done and self._done[-1]["is_last"])
 
     @contextmanager
-    def next(self) -> Iterator[Part]:
+    def open_next(self) -> Iterator[Part]:
         """Yield the next part; it is complete if the block ends well."""
         with (
-            Place(str(self._path(self._ending))).writing() as file,
-            Place(str(self._path(".bad.csv"))).writing() as bad_file,
+            Location(str(self._path(self._ending))).open_replacement() as file,
+            Location(str(self._path(".bad.csv"))).open_replacement() as bad_file,
         ):
             part = Part(file, bad_file, is_first=not self._done, summary=Summary())
             yield part
         done = {**vars(part.summary), "is_last": part.is_last}
-        Place(str(self._path(".json"))).write(json.dumps(done).encode())
+        Location(str(self._path(".json"))).write(json.dumps(done).encode())
         self._done.append(done)
 
-    def summary(self) -> Summary:
+    def sum_up(self) -> Summary:
         """Return what became of the rows of all parts."""
         total = Summary()
         for part in self._done:
@@ -98,20 +98,20 @@ class Parts:
             total.checks.update(Counter(part["checks"]))
         return total
 
-    def join(self, out: Place) -> None:
+    def join(self, out: Location) -> None:
         """Write the output from its parts, whole or not at all."""
         paths = [self._path(self._ending, number) for number in range(len(self._done))]
-        with out.writing() as file:
+        with out.open_replacement() as file:
             if out.format == "parquet":
                 _join_parquet(paths, file)
             else:
                 for path in paths:
-                    copy_into(path, file)
+                    append_file(path, file)
 
-    def join_bad_rows(self, place: Place) -> None:
-        with place.writing() as file:
+    def join_bad_rows(self, place: Location) -> None:
+        with place.open_replacement() as file:
             for number in range(len(self._done)):
-                copy_into(self._path(".bad.csv", number), file)
+                append_file(self._path(".bad.csv", number), file)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

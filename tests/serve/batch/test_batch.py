@@ -16,7 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serve import batch
+from serve.batch import __main__ as batch
+from serve.batch.locations import Location
+from serve.batch.parts import Parts
+from serve.files.sinks import BadRows
+from serve.files.table import Predictor
 from serve.runtime.manifest import read_manifest
 from tests.support.heart_tables import BAD, GOOD, HEADER, HEART_COLUMNS
 from tests.support.serve_models import HEART_ROW, write_heart
@@ -239,7 +243,7 @@ def test_a_killed_batch_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, end
 
 def interrupted(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave two parts of ten rows, as a killed process does."""
-    write = batch.BadRows.write
+    write = BadRows.write
     calls = iter(range(3))
 
     def killed(self: Any, results: Any) -> None:
@@ -248,7 +252,7 @@ def interrupted(source: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         write(self, results)
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch.BadRows, "write", killed)
+        patch.setattr(BadRows, "write", killed)
         with pytest.raises(SystemExit, match="goes on from here"):
             batch.main(["heart", str(source), str(out), "--quiet", "--part-rows", "10"])
     assert len(list(Path(f"{out}.parts").glob("part-*.json"))) == 2
@@ -258,9 +262,9 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     source, out = write_table(tmp_path / "in.csv", lines(40)), tmp_path / "out.csv"
     interrupted(source, out, monkeypatch)
     seen = []
-    of_rows = batch.Predictor.predict
+    of_rows = Predictor.predict
     monkeypatch.setattr(
-        batch.Predictor, "predict", lambda self, rows: seen.extend(it := of_rows(self, rows)) or it
+        Predictor, "predict", lambda self, rows: seen.extend(it := of_rows(self, rows)) or it
     )
     assert predict(source, out, "--part-rows", "10") == 0
     assert len(seen) == 20
@@ -288,7 +292,7 @@ def test_parts_of_another_job_are_not_used(
 
 def test_two_at_once_do_not_mix(tmp_path: Path, capsys: Any) -> None:
     source, out = write_table(tmp_path / "in.csv", lines(4)), tmp_path / "out.csv"
-    with batch.Parts.locked(batch.Place.of(str(out))):
+    with Parts.lock(Location.parse(str(out))):
         assert predict(source, out) == 2
     assert "is being written by another process" in capsys.readouterr().err
 

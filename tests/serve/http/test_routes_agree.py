@@ -20,7 +20,7 @@ import pytest
 from fastapi.testclient import TestClient
 from ruamel.yaml import YAML
 
-from serve import batch
+from serve.batch import __main__ as batch
 from serve.http.examples import tensors_of
 from serve.runtime.load import load_model
 from stages.contract.columns import Column
