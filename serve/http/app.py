@@ -28,7 +28,6 @@ from serve.http.routes import admin, explain, files, info, page, predict, v2
 from serve.http.schemas import as_response
 from serve.http.settings import Settings, SettingsError, read_settings
 from serve.http.state import Shared
-from serve.log.prediction_log import PredictionLog
 from serve.runtime.errors import RequestError
 
 log = logging.getLogger("serve")
@@ -102,8 +101,7 @@ async def lifespan(service: "Service") -> AsyncIterator[None]:
     reloader.start()
     release_memory()
     watching = asyncio.create_task(reloader.watch())
-    if shared.settings.prediction_log:
-        shared.prediction_log = PredictionLog(shared.settings, shared.telemetry)
+    shared.open_prediction_log()
     yield
     watching.cancel()
     shared.queue.close()

@@ -2,20 +2,21 @@
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 
 from serve.http.auth import Gate
 from serve.http.catalog import Catalog
 from serve.http.metrics.meters import Telemetry
 from serve.http.queue import Queue
 from serve.http.settings import Settings
-from serve.log.prediction_log import PredictionLog
+from serve.log.writer import Options, PredictionLog
 
 
 @dataclass
 class Shared:
     """Found as ``app.shared``. A reload puts another ``catalog`` in place; nothing else changes.
 
-    The prediction log, if the settings want one, is opened in `serve.http.app.lifespan`.
+    The prediction log, if the settings want one, is open while the service runs.
     """
 
     settings: Settings
@@ -28,3 +29,18 @@ class Shared:
     def __post_init__(self) -> None:
         """Make the queue before the first request; its threads start as they are needed."""
         self.queue = Queue(self.settings.threads or os.cpu_count() or 1, self.settings.max_waiting)
+
+    def open_prediction_log(self) -> None:
+        """Start the log if the settings name a folder for it."""
+        settings = self.settings
+        if settings.prediction_log is None:
+            return
+        options = Options(
+            folder=settings.prediction_log,
+            max_file_bytes=settings.prediction_log_bytes,
+            max_files=settings.prediction_log_files,
+            share=settings.prediction_log_share,
+            hidden=frozenset(settings.prediction_log_redact),
+        )
+        count = partial(self.telemetry.cell, "serve_prediction_log_rows")
+        self.prediction_log = PredictionLog(options, count)

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from serve.log import prediction_log
-from serve.log.prediction_log import read_predictions
+from serve.log import rotation, writer
+from serve.log.reader import read_predictions
 from tests.support.serve_models import HEART_ROW, write_heart
 from tests.support.serving import Load, clean_environment, samples, server_process, serving, value
 
@@ -112,7 +112,7 @@ def test_files_turn_and_the_oldest_go(models: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_another_process_writes_is_not_taken_away(models: Path, tmp_path: Path) -> None:
     limits = {"prediction_log_bytes": "1000", "prediction_log_files": "1"}
-    other = prediction_log._Files(tmp_path, 1000, 5)
+    other = rotation.RotatingFiles(tmp_path, 1000, 5)
     other.append([b'{"inputs": {}}\n'])
     logged(models, tmp_path, *[HEART_ROW] * 20, **limits)
     assert {"inputs": {}} in list(read_predictions(tmp_path))
@@ -163,7 +163,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines_and_is_used_again_when_it_has_r
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     disk = Disk(room=100)  # less than a line
-    monkeypatch.setattr(prediction_log, "os", disk)
+    monkeypatch.setattr(rotation, "os", disk)
     with serving(models, prediction_log=str(tmp_path)) as client:
         for lost in (1, 2):
             assert client.post("/predict/heart", json=HEART_ROW).status_code == 200
@@ -202,8 +202,8 @@ def test_a_limit_of_the_system_leaves_whole_lines(models: Path, tmp_path: Path) 
 def test_more_than_can_wait_is_dropped_and_counted(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_log, "MOST_WAITING", 3)
-    monkeypatch.setattr(prediction_log, "PAUSE", 60.0)
+    monkeypatch.setattr(writer, "MAX_WAITING", 3)
+    monkeypatch.setattr(writer, "PAUSE", 60.0)
     with serving(models, prediction_log=str(tmp_path)) as client:
         for _ in range(5):
             assert client.post("/predict/heart", json=HEART_ROW).status_code == 200
@@ -214,7 +214,7 @@ def test_more_than_can_wait_is_dropped_and_counted(
 def test_large_requests_are_dropped_before_they_fill_the_memory(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_log, "MOST_BYTES", 1000)
+    monkeypatch.setattr(writer, "MAX_BYTES", 1000)
     with serving(models, prediction_log=str(tmp_path)) as client:
         client.post("/predict/heart", json=[HEART_ROW] * 50)
         assert counted(client, "dropped") == 1
@@ -249,3 +249,11 @@ def test_each_worker_has_a_file_of_its_own(models: Path, tmp_path: Path) -> None
             httpx.post(f"{server.url}/predict/heart", json=HEART_ROW)
     pids = {path.stem.rpartition("-")[2] for path in tmp_path.iterdir()}
     assert len(pids) == 2
+
+
+def test_a_reader_loads_nothing_of_the_server_nor_of_training() -> None:
+    script = "import sys, serve.log.reader; print(*{name.split('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "json" in loaded
+    assert not loaded & {"fastapi", "starlette", "sklearn", "torch", "pandas", "onnxruntime"}
