@@ -19,7 +19,7 @@ from commands.registry.store import CHALLENGER, CHAMPION, CONTENT, DATABASE, Reg
 from commands.workspace import verify
 from commands.workspace.lockfile import read_lock
 from serve.runtime.load import load_model
-from serve.runtime.manifest import ManifestError
+from serve.runtime.manifest_file import ManifestError
 from stages.shared.errors import PipelineError
 from stages.shared.storage import sha256
 

@@ -30,7 +30,8 @@ from typing import Any
 from benchmarks.audit import Audit, audit
 from benchmarks.processes import cpu_seconds
 from serve.runtime.load import load_model
-from serve.runtime.manifest import MANIFEST, ManifestError
+from serve.runtime.manifest import MANIFEST
+from serve.runtime.manifest_file import ManifestError
 from tests.support.clone import Clone, commit, environment, make_clone
 from tests.support.stores import Folder, objects
 

@@ -12,18 +12,25 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from serve.runtime.manifest import Explanation, Graph, Hashes, Manifest, compute_version
+from serve.runtime.manifest import Parity as ParityFigures
 from stages.contract.columns import Column
 from stages.contract.source import Origin
 from stages.contract.target import Target
 from stages.evaluating.content import Evaluation, read_evaluation
 from stages.evaluating.metrics import DecisionRule, find_metric
-from stages.exporting import manifest as manifests
 from stages.exporting.artifact import Artifact, Champion, choose_precision, list_cases
 from stages.exporting.card import render_card
+from stages.exporting.describing import (
+    describe_columns,
+    describe_explanation,
+    describe_model,
+    describe_spelling,
+    describe_target,
+)
 from stages.exporting.explaining import Explained, check_explanation, explain
 from stages.exporting.golden import answer_golden_rows
 from stages.exporting.graph import name_output
-from stages.exporting.manifest import Manifest
 from stages.exporting.parity import Exported, Parity, Predictor, compare
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
@@ -190,29 +197,23 @@ def build_manifest(
     """Return the manifest: it depends on declared inputs alone."""
     schema, evaluation = inputs.schema, inputs.evaluation
     family, estimator = evaluation.champion, evaluation.trained.target
-    file = manifests.model_file(artifact.model, family, estimator, len(inputs.trained_on))
-    vectorisers = tuple(entry for entry, _ in artifact.vectorisers)
-    tokenizer = artifact.tokenizer[0] if artifact.tokenizer else None
-    beside = (*vectorisers, *([tokenizer] if tokenizer else []))
-    columns = manifests.columns(params.columns, inputs.trained_on)
-    target = manifests.target(params.target, evaluation.threshold, evaluation.interval)
-    spelling = manifests.spelling(params.origin, columns)
-    return Manifest(
+    columns = describe_columns(params.columns, inputs.trained_on)
+    manifest = Manifest(
         task=inputs.task,
         title=params.title,
         problem=schema.problem,
-        version=manifests.version(file, *beside, *columns, target, spelling),
-        model=file,
-        vectorisers=vectorisers,
-        tokenizer=tokenizer,
+        version="",
+        model=describe_model(artifact.model, family, estimator, len(inputs.trained_on)),
+        vectorisers=tuple(entry for entry, _ in artifact.vectorisers),
+        tokenizer=artifact.tokenizer[0] if artifact.tokenizer else None,
         precision=artifact.precision,
         columns=columns,
-        target=target,
-        spelling=spelling,
-        onnx=manifests.Graph(input=artifact.input, output=name_output(schema)),
+        target=describe_target(params.target, evaluation.threshold, evaluation.interval),
+        spelling=describe_spelling(params.origin, columns),
+        onnx=Graph(input=artifact.input, output=name_output(schema)),
         explanation=build_explanation(explained, schema),
         metrics=inputs.metrics,
-        parity=manifests.Parity(
+        parity=ParityFigures(
             rows=parity.rows,
             largest_difference=parity.worst.size,
             tolerance=params.export.tolerance,
@@ -221,20 +222,21 @@ def build_manifest(
         hashes=collect_hashes(inputs.task, evaluation),
         libraries=collect_libraries(evaluation),
     )
+    return manifest.model_copy(update={"version": compute_version(manifest)})
 
 
-def build_explanation(explained: Explained | None, schema: Schema) -> manifests.Explanation | None:
+def build_explanation(explained: Explained | None, schema: Schema) -> Explanation | None:
     if explained is None:
         return None
     derived = tuple(number.name for number in schema.derived)
-    return manifests.explanation(explained.content, explained.method, explained.link, derived)
+    return describe_explanation(explained.content, explained.method, explained.link, derived)
 
 
-def collect_hashes(task: str, evaluation: Evaluation) -> manifests.Hashes:
+def collect_hashes(task: str, evaluation: Evaluation) -> Hashes:
     """Return the hashes of the tables, and of what set and made training and export."""
     trained = evaluation.trained
     folder = Path("data/prepared", task)
-    return manifests.Hashes(
+    return Hashes(
         data={split: sha256(folder / f"{split}.parquet") for split in SPLITS},
         params={"train": trained.params, "export": STAGE.fingerprint(task=task)},
         code={"train": trained.code, "export": imports.code_hash(STAGE.verb)},

@@ -33,13 +33,14 @@ from benchmarks.serve.load import press, running
 from benchmarks.text_quality import SCHEMA, sentences, split
 from serve.runtime.engine import TransformerEngine
 from serve.runtime.load import load_model
+from serve.runtime.manifest import Graph, Hashes, Manifest, Parity, Target, compute_version
 from serve.runtime.model import Model
 from stages.composing import config
 from stages.contract.columns import Column
 from stages.contract.source import Origin
 from stages.evaluating.metrics import DecisionRule, find_metric
-from stages.exporting import manifest as manifests
 from stages.exporting.artifact import Artifact, choose_precision
+from stages.exporting.describing import describe_columns, describe_model, describe_spelling
 from stages.exporting.golden import answer_golden_rows
 from stages.exporting.publishing import publish
 from stages.exporting.quantising import Judge
@@ -129,31 +130,30 @@ def write(
     judge = Judge(metric, DecisionRule(), most_loss)
     artifact = choose_precision(Artifact.of(model), model, judge, matrix(judged), matrix(judged))
     assert artifact.tokenizer is not None
-    tokenizer, columns = artifact.tokenizer[0], manifests.columns(COLUMNS, held)
-    file = manifests.model_file(artifact.model, "minilm", "bert, frozen", len(judged))
-    target = manifests.Target(
-        labels=SCHEMA.labels, positive="positive", threshold=None, unit=None, interval=None
-    )
-    manifest = manifests.Manifest(
+    columns = describe_columns(COLUMNS, held)
+    manifest = Manifest(
         task=TASK,
         title="Sentences",
         problem="classification",
-        version=manifests.version(file, tokenizer, *columns, target),
-        model=file,
+        version="",
+        model=describe_model(artifact.model, "minilm", "bert, frozen", len(judged)),
         vectorisers=(),
-        tokenizer=tokenizer,
+        tokenizer=artifact.tokenizer[0],
         precision=artifact.precision,
         columns=columns,
-        target=target,
-        spelling=manifests.spelling(Origin(path="sentences.parquet"), columns),
-        onnx=manifests.Graph(input=artifact.input, output="probabilities"),
+        target=Target(
+            labels=SCHEMA.labels, positive="positive", threshold=None, unit=None, interval=None
+        ),
+        spelling=describe_spelling(Origin(path="sentences.parquet"), columns),
+        onnx=Graph(input=artifact.input, output="probabilities"),
         explanation=None,
         metrics={},
-        parity=manifests.Parity(rows=0, largest_difference=0.0, tolerance=1e-5),
+        parity=Parity(rows=0, largest_difference=0.0, tolerance=1e-5),
         golden=answer_golden_rows(artifact.exported, held, COLUMNS, SCHEMA),
-        hashes=manifests.Hashes(data={}, params={}, code={}),
+        hashes=Hashes(data={}, params={}, code={}),
         libraries={},
     )
+    manifest = manifest.model_copy(update={"version": compute_version(manifest)})
     publish(folder / TASK, artifact.files(manifest), manifest, "")
     if artifact.precision and artifact.precision.shipped == "int8":
         print(artifact.precision.model_dump_json(indent=2))

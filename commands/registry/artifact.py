@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serve.runtime.load import load_model
-from serve.runtime.manifest import MANIFEST, Column, Manifest, ManifestError
+from serve.runtime.manifest import MANIFEST, Column, Manifest
+from serve.runtime.manifest_file import ManifestError
 from stages.exporting.publishing import CARD
 from stages.runner import imports
 from stages.shared.errors import PipelineError

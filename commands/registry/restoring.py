@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from commands.registry.artifact import DATA
 from commands.registry.store import CONTENT, download
 from serve.runtime.load import load_model
-from serve.runtime.manifest import MANIFEST, ManifestError
+from serve.runtime.manifest import MANIFEST
+from serve.runtime.manifest_file import ManifestError
 from serve.runtime.registered import REGISTERED
 from stages.exporting.publishing import delete_all_but
 from stages.shared.errors import PipelineError

@@ -12,7 +12,8 @@ from typing import Any
 from dvc.repo import Repo
 
 from commands.workspace.tracked import Tracked, cached, is_intact, tracked
-from serve.runtime.manifest import MANIFEST, ManifestError, read_manifest
+from serve.runtime.manifest import MANIFEST
+from serve.runtime.manifest_file import ManifestError, read_manifest
 from stages import compose
 from stages.shared.errors import PipelineError
 from stages.shared.storage import read_json, sha256

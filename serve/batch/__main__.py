@@ -15,7 +15,8 @@ from serve.batch.job import Job, run_job
 from serve.batch.locations import Location, LocationError, hash_file
 from serve.runtime.errors import RequestError
 from serve.runtime.load import load_model
-from serve.runtime.manifest import MANIFEST, ManifestError
+from serve.runtime.manifest import MANIFEST
+from serve.runtime.manifest_file import ManifestError
 
 PART_ROWS = 50_000  # rows that a kill may cost
 FAILED, REFUSED = 1, 2  # exit codes: rows that do not fit; nothing was done

@@ -8,7 +8,7 @@ from pathlib import Path
 from serve.http.settings import Settings
 from serve.runtime.errors import RequestError
 from serve.runtime.load import load_model
-from serve.runtime.manifest import ManifestError
+from serve.runtime.manifest_file import ManifestError
 from serve.runtime.model import Model
 
 log = logging.getLogger("serve")

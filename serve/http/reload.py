@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from serve.http.catalog import Reasons, load_catalog, task_folders
 from serve.http.state import Shared
 from serve.runtime.load import load_model
-from serve.runtime.manifest import ManifestError
+from serve.runtime.manifest_file import ManifestError
 from serve.runtime.model import Model
 
 log = logging.getLogger("serve")

@@ -11,14 +11,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 from serve.runtime.encode import Encoder, MisfitError
 from serve.runtime.engine import Engine, GraphEngine, TransformerEngine
 from serve.runtime.explainer import Explainer
-from serve.runtime.manifest import (
-    MANIFEST,
-    Golden,
-    Manifest,
-    ManifestError,
-    read_file,
-    read_manifest,
-)
+from serve.runtime.manifest import MANIFEST, Golden, Manifest
+from serve.runtime.manifest_file import ManifestError, read_file, read_manifest
 from serve.runtime.model import Model
 from serve.runtime.registered import read_registered
 from serve.runtime.text import Layout, Vectoriser

@@ -1,25 +1,22 @@
-"""Reads ``models/<task>/manifest.json`` and the model file it names, and checks both."""
+"""What an exported model is: the types of ``models/<task>/manifest.json``, format 2.
+
+`export` builds them, a server reads them back with `serve.runtime.manifest_file`.
+"""
 
 import hashlib
 import json
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
-from pydantic_core import ErrorDetails
 
-FORMAT = 2
 MANIFEST = "manifest.json"
 VERSION_DIGITS = 12
-T = TypeVar("T", bound=BaseModel)
 MOST_CHARACTERS = 10_000  # of a text whose column declares no length: it bounds memory
 Pair = tuple[float, float]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class ManifestError(Exception):
-    """A model that cannot be served: the file, what is wrong with it and what to do."""
+ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
+Method = Literal["linear", "trees"]
+Link = Literal["identity", "logit", "log", "softmax"]
 
 
 class Part(BaseModel):
@@ -29,6 +26,8 @@ class Part(BaseModel):
 
 
 class ModelFile(Part):
+    """The family by its name in ``conf/model``, its class, and the file beside the manifest."""
+
     family: str
     estimator: str
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$")  # a name, never a path
@@ -83,10 +82,15 @@ class Precision(Part):
 
 
 class Column(Part):
-    """One input: what it means, what it may be, and what the model was trained on (``seen``)."""
+    """One input: what it means, what it may be, and what the model was trained on (``seen``).
+
+    A ``values`` entry's place in the list is its code in the graph's input. ``seen`` are the lowest
+    and the highest number trained on. Only numbers and integers have it: a date after those
+    trained on is what a service meets every day.
+    """
 
     name: str
-    type: Literal["number", "integer", "category", "boolean", "datetime", "text"]
+    type: ColumnType
     unit: str | None
     description: str
     range: Pair | None
@@ -137,7 +141,9 @@ class Target(Part):
 class Graph(Part):
     """The names of the graph's one input and one output.
 
-    The input is float64, rows by columns; a transformer's is int64, rows by tokens.
+    The input (float64, rows by width) has the columns that are not text, in their order, then what
+    each vectoriser gives. A transformer's has the numbers of a row's tokens (int64, rows by
+    tokens).
     """
 
     input: str
@@ -152,8 +158,8 @@ class Explanation(Part):
 
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.npz$")
     sha256: Sha256
-    method: Literal["linear", "trees"]
-    link: Literal["identity", "logit", "log", "softmax"]
+    method: Method
+    link: Link
     derived: tuple[str, ...]
 
 
@@ -161,7 +167,7 @@ class Spelling(Part):
     """How the table that was trained on writes its cells, and so how a client's table may.
 
     ``missing`` are the texts that stand for a missing value, ``missing_in`` further ones of single
-    columns. The rest is about CSV alone.
+    columns. The rest is about CSV alone. The encoding is left out: a client sends UTF-8.
     """
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
@@ -173,6 +179,22 @@ class Spelling(Part):
     def marks(self, column: str) -> frozenset[str]:
         """Return the texts that stand for a missing value in a column."""
         return frozenset((*self.missing, *self.missing_in.get(column, ())))
+
+
+class Parity(Part):
+    """How far the exported model, in full precision, was from the trained one over the rows."""
+
+    rows: int
+    largest_difference: float
+    tolerance: float
+
+
+class Hashes(Part):
+    """SHA-256 of the tables, and of the parameters and our code that trained and exported."""
+
+    data: dict[str, str]
+    params: dict[str, str]
+    code: dict[str, str]
 
 
 class Golden(Part):
@@ -199,8 +221,8 @@ class Card(Part):
     onnx: Graph
     explanation: Explanation | None = None  # where the model has no exact one
     metrics: dict[str, JsonValue]
-    parity: dict[str, JsonValue]
-    hashes: dict[str, JsonValue]
+    parity: Parity
+    hashes: Hashes
     libraries: dict[str, str]
 
     @model_validator(mode="after")
@@ -223,7 +245,7 @@ class Card(Part):
 class Manifest(Card):
     """A whole ``manifest.json``."""
 
-    format: Literal[2]
+    format: Literal[2] = 2
     golden: Annotated[tuple[Golden, ...], Field(min_length=1)]
 
     @property
@@ -231,67 +253,22 @@ class Manifest(Card):
         """How many numbers the graph gives for a row."""
         return len(self.target.labels) or 1
 
-
-class _Header(BaseModel):
-    format: JsonValue = None
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of the task that ``folder`` is named after.
-
-    Raises ManifestError that names the key and the value seen.
-    """
-    content = _read(folder, MANIFEST)
-    found = _parse(_Header, content).format
-    if found != FORMAT:
-        raise ManifestError(f"{MANIFEST} has format {found!r}; this server reads format {FORMAT}")
-    manifest = _parse(Manifest, content)
-    if manifest.task != folder.name:
-        raise ManifestError(f"{MANIFEST} is of task {manifest.task!r}, not {folder.name!r}")
-    if (found := version(manifest)) != manifest.version:
-        raise ManifestError(
-            f"{MANIFEST} was changed after its export: the version of what it describes "
-            f"is {found}, it says {manifest.version}; export the task again"
-        )
-    return manifest
+    def content(self) -> dict[str, Any]:
+        """Return what the file holds, in its order: its format first, golden rows after parity."""
+        content = self.model_dump(mode="json")
+        ordered: dict[str, Any] = {"format": content.pop("format")}
+        golden = content.pop("golden")
+        for key, value in content.items():
+            ordered[key] = value
+            if key == "parity":
+                ordered["golden"] = golden
+        return ordered
 
 
-def version(card: Card) -> str:
-    """Return the version as ``stages/exporting/manifest.py`` makes it: a hash of what decides."""
+def compute_version(card: Card) -> str:
+    """Return a short hash of all that can change an answer: the model, and what is beside it."""
     beside = (*card.vectorisers, *([card.tokenizer] if card.tokenizer else []))
     parts = (*beside, *card.columns, card.target, card.spelling)
     decisive = [card.model.sha256, *(part.model_dump(mode="json") for part in parts)]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return digest[:VERSION_DIGITS]
-
-
-def read_file(folder: Path, entry: ModelFile | Vectoriser | Tokens | Explanation) -> bytes:
-    """Read a file that the manifest names; raises ManifestError unless its SHA-256 is there."""
-    content = _read(folder, entry.file)
-    found = hashlib.sha256(content).hexdigest()
-    if found != entry.sha256:
-        raise ManifestError(
-            f"{entry.file} was changed after its export: its sha256 is {found}, "
-            f"{MANIFEST} says {entry.sha256}; export the task again"
-        )
-    return content
-
-
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise ManifestError(f"{name} cannot be read: {error.strerror}") from error
-
-
-def _parse(cls: type[T], content: bytes) -> T:
-    try:
-        return cls.model_validate_json(content)
-    except pydantic.ValidationError as error:
-        problems = "; ".join(_problem(item) for item in error.errors())
-        raise ManifestError(f"{MANIFEST} cannot be used: {problems}") from error
-
-
-def _problem(item: ErrorDetails) -> str:
-    key = ".".join(map(str, item["loc"])) or "the whole"
-    return f"{key}: {item['msg']}, the value is {str(item['input'])[:80]!r}"

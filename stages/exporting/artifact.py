@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 from sklearn.pipeline import Pipeline
 
-from stages.exporting import manifest as manifests
+from serve.runtime.manifest import Manifest, Precision, Tokens, Vectoriser
 from stages.exporting import transformer
+from stages.exporting.describing import describe_tokenizer, describe_vectoriser
 from stages.exporting.graph import INPUT, to_onnx
 from stages.exporting.hard_texts import list_text_alterations
-from stages.exporting.manifest import Manifest
 from stages.exporting.parity import Alteration, Array, Exported, Predictor, list_alterations
 from stages.exporting.quantising import Answers, Judge, quantise_model
 from stages.exporting.transformer import ExportedTransformer
@@ -30,9 +30,9 @@ class Artifact:
     exported: Predictor
     model: bytes
     input: str
-    vectorisers: tuple[tuple[manifests.Vectoriser, bytes], ...] = ()
-    tokenizer: tuple[manifests.Tokens, bytes] | None = None
-    precision: manifests.Precision | None = None
+    vectorisers: tuple[tuple[Vectoriser, bytes], ...] = ()
+    tokenizer: tuple[Tokens, bytes] | None = None
+    precision: Precision | None = None
 
     @classmethod
     def of(cls, champion: Champion) -> "Artifact":
@@ -76,7 +76,7 @@ def choose_precision(
 def _export_pipeline(pipeline: Pipeline) -> Artifact:
     model, featurizer = to_onnx(pipeline), pipeline["features"]
     vectorisers = (
-        (manifests.vectoriser(content, column, width), content)
+        (describe_vectoriser(content, column, width), content)
         for column, width, content in render_vectorisers(featurizer)
     )
     return Artifact(Exported(model, featurizer), model, INPUT, tuple(vectorisers))
@@ -88,5 +88,5 @@ def _export_transformer(model: FineTuned) -> Artifact:
         ExportedTransformer(content, model),
         content,
         transformer.INPUT,
-        tokenizer=(manifests.tokens(tokenizer, model.separator), tokenizer),
+        tokenizer=(describe_tokenizer(tokenizer, model.separator), tokenizer),
     )

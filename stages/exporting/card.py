@@ -8,9 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from serve.runtime.manifest import Column, Manifest
 from stages.evaluating.content import Evaluation, Slice
 from stages.evaluating.formatting import format_number
-from stages.exporting.manifest import Column, Manifest
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 WORST = 5  # parts of the test rows listed

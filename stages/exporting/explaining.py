@@ -13,9 +13,9 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from serve.runtime.attribution import Attribution, answer
+from serve.runtime.manifest import Link, Method
 from stages.exporting.estimators import LINEAR
 from stages.exporting.graph import INPUT, add_features, count_inputs, count_text_inputs
-from stages.exporting.manifest import Link, Method
 from stages.exporting.onnx_builder import Array, Builder
 from stages.exporting.parity import Exported, list_alterations
 from stages.exporting.paths import find_paths

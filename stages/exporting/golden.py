@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serve.runtime.manifest import Golden
 from stages.contract.columns import Column
-from stages.exporting.manifest import Golden
 from stages.exporting.parity import Predictor
 from stages.shared.features import encode
 from stages.shared.schema import Schema

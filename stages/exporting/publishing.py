@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from stages.exporting.manifest import Manifest
+from serve.runtime.manifest import MANIFEST, Manifest
 from stages.shared.storage import atomic, write_json, write_text
 
-MANIFEST, CARD = "manifest.json", "README.md"
+CARD = "README.md"
 
 
 def publish(folder: Path, files: Mapping[str, bytes], manifest: Manifest, page: str) -> None:
@@ -20,7 +20,7 @@ def publish(folder: Path, files: Mapping[str, bytes], manifest: Manifest, page: 
         with atomic(folder / name) as file:
             file.write(content)
     write_text(folder / CARD, page)
-    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+    write_json(folder / MANIFEST, manifest.content())
     delete_all_but(folder, {*files, CARD, MANIFEST})
 
 

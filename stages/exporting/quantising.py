@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from serve.runtime.manifest import Precision, Variant
 from stages.evaluating.metrics import DecisionRule, Metric, Rows
-from stages.exporting.manifest import Precision, Variant
 from stages.exporting.parity import Array, Predictor
 
 

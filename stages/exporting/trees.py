@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from serve.runtime.manifest import Link
 from stages.exporting.estimators import compute_logit, round_down
-from stages.exporting.manifest import Link
 from stages.exporting.onnx_builder import Array
 
 LEAF = -1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.exporting import manifest as manifests
+from stages.exporting.describing import describe_explanation
 from stages.exporting.onnx_builder import Builder
 from tests.support.serve_models import HEART_WEIGHTS, Json, column, graph, write_heart, write_model
 
@@ -71,7 +71,7 @@ def write_evil(models: Path) -> Path:
 
 
 def _explained(content: bytes, link: Any, write: Any) -> Path:
-    entry = manifests.explanation(content, "linear", link, ())
+    entry = describe_explanation(content, "linear", link, ())
     folder: Path = write(entry.model_dump(mode="json"))
     (folder / entry.file).write_bytes(content)
     return folder

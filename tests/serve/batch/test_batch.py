@@ -21,7 +21,7 @@ from serve.batch.locations import Location
 from serve.batch.parts import Parts
 from serve.files.sinks import BadRows
 from serve.files.table import Predictor
-from serve.runtime.manifest import read_manifest
+from serve.runtime.manifest_file import read_manifest
 from tests.support.heart_tables import BAD, GOOD, HEADER, HEART_COLUMNS
 from tests.support.serve_models import HEART_ROW, write_heart
 from tests.support.serving import serving

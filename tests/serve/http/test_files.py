@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from serve.files.csv_source import LONGEST_LINE
 from serve.http.keys import new_key
-from serve.runtime.manifest import read_manifest
+from serve.runtime.manifest_file import read_manifest
 from tests.support.heart_tables import (
     BAD,
     CSV,

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from serve.http.metrics.cells import CELLS, SharedMemory
 from serve.http.metrics.exposition import render
 from serve.http.metrics.meters import BUCKETS, FAMILIES, Telemetry
-from serve.runtime.manifest import read_manifest
+from serve.runtime.manifest_file import read_manifest
 from tests.support.serve_models import HEART_ROW, HOUSING_ROW, write_heart, write_housing
 from tests.support.serving import Samples, samples, serving, value
 

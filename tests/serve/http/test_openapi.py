@@ -15,7 +15,8 @@ from serve.http.keys import new_key
 from serve.http.openapi import column_schema
 from serve.runtime.encode import Encoder, RowError
 from serve.runtime.load import load_model
-from serve.runtime.manifest import Column, read_manifest
+from serve.runtime.manifest import Column
+from serve.runtime.manifest_file import read_manifest
 from tests.support.explained_models import write_explained_heart
 from tests.support.serve_models import HEART, HEART_ROW, write_housing, write_wide
 from tests.support.serving import serving

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from serve.http.settings import Settings
 from serve.runtime.encode import MAX_FINDINGS, Encoder
-from serve.runtime.manifest import read_manifest
-from stages.exporting import manifest as export
+from serve.runtime.manifest_file import read_manifest
 from tests.support.serve_models import (
     HEART,
     HEART_ROW,
@@ -493,16 +492,6 @@ def test_a_manifest_that_does_not_fit_is_refused(
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     (write_heart(tmp_path) / "manifest.json").write_text(content)
     assert "manifest.json cannot be used" in refusal_of_heart(tmp_path)
-
-
-@pytest.mark.parametrize("task", ["heart", "housing", "wide"])
-def test_export_and_serve_mean_the_same_manifest(models: Path, task: str) -> None:
-    content = json.loads((models / task / "manifest.json").read_text())
-    written = export.Manifest.parse(content, task)
-    parts = (*written.columns, written.target, written.spelling)
-    assert export.version(written.model, *parts) == content["version"]
-    read = read_manifest(models / task)
-    assert read.model_dump(mode="json") == written.model_dump(mode="json")
 
 
 def test_a_manifest_that_was_edited_is_refused(tmp_path: Path) -> None:

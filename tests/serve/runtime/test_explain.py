@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from serve.runtime.attribution import Attribution, AttributionError, answer
 from serve.runtime.load import load_model
-from serve.runtime.manifest import ManifestError
+from serve.runtime.manifest_file import ManifestError
 from stages.exporting import explaining
 from stages.exporting.explaining import check_explanation, explain, map_features
 from stages.exporting.graph import to_onnx

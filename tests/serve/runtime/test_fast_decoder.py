@@ -16,7 +16,7 @@ from serve.runtime.errors import RequestError
 from serve.runtime.fast_decoder import QuickDecoder
 from serve.runtime.json_rows import rows_of
 from serve.runtime.load import load_model
-from serve.runtime.manifest import read_manifest
+from serve.runtime.manifest_file import read_manifest
 from tests.support.serve_models import column, write_heart, write_housing
 
 Json = dict[str, Any]

@@ -17,7 +17,8 @@ from serve.http.openapi import column_schema
 from serve.runtime import load, text
 from serve.runtime.encode import Encoder, MisfitError
 from serve.runtime.load import load_model
-from serve.runtime.manifest import MOST_CHARACTERS, Column, ManifestError, read_manifest
+from serve.runtime.manifest import MOST_CHARACTERS, Column
+from serve.runtime.manifest_file import ManifestError, read_manifest
 from serve.runtime.text import MOST_MARKS, Vectoriser, clean, flaw
 from stages.exporting.golden import HARD_TEXT
 from stages.exporting.vectorisers import render_vectorisers

@@ -17,7 +17,8 @@ from fastapi.testclient import TestClient
 from scipy.stats import binomtest
 
 from serve.runtime.load import load_model
-from serve.runtime.manifest import ManifestError, read_manifest, version
+from serve.runtime.manifest import version
+from serve.runtime.manifest_file import ManifestError, read_manifest
 from serve.runtime.transformer import Transformer
 from tests.support.environments import ROOT, find_distributions, link_distributions, read_group
 from tests.support.serving import serving

@@ -17,16 +17,17 @@ import pytest
 
 from serve.runtime.encode import Encoder
 from serve.runtime.load import load_model
-from serve.runtime.manifest import read_manifest
+from serve.runtime.manifest import Manifest, compute_version
+from serve.runtime.manifest_file import read_manifest
 from serve.runtime.session import start
 from stages import export
 from stages.contract.columns import Column
 from stages.evaluating.content import Evaluation, Slice, read_evaluation
 from stages.exporting import artifact, parity
 from stages.exporting.card import escape_markdown, find_worst_slices
+from stages.exporting.describing import describe_vectoriser
 from stages.exporting.golden import pick_rows
 from stages.exporting.graph import to_onnx
-from stages.exporting.manifest import Manifest, vectoriser, version
 from stages.exporting.parity import Exported, compare, list_alterations
 from stages.runner import declare
 from stages.shared.errors import PipelineError
@@ -85,7 +86,7 @@ def contents() -> dict[str, bytes]:
 
 
 def read() -> Manifest:
-    return Manifest.parse(read_json(OUTPUT / "manifest.json"), "manifest.json")
+    return Manifest.model_validate_json((OUTPUT / "manifest.json").read_bytes())
 
 
 def change(path: Path, edit: Callable[[Any], None]) -> None:
@@ -223,22 +224,24 @@ def test_numbers_survive_the_file() -> None:
         pytest.fail(f"{constant} is no JSON")
 
     text = (OUTPUT / "manifest.json").read_text(encoding="utf-8")
-    assert read().model_dump(mode="json") == json.loads(text, parse_constant=refused)
+    assert read().content() == json.loads(text, parse_constant=refused)
 
 
 @pytest.mark.usefixtures("exported")
 def test_the_version_follows_the_answers_and_nothing_else() -> None:
     manifest = read()
-    model, columns, target = manifest.model, manifest.columns, manifest.target
-    spelling = manifest.spelling
-    assert version(model, *columns, target, spelling) == manifest.version
-    others = (
-        (*columns, target.model_copy(update={"threshold": 0.123}), spelling),
-        (*columns[1:], target, spelling),
-        (*columns, target, spelling.model_copy(update={"decimal": ","})),
-        (vectoriser(b"{}", "dose", 1), *columns, target, spelling),
-    )
-    assert len({version(model, *parts) for parts in others} | {manifest.version}) == 5
+    assert compute_version(manifest) == manifest.version
+    changes: list[dict[str, Any]] = [
+        {"target": manifest.target.model_copy(update={"threshold": 0.123})},
+        {"columns": manifest.columns[1:]},
+        {"spelling": manifest.spelling.model_copy(update={"decimal": ","})},
+        {"vectorisers": (describe_vectoriser(b"{}", "dose", 1),)},
+        {"model": manifest.model.model_copy(update={"sha256": "0" * 64})},
+    ]
+    others = {compute_version(manifest.model_copy(update=change)) for change in changes}
+    assert len(others | {manifest.version}) == 6
+    unheard = {"title": "Another", "metrics": {}, "libraries": {}}
+    assert compute_version(manifest.model_copy(update=unheard)) == manifest.version
 
 
 @pytest.mark.usefixtures("exported")

@@ -22,17 +22,16 @@ from ruamel.yaml import YAML
 from tokenizers import Tokenizer
 
 from serve.runtime.load import load_model
+from serve.runtime.manifest import Manifest
 from stages import export
 from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.exporting import artifact, transformer
 from stages.exporting.hard_texts import HARD, list_text_alterations, make_hard_texts
-from stages.exporting.manifest import Manifest
 from stages.exporting.quantising import Answers, Judge, quantise_model
 from stages.exporting.transformer import ExportedTransformer, to_onnx
 from stages.runner import declare
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode
-from stages.shared.storage import read_json
 from tests.support.text_fixtures import SCHEMA
 from tests.support.transformer_fixtures import (
     TEMPERATURE,
@@ -74,7 +73,7 @@ def stand(evaluated: Path, tmp_path: Path, monkeypatch: Any) -> Callable[..., No
 
 
 def read() -> Manifest:
-    return Manifest.parse(read_json(OUTPUT / "manifest.json"), "manifest.json")
+    return Manifest.model_validate_json((OUTPUT / "manifest.json").read_bytes())
 
 
 def matrix(texts: list[str]) -> Any:

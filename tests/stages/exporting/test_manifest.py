@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.exporting.manifest import Manifest
-from stages.exporting.publishing import MANIFEST, publish
+from serve.runtime.manifest import MANIFEST, Manifest
+from stages.exporting.publishing import publish
 
 FILES = Path(__file__).with_name("manifests")
 
