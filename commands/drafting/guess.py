@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.preparing.casting import FALSE, TRUE, as_tokens, to_dates, to_numbers
+from serve.runtime.spelling import FALSE, TRUE
+from stages.preparing.casting import as_tokens, to_dates, to_numbers
 from stages.shared.heuristics import find_sentinels, is_named_as_identifier
 from stages.shared.schema import RESERVED
 from stages.validating.spellings import AMOUNTS, DAY_FIRST, form_hint

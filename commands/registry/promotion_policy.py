@@ -57,8 +57,7 @@ class TestRows:
         """Read the test rows; raises PipelineError if they are not those of the challenger."""
         folder = Path("data/prepared", task)
         path = folder / "test.parquet"
-        data = challenger.hashes.get("data")
-        expected = data.get("test") if isinstance(data, dict) else None
+        expected = challenger.hashes.data.get("test")
         if sha256(path) != expected:
             raise PipelineError(
                 f"{path} is not what the challenger was tested on (sha256 {expected}): check out "

@@ -50,12 +50,11 @@ class TaskResults:
 
     def tags(self) -> dict[str, str]:
         """Return what says where all of it came from."""
-        data = self.manifest.hashes["data"]
-        splits = data if isinstance(data, dict) else {}
+        splits = self.manifest.hashes.data
         return {
             **self.workspace.tags(),
             "task": self.task,
-            **{f"data.{split}.sha256": str(value) for split, value in splits.items()},
+            **{f"data.{split}.sha256": value for split, value in splits.items()},
         }
 
     def identity(self, candidate: Candidate) -> str:

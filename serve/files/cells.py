@@ -2,7 +2,8 @@
 
 A cell is the text of a CSV file, or what a Parquet file holds. ``stages/preparing`` reads the table
 that a model is trained on; this reads a client's, in plain Python, and makes the same of every
-cell. What a cell cannot be stays what it is, so that `encode` refuses it in its own words.
+cell: `serve.runtime.spelling` has the rules of both. What a cell cannot be stays what it is, so
+that `encode` refuses it in its own words.
 """
 
 import math
@@ -12,12 +13,8 @@ from decimal import Decimal
 
 from serve.files.dates import in_utc
 from serve.runtime.manifest import Column, Spelling
+from serve.runtime.spelling import BOOLEANS, EXACT, to_token
 
-EXACT = 2**53  # from here on float64 skips integers
-WORDS = {
-    **dict.fromkeys(("true", "yes", "y", "t", "1", "1.0"), True),
-    **dict.fromkeys(("false", "no", "n", "f", "0", "0.0"), False),
-}
 Cast = Callable[[object], object]
 
 
@@ -109,7 +106,7 @@ def _integer(cell: object, decimal: str) -> object:
 
 
 def _boolean(cell: object) -> object:
-    return WORDS.get(_text(cell).lower(), Unfit(cell))
+    return BOOLEANS.get(_text(cell).lower(), Unfit(cell))
 
 
 def _date(cell: object) -> object:
@@ -119,20 +116,8 @@ def _date(cell: object) -> object:
 
 def _category(text: str, values: dict[str, str | int]) -> object:
     """Return the contract's value; ``3.0`` counts as ``3`` where the contract lists ``3``."""
-    return values[text] if text in values else values.get(_token(text), text)
+    return values[text] if text in values else values.get(to_token(text), text)
 
 
 def _text(cell: object) -> str:
-    return cell if isinstance(cell, str) else _token(cell)
-
-
-def _token(cell: object) -> str:
-    """Return a cell as the contract would write it: 3 for 3.0, true for True."""
-    text = str(cell)
-    if text in ("True", "False", "TRUE", "FALSE"):
-        return text.lower()
-    try:
-        number = float(cell)  # type: ignore[arg-type] # whatever it is: it may be no number
-    except (TypeError, ValueError):
-        return text
-    return str(int(number)) if number.is_integer() and abs(number) < EXACT else text
+    return cell if isinstance(cell, str) else to_token(cell)

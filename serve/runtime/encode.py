@@ -18,6 +18,7 @@ from serve.runtime import messages, text
 from serve.runtime.errors import Finding, Place
 from serve.runtime.json_rows import RepeatedKeys
 from serve.runtime.manifest import Column
+from serve.runtime.spelling import clean_text
 
 Vector = list[float | str]
 UNSEEN = -1.0
@@ -169,7 +170,7 @@ class TextInput:
             raise MisfitError("wrong_type")
         if flaw := text.flaw(value):
             raise MisfitError("malformed_text", f" with {flaw}")
-        return text.clean(value, self.column.normalise)
+        return clean_text(value, self.column.normalise)
 
     def check(self, value: object) -> str:
         """Return the text as models see it; raises MisfitError if the contract refuses it.

@@ -1,4 +1,4 @@
-"""Texts: cleaned as training cleaned them, and turned into TF-IDF without scikit-learn.
+"""Turns clean texts into TF-IDF without scikit-learn.
 
 A vectoriser gives the very numbers that scikit-learn's ``TfidfVectorizer`` gives on this machine:
 the same n-grams, and the same operations on float64 in the same order. (Between processors the last
@@ -22,13 +22,6 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 MOST_MARKS = 100  # in a row: Unicode's stream-safe texts have 30, and putting n in order takes n²
 WORDS_KEPT = 10_000  # words whose n-grams need not be looked up again ...
 LONGEST_KEPT = 32  # ... of so many characters, so that they stay below some 20 MB
-
-
-def clean(text: str, form: Literal["NFC", "NFKC"] | None) -> str:
-    """Return a text as models see it; ``stages/preparing/casting.py`` does the same."""
-    # Neither form changes ASCII.
-    normal = unicodedata.normalize(form, text) if form and not text.isascii() else text
-    return normal.strip()
 
 
 def flaw(text: str) -> str | None:

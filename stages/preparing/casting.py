@@ -1,20 +1,17 @@
 """Gives raw columns the types of the contract, and keeps account of the cells that do not fit."""
 
-import unicodedata
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from serve.runtime.spelling import BOOLEANS, EXACT, clean_text, to_token
 from stages.contract.columns import Column
 from stages.contract.expressions import Expression
 from stages.contract.target import Target
 
 SHOWN = 20  # misfits listed per column
-EXACT = 2**53  # from here on float64, in which models compute, skips integers
 DATE_LIKE = r"\d{4}[-+:.,TZ \d]*"  # pandas would read "now" and "-5" as dates, too
-TRUE = ("true", "yes", "y", "t", "1", "1.0")
-FALSE = ("false", "no", "n", "f", "0", "0.0")
 Misfits = dict[str, dict[str, Any]]
 
 
@@ -71,11 +68,6 @@ def to_texts(raw: pd.Series, form: Literal["NFC", "NFKC"] | None) -> pd.Series:
     return clean.mask(clean == "")
 
 
-def clean_text(text: str, form: Literal["NFC", "NFKC"] | None) -> str:
-    """Return a text as models see it; ``serve/runtime/encode.py`` does the same to a request's."""
-    return (unicodedata.normalize(form, text) if form else text).strip()
-
-
 def misfits(raw: pd.Series, typed: pd.Series, rows: pd.Series) -> dict[str, Any] | None:
     """Return count, first rows and first values of the cells that casting could not keep."""
     lost = (raw.notna() & typed.isna()).to_numpy()
@@ -105,7 +97,7 @@ def _target_tokens(
     operands = {name: _operand(raw[name], text, decimal) for name in expression.names}
     missing = np.logical_or.reduce([pd.isna(values) for values in operands.values()])
     values = pd.Series(expression.evaluate(operands), index=raw.index)
-    return values.map(_token).mask(missing)
+    return values.map(to_token).mask(missing)
 
 
 def _operand(raw: pd.Series, text: str | None, decimal: str) -> Any:
@@ -117,36 +109,23 @@ def _operand(raw: pd.Series, text: str | None, decimal: str) -> Any:
 
 def _booleans(raw: pd.Series) -> pd.Series:
     words = _text(raw).str.lower()
-    known = {**dict.fromkeys(TRUE, True), **dict.fromkeys(FALSE, False)}
-    return words.map(known, na_action="ignore").astype("boolean")
+    return words.map(BOOLEANS, na_action="ignore").astype("boolean")
 
 
 def _categories(raw: pd.Series, tokens: tuple[str, ...]) -> pd.Series:
     """Return text; ``3.0`` counts as ``3`` where the contract lists ``3``."""
     text = _text(raw)
     strange = [value for value in text.dropna().unique() if value not in tokens]
-    spelled = {value: _token(value) for value in strange if _token(value) in tokens}
+    spelled = {value: to_token(value) for value in strange if to_token(value) in tokens}
     return text.replace(spelled) if spelled else text
 
 
 def as_tokens(raw: pd.Series) -> pd.Series:
     """Return text that is equal where the cells are, however a file writes them: 3 and 3.0."""
-    return raw.map(_token, na_action="ignore").astype("str")
+    return raw.map(to_token, na_action="ignore").astype("str")
 
 
 def _text(raw: pd.Series) -> pd.Series:
     if isinstance(raw.dtype, pd.StringDtype):
         return raw.astype("str")
     return as_tokens(raw)
-
-
-def _token(value: Any) -> str:
-    """Return a cell as the contract would write it: 3 for 3.0, true for True."""
-    text = str(value)
-    if text in ("True", "False", "TRUE", "FALSE"):
-        return text.lower()
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return text
-    return str(int(number)) if number.is_integer() and abs(number) < EXACT else text
