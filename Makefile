@@ -57,13 +57,12 @@ sweep: $(COMPOSED) ## Queue and run the search conf/search/SEARCH.yaml, then ran
 leaderboard: $(READY) ## Rank the candidates of this commit and of its experiments
 	@python -m commands leaderboard $(TASK)
 
-# Hashes of files and the ends of intervals are left out: `make leaderboard` has the intervals.
-experiments: $(READY) ## Compare experiments: `dvc exp show`, with what differs between them
-	@dvc exp show --only-changed --drop \
-	  '.*\.(low|high|baseline|py|lock|parquet|joblib|json|yaml|jinja)$$|.*/|conf$$|.*target\.classes|Executor|State'
+experiments: $(READY) ## Compare this commit with its experiments: champions, and what differs
+	@python -m commands experiments
 
-adopt: $(READY) ## Write what `tune` found for TASK=… and MODEL=… into conf/
-	@python -m commands adopt $(TASK) $(MODEL)
+# Without TASK: the values of an experiment, EXPERIMENT=… or the one that was applied.
+adopt: $(READY) ## Write into conf/ what `tune` found for TASK=… MODEL=…, or what an experiment set
+	@python -m commands $(if $(TASK),adopt $(TASK) $(MODEL),adopt-experiment $(EXPERIMENT))
 
 serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve

@@ -63,6 +63,20 @@ def leaderboard(
 
 
 @app.command()
+def experiments(
+    commits: Annotated[int, typer.Option(min=1, help="How many commits, from the last one.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Compare commits and their experiments: each task's champion, and what differs."""
+    from commands.experiments.compare import compare, find_rows
+
+    if as_json:
+        print_json([asdict(row) for row in find_rows(commits)])
+    else:
+        compare(commits)
+
+
+@app.command()
 def adopt(task: Task, model: Model) -> None:
     """Write what `tune` found for a model into the task's file.
 

@@ -35,19 +35,8 @@ def render(stages: Sequence[AnyStage], declared: Declared) -> str:
     blocks = [_render_guard(stages)]
     for stage in stages:
         blocks += _render_stage(stage, declared)
-    ending = _render_measures(stages, declared) + _render_plots(stages, declared)
+    ending = _render_plots(stages, declared)
     return f"{HEADER}stages:\n" + "\n".join(blocks) + ending
-
-
-def _render_measures(stages: Sequence[AnyStage], declared: Declared) -> str:
-    """Return the top-level ``metrics:``, which unlike a stage's own are under no hash."""
-    files = [
-        path.format(**item)
-        for stage in stages
-        for path in stage.measures
-        for item in list_items(stage, declared)
-    ]
-    return "\nmetrics:\n" + "".join(f"  - {file}\n" for file in files) if files else ""
 
 
 def _render_plots(stages: Sequence[AnyStage], declared: Declared) -> str:

@@ -77,7 +77,8 @@ class Stage(Generic[P]):
     ``effort`` says about how many times as long as most it takes: side by side it is started first.
 
     Two kinds of files no hash covers: ``measures`` of time and memory, which differ from run to
-    run and are shown by ``dvc metrics show``, and ``scratch``, where a stage keeps unfinished work.
+    run, and ``scratch``, where a stage keeps unfinished work. DVC does not know them: a metric
+    that no commit has fails every ``dvc metrics diff``.
     """
 
     verb: str

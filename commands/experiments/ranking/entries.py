@@ -12,9 +12,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from commands.experiments.ranking.history import State
+from commands.shared.trees import dotted, find_changes, flatten
 from commands.workspace.lockfile import output_hashes, read_stages
 
-EVALUATE, RESULT = "evaluate-", "evaluation.json"
+EVALUATE, RESULT, PARAMS = "evaluate-", "evaluation.json", "params.yaml"
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,18 @@ def entries(found: Iterable[State], cache: Path) -> tuple[list[Entry], int]:
     known: set[str] = set()
     listed, lacking = list[Entry](), 0
     for state in found:
-        for digest in _results(state):
-            path = cache / digest[:2] / digest[2:]
-            if path.exists():
-                listed += _new(json.loads(path.read_bytes()), state, known)
-            else:
-                lacking += 1
+        evaluations, absent = read_evaluations(state, cache)
+        lacking += absent
+        for evaluation in evaluations:
+            listed += _new(evaluation, state, known)
     return listed, lacking
+
+
+def read_evaluations(state: State, cache: Path) -> tuple[list[dict[str, Any]], int]:
+    """Return the results that a state's ``dvc.lock`` names, and how many the cache lacks."""
+    paths = [cache / digest[:2] / digest[2:] for digest in _results(state)]
+    found = [json.loads(path.read_bytes()) for path in paths if path.exists()]
+    return found, len(paths) - len(found)
 
 
 def _results(state: State) -> Iterator[str]:
@@ -78,31 +84,17 @@ def _new(evaluation: dict[str, Any], state: State, known: set[str]) -> Iterator[
             rows=test["rows"],
             confidence=test["confidence"],
             state=state,
-            changes=tuple(_changes(state)),
+            changes=tuple(read_changes(state)),
         )
 
 
-def _changes(state: State) -> Iterator[str]:
+def read_changes(state: State) -> Iterator[str]:
     """Yield each parameter that a state sets otherwise than the commit it is based on."""
     if state.commit == state.base:
         return
     here, there = (
-        _flat(YAML(typ="safe").load(text) or {})
-        for text in (
-            state.read("params.yaml"),
-            State("", state.base, state.base, "").read("params.yaml"),
-        )
+        flatten(YAML(typ="safe").load(it.read(PARAMS)) or {})
+        for it in (state, State("", state.base, state.base, ""))
     )
-    for key, value in here.items():
-        if key not in there or there[key] != value:
-            yield f"{key}={value}"
-
-
-def _flat(content: Any, key: str = "") -> dict[str, Any]:
-    if not isinstance(content, dict):
-        return {key: content}
-    return {
-        name: value
-        for part, it in content.items()
-        for name, value in _flat(it, f"{key}.{part}" if key else str(part)).items()
-    }
+    for key, value in find_changes(here, there).items():
+        yield f"{dotted(key)}={value}"

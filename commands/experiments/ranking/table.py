@@ -47,10 +47,11 @@ def _cells(number: int, entry: Entry) -> tuple[str, ...]:
         state.experiment,
         state.commit[:7],
         state.when,
-        _changes(entry.changes),
+        shorten_changes(entry.changes),
     )
 
 
-def _changes(found: Sequence[str]) -> str:
+def shorten_changes(found: Sequence[str]) -> str:
+    """Return the first changes, and how many more there are."""
     left = len(found) - MOST_CHANGES
     return ", ".join(found[:MOST_CHANGES]) + (f" and {left} more" if left > 0 else "")

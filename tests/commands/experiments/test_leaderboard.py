@@ -3,13 +3,16 @@
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from commands.experiments.compare import compare, find_rows, format_rows
 from commands.experiments.ranking.entries import Entry, entries
 from commands.experiments.ranking.history import states
 from commands.experiments.ranking.table import tables
+from stages.shared.errors import PipelineError
 from tests.support.clone import Clone, commit
 
 PARAMS = "task:\n  fruit:\n    models:\n      linear:\n        C: {}\n"
@@ -123,3 +126,32 @@ def test_earlier_commits_are_listed_on_demand(repository: Clone) -> None:
     commit(repository, "later")
     assert {it.mean for it in found(repository)} == {0.9, 0.7}
     assert {it.mean for it in found(repository, commits=2)} == {0.9, 0.8, 0.7, 0.6}
+
+
+def test_commits_and_experiments_are_compared_by_their_champions(
+    repository: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commands.experiments.compare.Repo", lambda: cache_at(repository.path))
+    keep(repository, evaluation(linear=0.8, forest=0.7), C=5)
+    head, rows = format_rows(find_rows(commits=1))
+    assert head == ["commit", "experiment", "when", "fruit roc_auc", "set to"]
+    assert [[row[1], *row[3:]] for row in rows] == [
+        ["", "0.500 linear", ""],
+        ["brave-fig", "0.500 forest", "task.fruit.models.linear.C=9"],
+        ["workspace", "·", "task.fruit.models.linear.C=5"],
+    ]
+
+
+def test_without_results_there_is_nothing_to_compare(
+    repository: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "commands.experiments.compare.Repo", lambda: cache_at(repository.path / "x")
+    )
+    with pytest.raises(PipelineError, match="make repro"):
+        compare(commits=1)
+
+
+def cache_at(path: Path) -> Any:
+    """What DVC's Repo says of its cache, without a DVC repository."""
+    return SimpleNamespace(cache=SimpleNamespace(local=SimpleNamespace(path=str(path / "cache"))))
