@@ -75,6 +75,7 @@ check: lint types ## Lint and type-check
 lint: $(READY)
 	ruff check .
 	ruff format --check .
+	lint-imports --no-cache
 
 types: $(READY)
 	mypy

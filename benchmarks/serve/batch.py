@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serve import batch
-from serve.http.examples import as_csv, rows_of
+from serve.http.openapi.examples import as_csv, rows_of
 from serve.runtime.load import load_model
 from serve.runtime.model import Model
 

@@ -68,7 +68,7 @@ class Service(FastAPI):
             await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        from serve.http.openapi import document
+        from serve.http.openapi.document import document
 
         return document(super().openapi(), self.shared.catalog, self.shared.settings)
 

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from serve.http.body import check_headers, read_body
 from serve.http.dependencies import MAY_PREDICT, Config, Models, RequestId, to_thread
-from serve.http.openapi import request_body
+from serve.http.openapi.bodies import MAX_EXPLAINED_ROWS, request_body
 from serve.http.schemas import ERRORS, as_response
 from serve.runtime.answers import Answer
 from serve.runtime.attribution import AttributionError
@@ -17,8 +17,6 @@ from serve.runtime.explainer import Explainer, Score
 from serve.runtime.json_rows import rows_of
 from serve.runtime.manifest import Explanation
 from serve.runtime.model import Model
-
-MOST_ROWS = 100  # a row takes milliseconds, with thousands of trees tens of them
 
 
 class Explained(TypedDict):
@@ -86,7 +84,7 @@ def explainer_of(model: Model) -> Explainer:
 
 def explain_body(model: Model, explainer: Explainer, body: bytes) -> dict[str, Any]:
     """Return the explanations of a body's rows; raises RequestError (400, 413, 422)."""
-    rows = rows_of(body, MOST_ROWS)
+    rows = rows_of(body, MAX_EXPLAINED_ROWS)
     checked = model.check(rows)
     outcomes = model.run(checked)
     return {

@@ -20,7 +20,7 @@ from serve.files.sinks import Layout, Sink, as_json_rows
 from serve.files.table import Predictor, Result, Row, Summary
 from serve.http.body import too_large
 from serve.http.dependencies import MAY_PREDICT, Models, to_thread
-from serve.http.openapi import file_body, file_responses
+from serve.http.openapi.bodies import file_body, file_responses
 from serve.http.state import Shared
 from serve.runtime.errors import RequestError
 from serve.runtime.model import Model

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve.http.body import Headers, check_headers, read_body
 from serve.http.middleware import JSON, Reply
-from serve.http.openapi import request_body
+from serve.http.openapi.bodies import request_body
 from serve.http.schemas import ERRORS, Prediction
 from serve.http.state import Shared
 from serve.runtime.answers import Outcome

@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serve.http.app import ROUTERS
-from serve.http.examples import made_up
 from serve.http.keys import new_key
-from serve.http.openapi import column_schema
+from serve.http.openapi.examples import made_up
+from serve.http.openapi.rows import column_schema
 from serve.runtime.encode import Encoder, RowError
 from serve.runtime.load import load_model
 from serve.runtime.manifest import Column
@@ -241,7 +241,7 @@ def test_a_made_up_row_fits_every_kind_of_column(models: Path) -> None:
 
 def test_it_is_not_made_at_the_start(models: Path, monkeypatch: Any) -> None:
     asked = []
-    monkeypatch.setattr("serve.http.openapi.document", lambda *_: asked.append(1) or {})
+    monkeypatch.setattr("serve.http.openapi.document.document", lambda *_: asked.append(1) or {})
     with serving(models) as client:
         client.post("/predict/heart", json=HEART_ROW)
         assert asked == []

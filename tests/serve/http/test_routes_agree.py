@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from ruamel.yaml import YAML
 
 from serve.batch import __main__ as batch
-from serve.http.examples import tensors_of
+from serve.http.openapi.examples import tensors_of
 from serve.runtime.load import load_model
 from stages.contract.columns import Column
 from stages.contract.source import Origin

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.http.openapi import column_schema
+from serve.http.openapi.rows import column_schema
 from serve.runtime import load, text
 from serve.runtime.encode import Encoder, MisfitError
 from serve.runtime.load import load_model

@@ -1,32 +1,18 @@
 """The OpenAPI document as it is true now: the loaded tasks with their columns, keys if needed."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from serve.http import examples
 from serve.http.catalog import Catalog
-from serve.http.schemas import ERRORS
+from serve.http.openapi import examples
+from serve.http.openapi.bodies import CSV, JSON, MAX_EXPLAINED_ROWS, REF, file_body, request_body
+from serve.http.openapi.rows import name_row, row_schema
 from serve.http.settings import Settings
 from serve.http.tensors import InferenceRequest
-from serve.runtime import messages
-from serve.runtime.encode import DATETIME
-from serve.runtime.manifest import Column
 from serve.runtime.model import Model
 
 Json = dict[str, Any]
-TYPES: Mapping[str, Json] = {
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
-    "boolean": {"type": "boolean"},
-    "datetime": {"type": "string", "pattern": DATETIME},
-}
-ANY_ROW: Json = {"type": "object", "description": "a key for each column of the task"}
-MOST_ROWS: int = Settings.model_fields["max_rows"].default
-REF = "#/components/schemas/"
-JSON = "application/json"
-CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
-FILES = {"csv": CSV, "parquet": PARQUET}
 NO_KEYS = ("401", "403")
 LIMITED = "429"
 SECURITY: Json = {
@@ -84,88 +70,6 @@ def document(general: Json, catalog: Catalog, settings: Settings) -> Json:
     return made
 
 
-def request_body(
-    model: Model | None = None, rows: list[Json] | None = None, most: int = MOST_ROWS
-) -> Json:
-    """Describe a request's body: for one model with its columns and examples, else in general."""
-    row = {"$ref": f"{REF}{_row_name(model)}"} if model else ANY_ROW
-    several = {"type": "array", "items": row, "minItems": 1, "maxItems": most}
-    content: Json = {"schema": {"anyOf": [row, several]}}
-    if rows:
-        content["examples"] = {
-            "row": {"summary": "one row", "value": rows[0]},
-            "rows": {"summary": "a list of rows", "value": rows},
-        }
-    return {"required": True, "content": {JSON: content}}
-
-
-def file_body(kind: str, model: Model | None = None, rows: list[Json] | None = None) -> Json:
-    """Describe a file as a request's body; a CSV one has an example that works when pasted."""
-    if kind == "parquet":
-        described = "a table with a column for each of the task's"
-        file = {"type": "string", "format": "binary", "description": described}
-        return {"required": True, "content": {PARQUET: {"schema": file}}}
-    content: Json = {"schema": {"type": "string", "description": "UTF-8, with a header"}}
-    if model and rows:
-        value = examples.as_csv(model, rows)
-        content["examples"] = {"table": {"summary": "a table", "value": value}}
-    return {"required": True, "content": {CSV: content}}
-
-
-def file_responses(kinds: Sequence[str]) -> dict[int | str, Json]:
-    """Describe the answers to a file: predictions in files of these kinds, and refusals."""
-    content = {FILES[kind]: {"schema": {"type": "string"}} for kind in kinds}
-    if PARQUET in content:
-        content[PARQUET]["schema"]["format"] = "binary"
-    described = (
-        "a row for each row of the file, in their order: its number, its id, the prediction, "
-        "warnings, and in the column error why there is none"
-    )
-    changed: dict[int | str, Json] = {
-        400: {**ERRORS[400], "description": "the body is no such file"},
-        415: {**ERRORS[415], "description": "the Content-Type is another"},
-        422: {**ERRORS[422], "description": "the file's columns are not the task's"},
-        503: {**ERRORS[503], "description": "the model is not loaded, or no room for the file"},
-    }
-    return {**ERRORS, **changed, 200: {"description": described, "content": content}}
-
-
-def row_schema(model: Model) -> Json:
-    """Return the JSON Schema of a row: it takes what the encoder takes, and nothing else."""
-    columns = model.manifest.columns
-    return {
-        "title": _row_name(model),
-        "type": "object",
-        "properties": {column.name: column_schema(column) for column in columns},
-        "required": [column.name for column in columns if column.missing == "forbidden"],
-        "additionalProperties": False,
-    }
-
-
-def column_schema(column: Column) -> Json:
-    """Return the JSON Schema of one column's values."""
-    schema = _values_schema(column)
-    if column.range:
-        schema |= {"minimum": column.range[0], "maximum": column.range[1]}
-    if column.missing == "allowed":
-        schema = {"anyOf": [schema, {"type": "null"}]}
-    about = [column.description, messages.expected(column)]
-    if column.seen and not column.values:
-        about.append(f"trained on values {messages.span(column.seen)}")
-    return schema | {"description": "; ".join(filter(None, about))}
-
-
-def _values_schema(column: Column) -> Json:
-    if column.type == "text":
-        fewest, most = column.characters
-        return {"type": "string", "minLength": fewest, "maxLength": most}
-    if not column.values:
-        return dict(TYPES[column.type])
-    if column.unseen == "reject":
-        return {"enum": list(column.values)}
-    return {"type": ["string", "number"], "examples": list(column.values)}  # others are flagged
-
-
 # The parts that are one for each task
 
 
@@ -182,11 +86,9 @@ def _parquet_body(model: Model, _settings: Settings) -> Json:
 
 
 def _explain_body(model: Model, settings: Settings) -> Json | None:
-    from serve.http.routes.explain import MOST_ROWS
-
     if model.explainer is None:
         return None
-    return request_body(model, _rows(model, settings)[:MOST_ROWS], MOST_ROWS)
+    return request_body(model, _rows(model, settings)[:MAX_EXPLAINED_ROWS], MAX_EXPLAINED_ROWS)
 
 
 def _infer_body(model: Model, settings: Settings) -> Json:
@@ -217,7 +119,7 @@ def _write_tasks(made: Json, catalog: Catalog, settings: Settings) -> None:
     models = [catalog.loaded[task] for task in sorted(catalog.loaded)]
     if not models:
         return
-    made["components"]["schemas"] |= {_row_name(model): row_schema(model) for model in models}
+    made["components"]["schemas"] |= {name_row(model): row_schema(model) for model in models}
     paths = made["paths"]
     for template, (verb, body) in FOR_EACH_TASK.items():
         general = paths.pop(template)["post"]
@@ -326,7 +228,3 @@ def _references(part: object) -> Iterator[str]:
         part = list(part.values())
     for item in part if isinstance(part, list) else ():
         yield from _references(item)
-
-
-def _row_name(model: Model) -> str:
-    return f"{model.manifest.task}_row"
