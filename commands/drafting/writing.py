@@ -7,6 +7,7 @@ from typing import Any
 
 from commands.drafting.guess import Guess
 from commands.drafting.target_inference import Aim
+from stages.composing.schema import MODELINE
 
 PLAIN = re.compile(r"[A-Za-z_][\w.%/ -]*[\w.%/-]|[A-Za-z_]")
 SPECIAL = {
@@ -40,6 +41,7 @@ def written(
     marks = {guess.name: list(guess.marks) for guess in guesses if guess.marks and guess.type}
     source = {**origin, **({"missing_in": marks} if marks else {})}
     parts = [
+        f"{MODELINE}"
         f"# Drafted from {rows:,} rows: read every line, fill in units and descriptions, then run\n"
         f"# `make repro`. A comment says what was guessed and why.\ntitle: {scalar(title)}\n",
         f"sources:\n  sample: {flow(source)}\n",

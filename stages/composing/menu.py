@@ -1,9 +1,9 @@
-"""``conf/menu.yaml`` and ``conf/libraries.yaml``: what there is to compose, and to run on."""
+"""The files in ``conf/`` that are written: what there is to compose, to run on, and to say."""
 
 import re
 from pathlib import Path
 
-from stages.composing import dvcfile
+from stages.composing import dvcfile, schema
 from stages.composing.checking import VERBS
 from stages.composing.config import read_text
 from stages.composing.files import CONF
@@ -12,8 +12,12 @@ from stages.shared.errors import PipelineError
 
 
 def render_choices() -> dict[Path, str]:
-    """Return the two files that list what can be composed: tasks and models, and libraries."""
-    return {CONF / "menu.yaml": _menu(), CONF / "libraries.yaml": _versions()}
+    """Return the files that list what there is: tasks and models, libraries, a task's keys."""
+    return {
+        CONF / "menu.yaml": _menu(),
+        CONF / "libraries.yaml": _versions(),
+        schema.FILE: schema.render_schema(),
+    }
 
 
 def _menu() -> str:

@@ -8,31 +8,41 @@ from pydantic import Field, model_validator
 from stages.contract.checks import Checks
 from stages.contract.expressions import Expression
 from stages.contract.names import Name, Value, check_order
+from stages.contract.section import Section
 from stages.contract.types import ColumnType
-from stages.shared.frozen import Frozen, Items
+from stages.shared.frozen import Items
 
 
-class Column(Frozen):
-    """One column that the models see: its type, unit, and what its values may be.
-
-    ``length`` is the fewest and most characters of a text, counted after ``normalise`` (a Unicode
-    normalisation form, UAX #15) and without the blanks around it. ``unseen`` is what serving does
-    with a category that is none of ``values``: refuse the row, or answer it as unknown and say so.
-    """
+class Column(Section):
+    """One column that the models see: its type, unit, and what its values may be."""
 
     renamed: ClassVar = {"missing_share": "max_missing_share"}
 
     type: ColumnType
+    """What the cells are. A `category` has few values that are listed, a `text` is free."""
     description: str = ""
+    """What the column means, for people and for the service's documentation."""
     unit: str | None = None
+    """The unit of a number, as in `mmHg`."""
     range: Items[float] | None = Field(default=None, min_length=2, max_length=2)
+    """The lowest and the highest number that can be true, both included."""
     values: Items[Value] | None = Field(default=None, min_length=1)
+    """All values of a category."""
     length: Items[int] | None = Field(default=None, min_length=2, max_length=2)
+    """The fewest and the most characters of a text, counted after `normalise` and without the
+    blanks around it."""
     normalise: Literal["NFC", "NFKC"] | None = None
+    """The Unicode normalisation form (UAX #15) that a text is brought to."""
     missing: Literal["allowed", "forbidden"] = "forbidden"
-    max_missing_share: float | None = Field(default=None, ge=0, le=1)  # the largest that is allowed
+    """Whether a row may lack the value."""
+    max_missing_share: float | None = Field(default=None, ge=0, le=1)
+    """The largest share of rows that may lack it; without it, more than half is worth a
+    warning."""
     checks: Checks = Field(default={})
+    """How serious breaking a rule is for this column, where not as for the task."""
     unseen: Literal["reject", "flag"] = "reject"
+    """What serving does with a category that is none of `values`: refuse the row, or answer it
+    as unknown and say so."""
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:

@@ -2,15 +2,20 @@
 
 from pydantic import Field
 
-from stages.shared.frozen import Frozen
+from stages.contract.section import Section
 
 
-class CrossValidation(Frozen):
+class CrossValidation(Section):
     """Folds over train and validation, shuffled (and stratified for classes) with ``seed``.
 
     A table that is split by group has its groups in one fold each.
     """
 
     folds: int = Field(ge=2)
+    """Into how many parts the rows are cut, each of which is predicted by models fitted on the
+    others."""
     repeats: int = Field(default=1, ge=1)
+    """How many times, each with other folds: more where a table is small."""
     seed: int
+
+    """Another seed cuts other folds."""

@@ -7,20 +7,24 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from stages.contract.names import Name
-from stages.shared.frozen import Frozen, Items
+from stages.contract.section import Section
+from stages.shared.frozen import Items
 
 SHA_256 = r"^[0-9a-f]{64}$"
 
 
-class Member(Frozen):
+class Member(Section):
     """A file in a zip archive, and the constants that its rows get as further columns."""
 
     name: str
+    """The file's path in the archive."""
     sha256: str = Field(pattern=SHA_256)
+    """The SHA-256 of the file's bytes, in hexadecimal."""
     values: dict[Name, str] = Field(default={})
+    """Constants that the file's rows get as further columns."""
 
 
-class Origin(Frozen):
+class Origin(Section):
     """Where a table comes from and how its file is written.
 
     A local file needs only ``path``. With ``url`` and ``sha256`` the file is downloaded to
@@ -30,19 +34,33 @@ class Origin(Frozen):
     """
 
     path: str
+    """The file, from the root of the repository: CSV or Parquet."""
     url: str | None = None
+    """Where to download the file from."""
     sha256: str | None = Field(default=None, pattern=SHA_256)
+    """The SHA-256 of the download, in hexadecimal: it decides what the file is."""
     members: Items[Member] = ()
+    """The files of a zip archive at `url` that are joined to one table."""
     database: str | None = None
+    """An SQLAlchemy URL; `\\${NAME}` in it stands for an environment variable."""
     query: str | None = None
+    """The SQL whose rows are the table."""
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    """What stands between two cells of CSV."""
     header: bool = True
+    """Whether the first line names the columns."""
     names: Items[Name] | None = None
+    """The columns of a file without a header; else the contract's, then the target's."""
     encoding: str = "utf-8"
+    """How text is encoded, as Python calls it."""
     decimal: Literal[".", ","] = "."
+    """What stands before decimals."""
     quoting: bool = True
+    """Whether quotes around cells are no part of them."""
     missing: Items[str] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None")
-    missing_in: dict[Name, Items[str]] = Field(default={})  # further marks, in one column only
+    """The cells that stand for a missing value."""
+    missing_in: dict[Name, Items[str]] = Field(default={})
+    """Further ones, in one column only."""
 
     @field_validator("encoding")
     @classmethod

@@ -6,22 +6,25 @@ from pydantic import Field, field_validator, model_validator
 
 from stages.contract.expressions import Expression
 from stages.contract.names import check_order
+from stages.contract.section import Section
 from stages.contract.types import Problem
-from stages.shared.frozen import Frozen, Items
+from stages.shared.frozen import Items
 
 
-class Target(Frozen):
-    """What is to be predicted.
-
-    ``expression`` is a column's name or a formula such as ``num > 0``. For classification,
-    ``classes`` maps each value of the expression to the name that people and clients read.
-    """
+class Target(Section):
+    """What is to be predicted."""
 
     expression: str
+    """A column's name, or a formula over columns such as `num > 0`."""
     classes: dict[str, str] | None = Field(default=None, min_length=2)
+    """For classification: the name that people and clients read, by the value of the
+    expression; a list where both are the same."""
     positive: str | None = None
+    """The class whose probability is answered and scored; two classes need one."""
     unit: str | None = None
+    """The unit of a number to predict."""
     range: Items[float] | None = Field(default=None, min_length=2, max_length=2)
+    """The lowest and the highest number that can be true, both included."""
 
     @field_validator("expression")
     @classmethod

@@ -4,10 +4,11 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from stages.shared.frozen import Frozen, Items
+from stages.contract.section import Section
+from stages.shared.frozen import Items
 
 
-class TextFeatures(Frozen):
+class TextFeatures(Section):
     """Which n-grams of a text column become TF-IDF features; ``conf/contract.yaml`` explains it."""
 
     renamed: ClassVar = {
@@ -19,10 +20,15 @@ class TextFeatures(Frozen):
     }
 
     word_ngrams: Items[int] | None = Field(min_length=2, max_length=2)
+    """The shortest and the longest run of words; null for none."""
     char_ngrams: Items[int] | None = Field(min_length=2, max_length=2)
+    """The shortest and the longest run of characters inside words; null for none."""
     min_df: int = Field(ge=1)
+    """The number of rows in which an n-gram must be seen."""
     max_features: int = Field(ge=1)
+    """The number of n-grams of each kind and column, the most frequent; some models take fewer."""
     sublinear_tf: bool
+    """Whether n times counts as 1 + ln(n)."""
 
     @model_validator(mode="after")
     def _makes_features(self) -> Self:

@@ -2,11 +2,14 @@
 
 from pydantic import Field
 
-from stages.shared.frozen import Frozen
+from stages.contract.section import Section
 
 
-class Tuning(Frozen):
+class Tuning(Section):
     """How long to search for one model's arguments."""
 
     trials: int = Field(default=50, ge=2)
+    """How many settings to try."""
     seed: int = 42
+
+    """Another seed tries others."""

@@ -15,6 +15,7 @@ import typer
 from commands.program import app
 from serve.http.settings import PREFIX, Settings
 from tests.support.clone import ROOT
+from tests.support.contract_reference import render_reference
 from tests.support.edits import EDITS
 
 BLOCK = "<!-- {name}: written by `make readme` -->\n{text}<!-- /{name} -->"
@@ -22,6 +23,7 @@ BLOCK = "<!-- {name}: written by `make readme` -->\n{text}<!-- /{name} -->"
 
 DECISIONS = ROOT / "docs/adr/README.md"
 COMMANDS = ROOT / "docs/commands.md"
+CONTRACT = ROOT / "docs/contract.md"
 ENVIRONMENT = ROOT / ".env.example"
 SERVICE = "# The service; written by `make readme` from serve/http/settings.py\n"
 
@@ -31,6 +33,7 @@ def main() -> None:
     rewrite(DECISIONS, "decisions", decisions_table())
     rewrite(COMMANDS, "targets", targets_table())
     rewrite(COMMANDS, "commands", commands_table())
+    CONTRACT.write_text(render_reference(), encoding="utf-8")
     text = ENVIRONMENT.read_text(encoding="utf-8").partition(SERVICE)[0]
     ENVIRONMENT.write_text(text + SERVICE + service_variables(), encoding="utf-8")
     if (table := results_table(ROOT)).count("\n") > 2:
