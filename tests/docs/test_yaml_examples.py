@@ -59,7 +59,9 @@ SECTIONS = [name for name, content in CONFIG.items() if isinstance(content, dict
 ANYWHERE = (
     KNOWN | set(CONFIG) | {key for kind in (Column, Origin, Target) for key in kind.model_fields}
 )
-SPANS = [(document, span) for document in DOCUMENTS for span in code_spans(document)]
+# The reference is written from the classes themselves, and has examples with made-up columns.
+HAND_WRITTEN = [it for it in DOCUMENTS if it.name != "contract.md"]
+SPANS = [(document, span) for document in HAND_WRITTEN for span in code_spans(document)]
 DOTTED = [
     pytest.param(span, id=f"{document.relative_to(ROOT)}: {span}")
     for document, span in SPANS
