@@ -42,9 +42,10 @@ def file_names(manifest: Manifest) -> list[str]:
     return [*(entry.file for entry in entries if entry), CARD, MANIFEST]
 
 
-def pack(folder: Path, manifest: Manifest, target: Path) -> None:
+def pack(folder: Path, manifest: Manifest, target: Path, model_id: str | None = None) -> None:
     """Write an MLflow model to ``target``, which does not exist yet."""
     import mlflow.pyfunc
+    from mlflow.models import Model
 
     beside = target.with_name(f"{target.name}.files")
     data = beside / manifest.task
@@ -60,6 +61,7 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> None:
             code_paths=[str(copy_runtime(beside / "code"))],
             pip_requirements=list(pinned_requirements()),
             signature=make_signature(manifest),
+            mlflow_model=Model(model_id=model_id),
             metadata={"task": manifest.task, "version": manifest.version},
         )
 

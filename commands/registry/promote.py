@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.registry.audit_log import AuditLog
 from commands.registry.promotion_policy import Judgement, TestRows, judge_challenger
+from commands.registry.provenance import check_committed
 from commands.registry.restoring import fetch
 from commands.registry.settings import PromotionPolicy
 from commands.registry.store import CHALLENGER, registry
@@ -71,7 +72,8 @@ class NotPromotedError(PipelineError):
 def promote(task: str, by: str, why: str) -> Promotion:
     """Compare the challenger with the champion and move the alias.
 
-    Raises NotPromotedError where the verdict is not an accepted one; then nothing has changed.
+    Raises NotPromotedError where the verdict is not an accepted one, and PipelineError where the
+    challenger's commit does not hold what made it; then nothing has changed.
     """
     params, log = STAGE.load(task=task), AuditLog(task)
     with log.lock(), registry() as store:
@@ -79,6 +81,7 @@ def promote(task: str, by: str, why: str) -> Promotion:
         version = str(challenger.version)
         if champion and str(champion.version) == version:
             return Promotion(task, version, log.path, True, None)
+        check_committed(challenger)
         judgement = compare_models(challenger, champion, params)
         check_verdict(Promotion(task, version, log.path, False, judgement), params)
         verdict = judgement.content()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.registry.artifact import read_export
+from commands.registry.provenance import check_committed
 from commands.registry.restoring import COMMIT
 from commands.registry.store import CONTENT, registry
 from commands.workspace.git import git
@@ -60,11 +61,7 @@ def check_out(version: "ModelVersion", copy: Path) -> None:
 
     The clone uses this workspace's cache for the data that ``dvc add`` keeps.
     """
-    if version.tags.get("git.changed") != "false":
-        raise PipelineError(
-            f"version {version.version} of {version.name} was registered with changes that no "
-            "commit has: commit, `make repro` and `make register` again"
-        )
+    check_committed(version)
     git("clone", "--quiet", "--shared", "--no-checkout", str(Path().resolve()), str(copy))
     git("checkout", "--quiet", "--detach", version.tags[COMMIT], folder=copy)
     run_dvc(copy, "config", "--local", "cache.dir", str(Path(".dvc/cache").resolve()))

@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from commands.registry.artifact import read_export
-from commands.registry.runs import TaskResults, log_all
+from commands.registry.results import TaskResults
+from commands.registry.runs import log_all
 from commands.registry.store import CHALLENGER, registry
 from commands.workspace.provenance import read_workspace
 from stages.evaluating.content import read_evaluation
+
+UNCOMMITTED = (
+    "files in git have changes that are not committed: `promote` and `rebuild` refuse this version "
+    "until you commit and register again"
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Registered:
     version: str
     runs: int
     registry: str
+    page: str | None  # the experiment's in MLflow, where a server shows it
     alias: str = CHALLENGER
 
     def lines(self) -> list[str]:
@@ -34,6 +41,7 @@ class Registered:
         return [
             f"{self.task}: {self.runs} runs, model {self.model} is version {self.version}",
             f"  in {self.registry}, alias {self.alias}; next: make promote TASK={self.task} WHY=…",
+            *([f"  see {self.page}"] if self.page else []),
         ]
 
     def content(self) -> dict[str, Any]:
@@ -48,13 +56,13 @@ def register(task: str) -> Registered:
     """
     found = read_results(task)
     if found.workspace.is_changed:
-        warning = "files in git have changes that are not committed: `rebuild` will refuse this one"
-        print(warning, file=sys.stderr)
+        print(UNCOMMITTED, file=sys.stderr)
     with registry() as store:
         version = str(log_all(store, found).version)
         store.set_alias(task, CHALLENGER, version)
         runs = len(found.evaluated.candidates)
-        return Registered(task, found.manifest.version, version, runs, store.address)
+        page = store.page(task)
+        return Registered(task, found.manifest.version, version, runs, store.address, page)
 
 
 def read_results(task: str) -> TaskResults:

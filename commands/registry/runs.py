@@ -1,69 +1,30 @@
 """Logs each candidate of an evaluation as an MLflow run, the champion's with its model."""
 
-import csv
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from commands.registry import artifact, pictures
-from commands.registry.audit_log import hash_content
+from commands.registry import pictures
+from commands.registry.datasets import Table, log_datasets
+from commands.registry.descriptions import describe_experiment, describe_run, describe_version
+from commands.registry.logged_models import (
+    find_model,
+    find_or_create_model,
+    link_version,
+    publish_model,
+)
+from commands.registry.numbers import log_numbers
+from commands.registry.provenance import update_provenance
+from commands.registry.results import TaskResults
 from commands.registry.store import CONTENT, Registry
-from commands.workspace.provenance import Workspace
-from serve.runtime.manifest import Manifest
-from stages.evaluating.content import Candidate, Evaluation
+from stages.evaluating.content import Candidate
 from stages.exporting.publishing import CARD
-from stages.runner.declare import lookup, read_params
 from stages.shared.errors import PipelineError
-from stages.shared.loading import load_pipeline
-from stages.shared.storage import sha256
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
-
-AT_ONCE = 100  # params that MLflow takes in one request; of metrics it takes more
-LONGEST = 500  # characters of a param's value, which every database holds
-
-
-@dataclass(frozen=True)
-class TaskResults:
-    """What is to be registered of a task, as the pipeline has left it."""
-
-    task: str
-    evaluated: Evaluation
-    manifest: Manifest
-    content: str
-    workspace: Workspace
-
-    @property
-    def model(self) -> Path:
-        return Path("models", self.task)
-
-    def folder(self, candidate: Candidate) -> Path:
-        return Path("data/candidates", self.task, candidate.model)
-
-    def is_champion(self, candidate: Candidate) -> bool:
-        return candidate.model == self.evaluated.champion
-
-    def tags(self) -> dict[str, str]:
-        """Return what says where all of it came from."""
-        splits = self.manifest.hashes.data
-        return {
-            **self.workspace.tags(),
-            "task": self.task,
-            **{f"data.{split}.sha256": value for split, value in splits.items()},
-        }
-
-    def identity(self, candidate: Candidate) -> str:
-        """Return a hash of all that a candidate's run holds: equal content is one run."""
-        folder = self.folder(candidate)
-        parts = {name: sha256(folder / name) for name in ("candidate.json", "model.joblib")}
-        parts["evaluation"] = sha256(Path("data/evaluated", self.task, "evaluation.json"))
-        parts["model"] = self.content if self.is_champion(candidate) else ""
-        return hash_content(parts)
 
 
 def log_all(registry: Registry, found: TaskResults) -> "ModelVersion":
@@ -72,6 +33,7 @@ def log_all(registry: Registry, found: TaskResults) -> "ModelVersion":
     A run that was cut off is taken up again, so that nothing is there twice.
     """
     experiment = registry.experiment(found.task)
+    describe_experiment(registry, experiment, found)
     for candidate in found.evaluated.candidates:
         _log_run(registry, experiment, found, candidate)
     version = registry.find_version(found.task, found.content)
@@ -80,6 +42,10 @@ def log_all(registry: Registry, found: TaskResults) -> "ModelVersion":
             f"{registry.address} does not show the version that it has just made of {found.task}: "
             "run the same command again"
         )
+    describe_version(registry, version, found)
+    if model := find_model(registry, experiment, found):
+        link_version(registry, model, version)
+    update_provenance(registry, experiment, version, found)
     return version
 
 
@@ -88,97 +54,59 @@ def _log_run(registry: Registry, experiment: str, found: TaskResults, candidate:
 
     content = found.identity(candidate)
     run = registry.run(experiment, content)
-    is_whole = run is not None and run.info.status == "FINISHED"
-    if is_whole and (not found.is_champion(candidate) or _is_registered(registry, found)):
+    if run is not None and _is_whole(registry, run, found, candidate):
         return
-    tags = {**found.tags(), CONTENT: content, "model": candidate.model}
+    tags = {
+        **found.tags(),
+        **describe_run(found, candidate),
+        CONTENT: content,
+        "model": candidate.model,
+    }
     with mlflow.start_run(
         run_id=run.info.run_id if run else None,
         experiment_id=experiment,
         run_name=candidate.model,
         tags=tags,
     ) as started:
-        _log_numbers(registry, started, found, candidate)
-        _log_files(found, candidate)
-        if found.is_champion(candidate) and not _is_registered(registry, found):
-            _log_model(registry, started, found)
-
-
-def _is_registered(registry: Registry, found: TaskResults) -> bool:
-    return registry.find_version(found.task, found.content) is not None
-
-
-def _log_numbers(registry: Registry, run: "Run", found: TaskResults, candidate: Candidate) -> None:
-    """Log params and metrics; all have the run's time, so that a second time changes nothing."""
-    from mlflow.entities import Param
-
-    params = [Param(key, value) for key, value in read_used_params(found, candidate).items()]
-    for start in range(0, len(params), AT_ONCE):
-        registry.client.log_batch(run.info.run_id, params=params[start : start + AT_ONCE])
-    metrics = [*_metrics(run.info.start_time, found, candidate)]
-    registry.client.log_batch(run.info.run_id, metrics=metrics)
-
-
-def read_used_params(found: TaskResults, candidate: Candidate) -> dict[str, str]:
-    """Return the fitted estimator's own parameters, and what else the fit was set by.
-
-    The estimator's are read from the fitted object: they are those used, defaults included.
-    """
-    content, task = read_params(), f"task.{found.task}"
-    keys = (f"{task}.source", f"{task}.class_weight", f"{task}.split", f"{task}.cv", "device")
-    declared = {key.removeprefix(f"{task}."): lookup(content, key) for key in keys}
-    pipeline = load_pipeline(found.folder(candidate) / "model.joblib")
-    if hasattr(pipeline, "named_steps"):
-        declared["estimator"] = pipeline["estimator"].get_params()
-    else:  # a fine-tuned encoder is no estimator of scikit-learn's
-        declared["encoder"] = lookup(content, f"encoder.{candidate.model}")
-        declared["overrides"] = lookup(content, f"{task}.encoders.{candidate.model}")
-    trained = candidate.trained
-    declared |= {"class": trained.target, "rounds": trained.rounds, "features": trained.features}
-    return {key: str(value)[:LONGEST] for key, value in flatten(declared)}
-
-
-def flatten(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield nested values with dotted keys."""
-    for key, value in content.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{before}{key}.")
+        tables = log_datasets(registry, started, found, candidate)
+        if found.is_champion(candidate):
+            _log_champion(registry, started, found, candidate, tables)
         else:
-            yield f"{before}{key}", value
+            log_numbers(registry, started, found, candidate, tables, None)
+            _log_candidate_file(found, candidate)
 
 
-def _metrics(time: int, found: TaskResults, candidate: Candidate) -> Iterator["Metric"]:
-    from mlflow.entities import Metric
-
-    for name, step, value in _points(found, candidate):
-        if value is not None:
-            yield Metric(name, value, time, step)
+def _is_whole(registry: Registry, run: "Run", found: TaskResults, candidate: Candidate) -> bool:
+    """Say whether nothing is left to log of a run."""
+    is_registered = registry.find_version(found.task, found.content) is not None
+    return run.info.status == "FINISHED" and (is_registered or not found.is_champion(candidate))
 
 
-def _points(found: TaskResults, candidate: Candidate) -> Iterator[tuple[str, int, float | None]]:
-    """Yield name, step and value: the cross-validated score, the curves, and of the test all."""
-    metric = found.evaluated.metric
-    yield f"cv.{metric}", 0, candidate.mean
-    yield f"cv.{metric}.standard_error", 0, candidate.standard_error
-    for split in ("train", "validation"):
-        path = found.folder(candidate) / f"curves/plots/metrics/{split}/loss.tsv"
-        with path.open(encoding="utf-8", newline="") as file:
-            for point in csv.DictReader(file, delimiter="\t"):
-                yield f"{split}.loss", int(point["step"]), float(point["loss"])
-    if found.is_champion(candidate):
-        for name, score in found.evaluated.test.metrics.items():
-            yield f"test.{name}", 0, score.value
-            for part in ("low", "high", "baseline"):
-                yield f"test.{name}.{part}", 0, getattr(score, part)
+def _log_champion(
+    registry: Registry,
+    run: "Run",
+    found: TaskResults,
+    candidate: Candidate,
+    tables: dict[str, Table],
+) -> None:
+    """Log the run with everything that is known of its model, then make the version."""
+    model = find_or_create_model(registry, run, found)
+    log_numbers(registry, run, found, candidate, tables, model.model_id)
+    _log_candidate_file(found, candidate)
+    _log_evaluation(found)
+    if registry.find_version(found.task, found.content) is None:
+        publish_model(registry, run, model, found)
 
 
-def _log_files(found: TaskResults, candidate: Candidate) -> None:
+def _log_candidate_file(found: TaskResults, candidate: Candidate) -> None:
     import mlflow
 
-    folder = found.folder(candidate)
-    mlflow.log_artifact(str(folder / "candidate.json"))
-    if not found.is_champion(candidate):
-        return
+    mlflow.log_artifact(str(found.folder(candidate) / "candidate.json"))
+
+
+def _log_evaluation(found: TaskResults) -> None:
+    import mlflow
+
     evaluated = Path("data/evaluated", found.task)
     with tempfile.TemporaryDirectory() as made:
         for name in ("evaluation.json", "metrics.json", "results.md"):
@@ -188,16 +116,3 @@ def _log_files(found: TaskResults, candidate: Candidate) -> None:
         shutil.copytree(evaluated / "plots", plots)
         pictures.draw(evaluated / "plots", plots)
         mlflow.log_artifacts(made)
-
-
-def _log_model(registry: Registry, run: "Run", found: TaskResults) -> None:
-    """Upload the packed model, then make the version: without the one there is not the other."""
-    import mlflow
-
-    tags = {CONTENT: found.content, "model.version": found.manifest.version, **found.tags()}
-    with tempfile.TemporaryDirectory() as folder:
-        packed = Path(folder, "model")
-        artifact.pack(found.model, found.manifest, packed)
-        mlflow.log_artifacts(str(packed), "model")
-    source = f"{run.info.artifact_uri}/model"
-    registry.create_version(found.task, source, run.info.run_id, tags)

@@ -59,6 +59,16 @@ class Registry:
         location = None if self.uri.startswith("http") else here
         return str(self.client.create_experiment(task, location))
 
+    def page(self, task: str) -> str | None:
+        """Return where a server shows the task's runs; None where there is no server.
+
+        Without ``workflowType`` MLflow may show an experiment's traces, whatever its kind.
+        """
+        if not self.uri.startswith("http"):
+            return None
+        address, experiment = self.address.rstrip("/"), self.experiment(task)
+        return f"{address}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+
     def run(self, experiment: str, content: str) -> "Run | None":
         """Return the run that holds this content, finished or not."""
         found = self.client.search_runs([experiment], f"tags.{CONTENT} = '{content}'")
@@ -107,12 +117,14 @@ class Registry:
         self.client.set_registered_model_alias(task, alias, version)
 
     def create_version(
-        self, task: str, source: str, run: str, tags: Mapping[str, str]
+        self, task: str, source: str, run: str, tags: Mapping[str, str], model_id: str
     ) -> "ModelVersion":
         """Make a version, with its tags in the same step."""
         if not self.client.search_registered_models(f"name = '{task}'"):
             self.client.create_registered_model(task)
-        return self.client.create_model_version(task, source, run_id=run, tags=dict(tags))
+        return self.client.create_model_version(
+            task, source, run_id=run, tags=dict(tags), model_id=model_id
+        )
 
 
 @contextmanager

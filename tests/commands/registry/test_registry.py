@@ -29,35 +29,12 @@ from tests.support.registry_fixtures import (
     WORKSPACE,
     Killed,
     Killer,
-    copied,
-    enter,
     killed_at,
-    make_world,
     retitle,
     spoil,
 )
 
 MODELS = Path("models")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A world whose store has its tables and nothing in them: making them takes seconds."""
-    root = tmp_path_factory.mktemp("registry") / "world"
-    make_world(root)
-    with pytest.MonkeyPatch.context() as patch:
-        enter(root, patch)
-        with registry() as store:
-            store.client.search_experiments()
-    return root
-
-
-@pytest.fixture
-def world(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the world as the working directory, with nothing registered."""
-    root = copied(template, tmp_path / "world")
-    enter(root, monkeypatch)
-    return root
 
 
 def versions() -> list[Any]:
@@ -112,29 +89,6 @@ def kept_by_dvc(world: Path, remote: Path) -> str:
 
 
 # Register
-
-
-@pytest.mark.usefixtures("world")
-def test_a_run_holds_params_metrics_curves_files_and_where_all_came_from() -> None:
-    register.register(TASK)
-    (run,) = all_runs()
-    assert run.info.status == "FINISHED"
-    assert run.data.params["estimator.max_iter"] == "500"  # as the world fits it
-    assert run.data.params["cv.folds"] == "3"
-    test = read_json(Path("data/evaluated/demo/metrics.json"))["roc_auc"]
-    assert run.data.metrics["test.roc_auc"] == test["value"]
-    assert run.data.metrics["test.roc_auc.low"] == test["low"]
-    tags = run.data.tags
-    assert (tags["mlflow.source.git.commit"], tags["dvc.lock.sha256"]) == ("a" * 40, "b" * 64)
-    manifest = read_json(Path("models/demo/manifest.json"))
-    assert tags["data.test.sha256"] == manifest["hashes"]["data"]["test"]
-    with registry() as store:
-        curve = store.client.get_metric_history(run.info.run_id, "validation.loss")
-        names = {it.path for it in store.client.list_artifacts(run.info.run_id)}
-        plots = {it.path for it in store.client.list_artifacts(run.info.run_id, "plots")}
-    assert [(it.step, it.value) for it in curve] == [(50, 0.8), (100, 0.6)]
-    assert {"candidate.json", "evaluation.json", "card.md", "results.md", "model"} <= names
-    assert {"plots/roc.json", "plots/confusion.json"} <= plots
 
 
 def test_the_same_content_is_the_same_version_and_run(world: Path) -> None:
@@ -351,6 +305,9 @@ def assert_whole() -> None:
     assert len({run.data.tags["content"] for run in runs}) == len(runs)
     found = versions()
     assert len({it.tags["content"] for it in found}) == len(found)
+    with registry() as store:
+        models = store.client.search_logged_models([store.experiment(TASK)])
+    assert len({model.tags["content"] for model in models}) == len(models)
     last = AuditLog(TASK).last()
     assert alias(CHAMPION) == (last.version if last else None)
 
