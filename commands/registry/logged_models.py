@@ -47,18 +47,27 @@ def find_or_create_model(registry: Registry, run: "Run", found: TaskResults) -> 
 
 def publish_model(registry: Registry, run: "Run", model: "LoggedModel", found: TaskResults) -> None:
     """Upload the packed model, then make the version: without the one there is not the other."""
-    from mlflow.entities import LoggedModelOutput
-
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder, "model")
         artifact.pack(found.model, found.manifest, packed, model.model_id)
         registry.client.log_model_artifacts(model.model_id, str(packed))
     registry.client.finalize_logged_model(model.model_id, "READY")
-    registry.client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    _link_run(registry, run, model)
     tags = {CONTENT: found.content, "model.version": found.manifest.version, **found.tags()}
     registry.create_version(
         found.task, model.artifact_location, run.info.run_id, tags, model.model_id
     )
+
+
+def _link_run(registry: Registry, run: "Run", model: "LoggedModel") -> None:
+    """Say that the run made the model, once: MLflow refuses to be told a second time."""
+    from mlflow.entities import LoggedModelOutput
+
+    outputs = registry.client.get_run(run.info.run_id).outputs
+    known = outputs.model_outputs if outputs else []
+    if model.model_id not in [output.model_id for output in known]:
+        link = LoggedModelOutput(model.model_id, step=0)
+        registry.client.log_outputs(run.info.run_id, [link])
 
 
 def link_version(registry: Registry, model: "LoggedModel", version: "ModelVersion") -> None:
