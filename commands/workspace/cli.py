@@ -67,20 +67,24 @@ def push() -> None:
     It is safe to interrupt: run the same command again, and it goes on from there.
     """
     from commands.workspace.push import push
+    from commands.workspace.remote import say_safe_to_interrupt
 
-    push()
+    with say_safe_to_interrupt():
+        print(push())
 
 
 @app.command()
 def restore() -> None:
     """Restore from the remote what dvc.lock names, and from the run cache the rest.
 
-    In a fresh clone no stage runs.
+    In a fresh clone no stage runs. It is safe to interrupt: run the same command again.
     """
     compose_first()
+    from commands.workspace.remote import say_safe_to_interrupt
     from commands.workspace.restore import restore
 
-    restore()
+    with say_safe_to_interrupt():
+        restore()
 
 
 @app.command()

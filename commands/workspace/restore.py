@@ -11,7 +11,15 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from commands.workspace.remote import connect, content, described, dvc, is_whole, missing, shortened
+from commands.workspace.remote import (
+    connect,
+    is_whole,
+    missing,
+    read_object,
+    report_objects,
+    run_dvc,
+    shorten,
+)
 from commands.workspace.repairing import mend
 from commands.workspace.tracked import Tracked, cached, files, listed, outputs, tracked
 from stages.shared.errors import PipelineError
@@ -23,14 +31,14 @@ def restore() -> None:
     repo = Repo()
     remote = connect(repo)
     lost = fetch(repo, remote)
-    if not dvc("checkout", "--allow-missing"):
+    if not run_dvc("checkout", "--allow-missing"):
         sys.exit(1)
     if lost:
         raise PipelineError(
-            f"all but this was restored:\n{shortened(lost)}\n`make repro` makes it anew; then "
+            f"all but this was restored:\n{shorten(lost)}\n`make repro` makes it anew; then "
             "`make push` puts back what is missing (delete a damaged object first)"
         )
-    sys.exit(not dvc("repro", "--pull"))
+    sys.exit(not run_dvc("repro", "--pull"))
 
 
 def fetch(repo: Any, remote: Any) -> list[str]:
@@ -38,22 +46,27 @@ def fetch(repo: Any, remote: Any) -> list[str]:
 
     Raises PipelineError where something whole does not arrive, for stages would make it anew.
     """
-    if not dvc("fetch") and (sound := list(_sound(repo, remote))):
-        dvc("fetch", *sound)
+    if not run_dvc("fetch") and (sound := list(_sound(repo, remote))):
+        run_dvc("fetch", *sound)
     absent = list(_absent(repo, remote))
     gone = missing(remote, absent)
-    damaged = [it for it in absent if it not in gone and not is_whole(remote, it)]
+    damaged = [one for one in absent if one not in gone and not is_whole(remote, one)]
     if absent and not gone and not damaged:
-        raise PipelineError(f"{absent[0].path} and more could not be fetched: run it again")
-    return [*described(remote, gone, "is not at"), *described(remote, damaged, "is damaged at")]
+        raise PipelineError(
+            f"{absent[0].path} and more could not be fetched: run the same command again"
+        )
+    return [
+        *report_objects(remote, gone, "is not at"),
+        *report_objects(remote, damaged, "is damaged at"),
+    ]
 
 
 def _absent(repo: Any, remote: Any) -> Iterator[Tracked]:
     """Yield what is not in the cache. DVC leaves a folder's list out where one of its files is."""
-    for it in tracked(repo):
-        if not cached(repo, it.digest).exists():
-            yield it
-            for file in listed(it, content(remote, it)) if it.is_list else []:
+    for entry in tracked(repo):
+        if not cached(repo, entry.digest).exists():
+            yield entry
+            for file in listed(entry, read_object(remote, entry)) if entry.is_list else []:
                 if not cached(repo, file.digest).exists():
                     yield file
 

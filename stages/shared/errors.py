@@ -20,6 +20,7 @@ def run_plainly(name: str, *steps: Callable[[], None]) -> None:
         for step in steps:
             step()
     except FileNotFoundError as error:
-        sys.exit(f"\n{name.strip()}: {error.filename} is not here: `dvc repro` makes it\n")
+        missing = error.filename or error
+        sys.exit(f"\n{name.strip()}: {missing} is not here: `dvc repro` makes it\n")
     except PipelineError as error:
         sys.exit(f"\n{name.strip()}: {error}\n")

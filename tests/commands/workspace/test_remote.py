@@ -183,7 +183,7 @@ def test_no_stage_runs_where_the_cache_cannot_be_filled(
     fresh.write(f".dvc/cache/{folder}", "a file where the cache needs a folder")
     done = command(fresh, "restore", check=False)
     assert done.returncode == 1
-    assert "could not be fetched: run it again" in done.stderr
+    assert "could not be fetched: run the same command again" in done.stderr
     assert ran(done) == set()
 
 
@@ -223,6 +223,61 @@ def test_a_push_of_what_is_not_here_fails(small: tuple[Clone, Folder], tmp_path:
     assert done.returncode == 1
     name = object_of(small[0], "model-one")
     assert f"model-one: is neither in the cache nor at {store.url}/{name}\n" in done.stderr
+
+
+def test_a_second_push_sends_nothing_and_says_so(
+    small: tuple[Clone, Folder], empty: Store, tmp_path: Path
+) -> None:
+    pushing = Clone(tmp_path / "pushing")
+    shutil.copytree(small[0].path, pushing.path)
+    connect(pushing, empty)
+    first = command(pushing, "push", **empty.environment).stdout
+    count = len(objects(empty))
+    assert count == 66  # 60 parts and the table, 2 models, 1 export, and the lists of 2 folders
+    assert re.search(rf"^sent {count} files and 2 entries of the run cache$", first, re.M)
+    sent = empty.names()
+    second = command(pushing, "push", **empty.environment).stdout
+    assert second == "nothing to send: the remote has everything\n"
+    assert empty.names() == sent
+    assert {name for name in sent if name.startswith("runs/")} == small[1].names() - objects(
+        small[1]
+    )
+
+
+@pytest.mark.parametrize("name", ["push", "restore"])
+def test_a_bucket_that_does_not_exist_is_said_in_a_line(
+    name: str, small: tuple[Clone, Folder], tmp_path: Path, s3_environment: dict[str, str]
+) -> None:
+    store = Bucket(None, "never-made", s3_environment)
+    fresh = joined(small[0], store, tmp_path)
+    done = command(fresh, name, check=False, **store.environment)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"{name}: s3://never-made/cache/files/md5: there is no bucket 'never-made'. Create it, or "
+        "name another one with `make remote URL=s3://bucket/path` (or a folder)"
+    )
+    assert ran(done) == set()
+
+
+@pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "signal"])
+def test_an_interrupted_push_says_what_to_do_and_is_completed_by_the_next(
+    small: tuple[Clone, Folder], empty: Store, tmp_path: Path, whole_group: bool
+) -> None:
+    """Ctrl-C on a terminal reaches every process of the group; `kill -INT` this one alone."""
+    pushing = Clone(tmp_path / "pushing")
+    shutil.copytree(small[0].path, pushing.path)
+    connect(pushing, empty)
+    push = start_push(pushing, empty)
+    while push.poll() is None and not objects(empty):
+        time.sleep(0.01)
+    os.killpg(push.pid, signal.SIGINT) if whole_group else push.send_signal(signal.SIGINT)
+    _, stderr = push.communicate(timeout=60)
+    assert push.returncode == 130
+    assert "run the same command again, and it goes on from there" in stderr
+    assert "Traceback" not in stderr
+    assert objects(empty) < objects(small[1])
+    command(pushing, "push", **empty.environment)
+    assert objects(empty) == objects(small[1])
 
 
 def test_credentials_stay_in_the_environment(
@@ -281,8 +336,8 @@ def make(
 def command(
     clone: Clone, name: str, check: bool = True, **extra: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m stages.<name>` on a clone that need not hold this repository's code."""
-    words = (sys.executable, "-m", f"stages.{name}")
+    """Run `python -m commands <name>` on a clone that need not hold this repository's code."""
+    words = (sys.executable, "-m", "commands", name)
     return clone.run(*words, check=check, PYTHONPATH=str(ROOT), **extra)
 
 
@@ -327,14 +382,22 @@ def object_of(clone: Clone, path: str) -> str:
 
 def kill_push(clone: Clone, store: Store, objects_there: int) -> None:
     """Start a push, and kill it a moment after the remote has so many objects."""
-    words = [sys.executable, "-m", "commands", "push"]
-    env = environment(PYTHONPATH=str(ROOT), **store.environment)
-    push = subprocess.Popen(
-        words, cwd=clone.path, env=env, start_new_session=True, stdout=DEVNULL, stderr=DEVNULL
-    )
+    push = start_push(clone, store)
     while push.poll() is None and len(objects(store)) < objects_there:
         time.sleep(0.01)
     time.sleep(random.Random(objects_there).uniform(0, 0.02))
     if push.poll() is None:
         os.killpg(push.pid, signal.SIGKILL)  # its own session: only the push and what it started
-    push.wait()
+    push.communicate()
+
+
+def start_push(clone: Clone, store: Store) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "commands", "push"],
+        cwd=clone.path,
+        env=environment(PYTHONPATH=str(ROOT), **store.environment),
+        start_new_session=True,
+        stdout=DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
