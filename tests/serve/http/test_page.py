@@ -25,9 +25,11 @@ from tests.support.explained_models import (
 from tests.support.serve_models import HEART_ROW, HEART_VECTOR, write_housing
 from tests.support.serving import Server, server_process
 
-CHROMIUM = shutil.which("chromium")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 STATIC = Path("serve/http/static")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt has it")
+MISSING = "no Chromium here: apt-get install chromium"
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 
 
 @pytest.fixture(scope="module")
