@@ -10,10 +10,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEFINITIONS := $(shell find conf stages requirements*.lock -type d -o -name '*.yaml' -o -name '*.py' -o -name '*.lock')
 
 .DEFAULT_GOAL := help
-.PHONY: help install compose remote pull push repro sweep leaderboard experiments adopt serve test lint types format check verify accept register promote rollback champions plots report refetch summary comment propose readme lock clean hooks
+.PHONY: help install compose remote pull push repro sweep leaderboard experiments adopt serve test lint types format check verify set-reference register promote rollback history plots report refetch summary comment propose readme lock clean hooks
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## Build the environment in .venv, exactly as the lock files say
 
@@ -45,7 +45,7 @@ remote: $(READY) ## Share the cache through URL=s3://bucket/path, or URL=/a/fold
 pull: $(COMPOSED) ## Restore from the remote what dvc.lock names, and from the run cache the rest
 	@python -m commands restore
 
-push: $(READY) ## Send cache and run cache to the remote; goes on where it was stopped
+push: $(READY) ## Send cache and run cache to the remote; safe to interrupt and run again
 	@python -m commands push
 
 repro: $(COMPOSED) ## Run what has changed; with JOBS=2 independent stages side by side
@@ -68,7 +68,7 @@ serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve
 
 test: check ## Lint, type-check and test
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile -rs
 
 check: lint types ## Lint and type-check
 
@@ -84,10 +84,10 @@ format: $(READY) ## Put the code in order
 	ruff check --fix .
 	ruff format .
 
-verify: $(READY) ## Hold every tracked file and cache object against its hash
+verify: $(READY) ## Check every tracked file and cache object against its hash
 	@python -m commands verify
 
-accept: $(READY) ## Hold later tables of TASK=… against the one validated last
+set-reference: $(READY) ## Compare later tables of TASK=… with the one validated last
 	@python -m commands set-reference $(TASK)
 
 register: $(READY) ## Log TASK=… with MLflow and register its model as challenger
@@ -101,7 +101,7 @@ promote: $(READY) ## Make the challenger of TASK=… champion if it is better; W
 rollback: $(READY) ## Make the previous champion of TASK=… champion again; WHY=…
 	@python -m commands rollback $(TASK) --by "$$BY" --why "$$WHY"
 
-champions: $(READY) ## Show who was champion of TASK=… and when, every hash verified
+history: $(READY) ## Show who was champion of TASK=… and when, every hash verified
 	@python -m commands history $(TASK) --verify
 
 plots: $(READY) ## Draw all plots into one page, dvc_plots/index.html, that works offline

@@ -103,7 +103,7 @@ def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
 
 
 def read_accepted(path: Path) -> Statistics | None:
-    """Read what the table accepted last was like, if any was: `make accept` writes it."""
+    """Read what the table accepted last was like, if any was: `make set-reference` writes it."""
     if not path.exists():
         return None
     return Statistics.parse(read_json(path), str(path))

@@ -306,5 +306,5 @@ def _finding(
         found=found,
         expected=f"{expected} (source {shown(source)})",
         remedy="see what changed at the source; if it is meant to be so, "
-        f"`make accept TASK={prepared.task}`",
+        f"`make set-reference TASK={prepared.task}`",
     )

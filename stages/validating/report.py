@@ -130,7 +130,7 @@ def compared(prepared: Prepared) -> str:
     """Say which accepted table this one was held against, if any."""
     accepted = prepared.accepted
     if not accepted:
-        return f"No earlier table is accepted yet: make accept TASK={prepared.task}."
+        return f"No earlier table is accepted yet: make set-reference TASK={prepared.task}."
     rows = _count(accepted.rows, "row")
     return f"Held against the accepted table of {rows}, source {shown(accepted.source)}."
 

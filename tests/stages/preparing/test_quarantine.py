@@ -76,7 +76,7 @@ def test_an_accepted_table_is_what_later_ones_are_held_against(clone: Clone) -> 
     )
     done = clone.run("dvc", "repro", "validate@heart")
     assert "age · shift" in done.stdout
-    assert "make accept TASK=heart" in done.stdout
+    assert "make set-reference TASK=heart" in done.stdout
     assert Path(clone.path / "data/accepted/heart.json").exists()
 
 

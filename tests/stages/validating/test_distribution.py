@@ -98,7 +98,7 @@ def test_every_value_that_is_there_is_counted() -> None:
 def test_the_reference_is_named(tmp_path: Path) -> None:
     told = alarms(findings("heart", tmp_path, as_csv(table("heart").head(100))))
     assert "source sample" in told[0].expected
-    assert "make accept TASK=heart" in told[0].remedy
+    assert "make set-reference TASK=heart" in told[0].remedy
 
 
 def test_flipped_labels_of_texts_are_found(tmp_path: Path) -> None:
