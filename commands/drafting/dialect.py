@@ -34,7 +34,7 @@ def read_table(path: Path, names: Sequence[str] | None) -> tuple[Origin_, pd.Dat
     if path.suffix == ".parquet":
         origin: Origin_ = {"path": path.as_posix()}
         return origin, read_raw(Origin(**origin), _parquet_columns(path), WHERE)
-    origin = _layout(path, names)
+    origin = _read_layout(path, names)
     try:
         frame = _read(origin)
     except PipelineError:  # a quote that swallows lines, or one that never ends
@@ -47,7 +47,7 @@ def read_table(path: Path, names: Sequence[str] | None) -> tuple[Origin_, pd.Dat
 
 def _read(origin: Origin_) -> pd.DataFrame:
     described = Origin(**origin)
-    columns = origin.get("names") or _first_rows(described, 1)[0]
+    columns = origin.get("names") or _read_first_rows(described, 1)[0]
     return read_raw(described, [cell.strip() for cell in columns if cell.strip()], WHERE)
 
 
@@ -58,14 +58,16 @@ def _parquet_columns(path: Path) -> list[str]:
         return list(pq.read_schema(file).names)
 
 
-def _layout(path: Path, names: Sequence[str] | None) -> Origin_:
+def _read_layout(path: Path, names: Sequence[str] | None) -> Origin_:
     origin: Origin_ = {"path": path.as_posix()}
-    encoding = _encoding(path)
+    encoding = _guess_encoding(path)
     if encoding != "utf-8":
         origin["encoding"] = encoding
     check_content(path, Origin(**origin), WHERE)
-    rows = {mark: _first_rows(Origin(**{**origin, "delimiter": mark}), LOOKED_AT) for mark in MARKS}
-    delimiter = max(MARKS, key=lambda mark: _evenness(rows[mark]))
+    rows = {
+        mark: _read_first_rows(Origin(**{**origin, "delimiter": mark}), LOOKED_AT) for mark in MARKS
+    }
+    delimiter = max(MARKS, key=lambda mark: _measure_evenness(rows[mark]))
     found = rows[delimiter]
     if not found:
         raise PipelineError(f"{path} is empty")
@@ -80,7 +82,7 @@ def _layout(path: Path, names: Sequence[str] | None) -> Origin_:
     return origin
 
 
-def _encoding(path: Path) -> str:
+def _guess_encoding(path: Path) -> str:
     """Return the mark's encoding, UTF-8 where the file is that, else the likeliest."""
     with path.open("rb") as file:
         head = file.read(SLICE)
@@ -99,7 +101,7 @@ def _encoding(path: Path) -> str:
     return "utf-8"
 
 
-def _first_rows(origin: Origin, count: int) -> list[list[str]]:
+def _read_first_rows(origin: Origin, count: int) -> list[list[str]]:
     encoding = "utf-8-sig" if origin.encoding == "utf-8" else origin.encoding
     rows: list[list[str]] = []
     with Path(origin.path).open(encoding=encoding, newline="") as file:
@@ -111,7 +113,7 @@ def _first_rows(origin: Origin, count: int) -> list[list[str]]:
     return rows
 
 
-def _evenness(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
+def _measure_evenness(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
     """Return the share of rows that are as wide as most, and how wide; 0 for a single column."""
     if not rows:
         return 0.0, 0
@@ -127,7 +129,9 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
     columns = list(zip(*(row for row in rest if len(row) == len(first)), strict=True))
-    above = [name for name, column in zip(first, columns, strict=False) if _mostly_numbers(column)]
+    above = [
+        name for name, column in zip(first, columns, strict=False) if _are_mostly_numbers(column)
+    ]
     if above:
         return 2 * sum(bool(NUMBER.fullmatch(name)) for name in above) < len(above)
     return not any(NUMBER.fullmatch(name) for name in first) and not any(
@@ -135,9 +139,9 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     )
 
 
-def _mostly_numbers(cells: Sequence[str]) -> bool:
+def _are_mostly_numbers(cells: Sequence[str]) -> bool:
     filled = [cell.strip() for cell in cells if cell.strip()]
-    return bool(filled) and sum(bool(NUMBER.fullmatch(it)) for it in filled) > 0.5 * len(filled)
+    return bool(filled) and sum(bool(NUMBER.fullmatch(cell)) for cell in filled) > 0.5 * len(filled)
 
 
 def _uses_decimal_comma(frame: pd.DataFrame) -> bool:

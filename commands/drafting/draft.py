@@ -16,8 +16,8 @@ import pandas as pd
 
 from commands.drafting.dialect import read_table
 from commands.drafting.guess import Guess, guess_column
-from commands.drafting.target_inference import find_aim, find_group
-from commands.drafting.writing import written
+from commands.drafting.target_inference import find_group, infer_target
+from commands.drafting.writing import render_contract
 from stages.fetching.sql import Question, materialise
 from stages.preparing.casting import as_tokens, to_numbers
 from stages.shared.errors import PipelineError
@@ -48,16 +48,16 @@ class Request:
 def draft(request: Request) -> None:
     """Draft a contract, and copy a file that lies outside the repository."""
     contract = Path("conf/task", f"{request.task}.yaml")
-    check(request, contract)
-    origin, frame = bring(request)
+    check_request(request, contract)
+    origin, frame = read_source(request)
     text = write_contract(request, origin, frame)
     if not request.query:
-        keep(Path(request.file), Path(origin["path"]))
+        copy_into_repository(Path(request.file), Path(origin["path"]))
     write_text(contract, text)
     print(f"{contract} is drafted from {len(frame):,} rows: read it, then run `make repro`")
 
 
-def check(request: Request, contract: Path) -> None:
+def check_request(request: Request, contract: Path) -> None:
     """Raise PipelineError for a name that no task can have, and for a contract already there."""
     if not NAME.fullmatch(request.task):
         raise PipelineError(
@@ -71,7 +71,7 @@ def check(request: Request, contract: Path) -> None:
         raise PipelineError(f"{request.file} is not here")
 
 
-def bring(request: Request) -> tuple[dict[str, Any], pd.DataFrame]:
+def read_source(request: Request) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return the source as the contract describes it, and its cells."""
     if request.query:
         path = RAW / request.task / f"{request.task}.parquet"
@@ -82,10 +82,10 @@ def bring(request: Request) -> tuple[dict[str, Any], pd.DataFrame]:
         return {**origin, "database": request.file, "query": request.query}, frame
     path = Path(request.file)
     origin, frame = read_table(path, list(request.names) or None)
-    return {**origin, "path": within(path).as_posix()}, frame
+    return {**origin, "path": locate_in_repository(path).as_posix()}, frame
 
 
-def within(path: Path) -> Path:
+def locate_in_repository(path: Path) -> Path:
     """Return the file's path in the repository; one that lies outside comes into ``data/raw``."""
     here = Path.cwd()
     inside = path.resolve().is_relative_to(here)
@@ -95,7 +95,7 @@ def within(path: Path) -> Path:
     return kept
 
 
-def keep(path: Path, kept: Path) -> None:
+def copy_into_repository(path: Path, kept: Path) -> None:
     """Copy a file that lies outside the repository to where the contract has it."""
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -111,35 +111,35 @@ def write_contract(request: Request, origin: dict[str, Any], frame: pd.DataFrame
             f"{', '.join(map(str, frame.columns))}"
         )
     decimal = origin.get("decimal", ".")
-    aim = find_aim(frame, request.target, request.positive, decimal)
+    inferred = infer_target(frame, request.target, request.positive, decimal)
     names = [name for name in frame.columns if name != request.target]
     group = find_group(frame, names)
     guesses = [guess_column(name, frame[name], decimal) for name in names]
     flagged = [
-        _without(guess, frame, request.target, "classes" in aim.target, decimal)
+        _leave_out_leak(guess, frame, request.target, "classes" in inferred.target, decimal)
         for guess in guesses
         if guess.name != group
     ]
     title = request.task.replace("_", " ").capitalize()
-    return written(title, origin, flagged, aim, group, len(frame))
+    return render_contract(title, origin, flagged, inferred, group, len(frame))
 
 
-def _without(
+def _leave_out_leak(
     guess: Guess, frame: pd.DataFrame, target: str, is_classification: bool, decimal: str
 ) -> Guess:
     """Return the guess, left out where the column alone tells the target."""
     if guess.left_out or guess.type == "text":
         return guess
     y = as_tokens(frame[target]) if is_classification else to_numbers(frame[target], decimal)
-    cells = _as_numbers(frame[guess.name], decimal)
-    told = measure_predictability(cells, y.to_numpy(), is_classification=is_classification)
-    if told < SURE:
+    cells = _to_comparable_numbers(frame[guess.name], decimal)
+    share = measure_predictability(cells, y.to_numpy(), is_classification=is_classification)
+    if share < SURE:
         return guess
-    reason = f"a leak? It alone tells {told:.1%} of the target. Put it back if it is known in time"
+    reason = f"a leak? It alone tells {share:.1%} of the target. Put it back if it is known in time"
     return Guess(guess.name, left_out=reason)
 
 
-def _as_numbers(cells: pd.Series, decimal: str) -> Any:
+def _to_comparable_numbers(cells: pd.Series, decimal: str) -> Any:
     """Return numbers as they are, and words as the order of their first appearance."""
     numbers = to_numbers(cells, decimal)
     if numbers.notna().sum() == cells.notna().sum():

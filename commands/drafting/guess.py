@@ -54,9 +54,9 @@ def guess_column(name: str, cells: pd.Series, decimal: str) -> Guess:
 
     Missing cells are allowed where there are any; a range has room beyond what was seen.
     """
-    marks = _marks(cells, decimal)
+    marks = _find_marks(cells, decimal)
     present = cells[~as_tokens(cells).isin(marks)].dropna() if marks else cells.dropna()
-    found = _leave_out(name, present) or _typed(name, present, decimal)
+    found = _leave_out(name, present) or _guess_type(name, present, decimal)
     if not found.left_out and len(present) < len(cells):
         share = 1 - len(present) / len(cells)
         options = {**found.options, "missing": "allowed"}
@@ -65,7 +65,7 @@ def guess_column(name: str, cells: pd.Series, decimal: str) -> Guess:
     return Guess(name, found.type, found.options, found.comment, found.left_out, marks)
 
 
-def _marks(cells: pd.Series, decimal: str) -> tuple[str, ...]:
+def _find_marks(cells: pd.Series, decimal: str) -> tuple[str, ...]:
     """Return the texts that stand for missing: known ones, and a number far off all others."""
     texts = as_tokens(cells.dropna())
     known = [mark for mark in MARKS if (texts == mark).any()]
@@ -110,7 +110,7 @@ def is_identifier(name: str, present: pd.Series) -> bool:
     return named or not (words.str.contains(" ").any() or words.str.len().nunique() > 1)
 
 
-def _typed(name: str, present: pd.Series, decimal: str) -> Guess:
+def _guess_type(name: str, present: pd.Series, decimal: str) -> Guess:
     if pd.api.types.is_bool_dtype(present):
         return Guess(name, "boolean")
     if pd.api.types.is_datetime64_any_dtype(present):
@@ -120,13 +120,13 @@ def _typed(name: str, present: pd.Series, decimal: str) -> Guess:
         return Guess(name, "boolean")
     numbers = to_numbers(present, decimal)
     if numbers.notna().all():
-        return _number(name, numbers)
+        return _guess_number(name, numbers)
     if to_dates(present).notna().all():
         return Guess(name, "datetime")
-    return _words(name, words, numbers)
+    return _guess_words(name, words, numbers)
 
 
-def _number(name: str, numbers: pd.Series) -> Guess:
+def _guess_number(name: str, numbers: pd.Series) -> Guess:
     whole = bool((numbers % 1 == 0).all())
     different = sorted(numbers.unique())
     if whole and len(different) == 2:
@@ -138,11 +138,11 @@ def _number(name: str, numbers: pd.Series) -> Guess:
     finite = numbers[np.isfinite(numbers)]
     kind = "integer" if whole else "number"
     return Guess(
-        name, kind, {"unit": "", "range": roomy(finite.min(), finite.max(), whole)}, comment
+        name, kind, {"unit": "", "range": widen_range(finite.min(), finite.max(), whole)}, comment
     )
 
 
-def roomy(low: float, high: float, whole: bool) -> list[float]:
+def widen_range(low: float, high: float, whole: bool) -> list[float]:
     """Return bounds with room for half the span on each side, round, and on the same side of 0."""
     span = max(high - low, abs(high) * 1e-9) or 1.0
     step = max(10.0 ** np.floor(np.log10(span)), TINY)
@@ -160,21 +160,23 @@ def roomy(low: float, high: float, whole: bool) -> list[float]:
     return [min(bottom, float(low)), max(top, float(high))]
 
 
-def _words(name: str, words: pd.Series, numbers: pd.Series) -> Guess:
+def _guess_words(name: str, words: pd.Series, numbers: pd.Series) -> Guess:
     different = words.unique().tolist()
     amount = form_hint(different, AMOUNTS)
     if words.str.fullmatch(DAY_FIRST).all() or (amount and len(different) > CODES):
         words_of = amount or repr(different[0][:40])
         return Guess(name, left_out=f"neither numbers nor ISO 8601 dates: {words_of}")
     if len(different) <= FEW and len(different) * SPARE <= len(words):
-        return Guess(name, "category", {"values": _values(different)}, _variants(different))
+        return Guess(
+            name, "category", {"values": _read_values(different)}, _describe_variants(different)
+        )
     if numbers.notna().mean() > 0.8:
         strange = words[numbers.isna()].iloc[0]
         return Guess(
             name, left_out=f"numbers, but for {strange[:40]!r}: mend these, or list what is missing"
         )
     if _is_prose(words):
-        most = int(roomy(0, words.str.len().max(), whole=True)[1])
+        most = int(widen_range(0, words.str.len().max(), whole=True)[1])
         return Guess(name, "text", {"length": [1, most], "normalise": "NFC"})
     if words.str.contains(r"\d").all() and words.str.len().max() <= LONG:
         example = words.iloc[0][:40]
@@ -190,14 +192,14 @@ def _is_prose(words: pd.Series) -> bool:
     )
 
 
-def _values(different: Sequence[str]) -> list[Any]:
+def _read_values(different: Sequence[str]) -> list[Any]:
     """Return the values in order, as numbers where all are whole ones."""
     if all(re.fullmatch(r"-?(0|[1-9]\d*)", value) for value in different):
         return sorted(int(value) for value in different)
     return sorted(different)
 
 
-def _variants(different: Sequence[str]) -> str:
+def _describe_variants(different: Sequence[str]) -> str:
     folded: dict[str, list[str]] = {}
     for value in sorted(different):
         folded.setdefault(" ".join(value.casefold().split()), []).append(value)

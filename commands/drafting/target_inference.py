@@ -33,7 +33,7 @@ POSITIVE = (
 
 
 @dataclass(frozen=True)
-class Aim:
+class InferredTarget:
     """The contract's target and how models are compared; ``comments`` explain keys."""
 
     target: dict[str, Any]
@@ -44,7 +44,9 @@ class Aim:
     lacking: float = 0.0  # share of the rows
 
 
-def find_aim(frame: pd.DataFrame, name: str, positive: str | None, decimal: str) -> Aim:
+def infer_target(
+    frame: pd.DataFrame, name: str, positive: str | None, decimal: str
+) -> InferredTarget:
     """Return what to predict from the target column's values.
 
     Raises PipelineError where these are all alike, or words too many for classes.
@@ -58,22 +60,28 @@ def find_aim(frame: pd.DataFrame, name: str, positive: str | None, decimal: str)
     lacking = len(frame) - len(present)
     expression = name if name.isidentifier() else f"col({name!r})"
     if _is_amount(numbers, len(counts)):
-        return _noted(_regression(expression, numbers, len(frame)), lacking, len(frame))
+        return _note_lacking(
+            _infer_regression(expression, numbers, len(frame)), lacking, len(frame)
+        )
     if len(counts) > MOST_CLASSES:
         first = ", ".join(map(str, counts.index[:5]))
         raise PipelineError(
             f"--target {name}: {len(counts):,} different words ({first}, …) are too many for "
             f"classes, of which there may be {MOST_CLASSES}"
         )
-    return _noted(_classification(expression, counts, positive, len(frame)), lacking, len(frame))
+    return _note_lacking(
+        _infer_classification(expression, counts, positive, len(frame)), lacking, len(frame)
+    )
 
 
-def _noted(aim: Aim, lacking: int, rows: int) -> Aim:
+def _note_lacking(inferred: InferredTarget, lacking: int, rows: int) -> InferredTarget:
     """Say of how many rows the target is missing: no model learns from them."""
     if not lacking:
-        return aim
-    words = f"{aim.comments['target']}; {lacking:,} rows lack it"
-    return replace(aim, comments={**aim.comments, "target": words}, lacking=lacking / rows)
+        return inferred
+    words = f"{inferred.comments['target']}; {lacking:,} rows lack it"
+    return replace(
+        inferred, comments={**inferred.comments, "target": words}, lacking=lacking / rows
+    )
 
 
 def _is_amount(numbers: pd.Series, different: int) -> bool:
@@ -82,26 +90,31 @@ def _is_amount(numbers: pd.Series, different: int) -> bool:
     return different > MOST_NUMBERED or bool((numbers % 1 != 0).any())
 
 
-def _regression(expression: str, numbers: pd.Series, rows: int) -> Aim:
+def _infer_regression(expression: str, numbers: pd.Series, rows: int) -> InferredTarget:
     comments = {
         "target": f"from {numbers.min():g} to {numbers.max():g}, median {numbers.median():g}"
     }
-    return Aim(
-        {"expression": expression, "unit": ""}, "rmse", cv=_cv(rows, rows), comments=comments
+    return InferredTarget(
+        {"expression": expression, "unit": ""},
+        "rmse",
+        cv=_choose_folds(rows, rows),
+        comments=comments,
     )
 
 
-def _classification(expression: str, counts: pd.Series, positive: str | None, rows: int) -> Aim:
+def _infer_classification(
+    expression: str, counts: pd.Series, positive: str | None, rows: int
+) -> InferredTarget:
     labels = sorted(counts.index)
     target: dict[str, Any] = {"expression": expression, "classes": labels}
     shares = ", ".join(f"{label} {count / counts.sum():.0%}" for label, count in counts.items())
-    cv = _cv(rows, int(counts.min()))
+    cv = _choose_folds(rows, int(counts.min()))
     if len(labels) > 2:
-        shares += _two_of_many(expression, labels)
+        shares += _suggest_two_classes(expression, labels)
         skewed = counts.max() > SKEWED * counts.min()
         metric = "balanced_accuracy" if skewed else "accuracy"
-        return Aim(target, metric, cv=cv, comments={"target": shares})
-    chosen = positive or _likely_positive(labels, counts)
+        return InferredTarget(target, metric, cv=cv, comments={"target": shares})
+    chosen = positive or _guess_positive(labels, counts)
     if chosen not in labels:
         raise PipelineError(f"--positive {chosen!r} is none of the classes {', '.join(labels)}")
     rare = counts[chosen] < RARE * counts.sum()
@@ -110,23 +123,23 @@ def _classification(expression: str, counts: pd.Series, positive: str | None, ro
         "positive": "whose probability is predicted: is it the right one?",
     }
     metric = "average_precision" if rare else "roc_auc"
-    return Aim({**target, "positive": chosen}, metric, cv=cv, comments=comments)
+    return InferredTarget({**target, "positive": chosen}, metric, cv=cv, comments=comments)
 
 
-def _two_of_many(expression: str, labels: list[str]) -> str:
+def _suggest_two_classes(expression: str, labels: list[str]) -> str:
     """Return a hint where the classes are degrees of something that may also be absent."""
     if not all(label.isdigit() for label in labels) or "0" not in labels:
         return ""
     return f"; for yes or no: expression: {expression} > 0, classes: {{false: no, true: yes}}"
 
 
-def _likely_positive(labels: list[str], counts: pd.Series) -> str:
+def _guess_positive(labels: list[str], counts: pd.Series) -> str:
     """Return the class of a telling name, else the rarer one."""
-    told = [label for label in labels if label.casefold() in POSITIVE]
-    return told[0] if len(told) == 1 else str(counts.idxmin())
+    telling = [label for label in labels if label.casefold() in POSITIVE]
+    return telling[0] if len(telling) == 1 else str(counts.idxmin())
 
 
-def _cv(rows: int, rarest: int) -> dict[str, Any]:
+def _choose_folds(rows: int, rarest: int) -> dict[str, Any]:
     """Return folds such that each can hold a row of the rarest class; more rounds for few rows."""
     folds = int(np.clip(rarest * 0.6 // 2, 2, FOLDS))
     found = {} if folds == FOLDS else {"folds": folds}

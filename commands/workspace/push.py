@@ -7,8 +7,8 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from commands.workspace.remote import connect, missing, report_objects, run_dvc, shorten
-from commands.workspace.tracked import cached, tracked
+from commands.workspace.remote import connect, find_missing, report_objects, run_dvc, shorten
+from commands.workspace.tracked import list_tracked, locate_object
 from stages.shared.errors import PipelineError
 
 # Where DVC keeps one, in the layout that its run cache still has.
@@ -19,13 +19,13 @@ def push() -> str:
     """Push, and return what was sent; fail where a fresh clone would then lack something."""
     repo = Repo()
     remote = connect(repo)
-    absent = missing(remote, tracked(repo))
+    absent = find_missing(remote, list_tracked(repo))
     if absent and not run_dvc("push"):
         raise PipelineError("not everything was sent: run the same command again")
     send_lost(repo, remote)
     runs = send_run_cache(repo)
     lacking = report_objects(
-        remote, missing(remote, tracked(repo)), "is neither in the cache nor at"
+        remote, find_missing(remote, list_tracked(repo)), "is neither in the cache nor at"
     )
     if lacking:
         listing = shorten(lacking)
@@ -42,8 +42,8 @@ def summarise(objects: int, runs: int) -> str:
 
 def send_lost(repo: Any, remote: Any) -> None:
     """Send what the remote had once and lost: DVC takes a folder's list for all of its files."""
-    for entry in missing(remote, tracked(repo)):
-        path = cached(repo, entry.digest)
+    for entry in find_missing(remote, list_tracked(repo)):
+        path = locate_object(repo, entry.digest)
         if path.exists():
             remote.add(str(path), repo.cache.local.fs, entry.digest)
 

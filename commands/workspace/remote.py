@@ -85,7 +85,7 @@ def run_dvc(*args: str) -> bool:
             raise
 
 
-def missing(remote: Any, objects: Iterable[Tracked]) -> list[Tracked]:
+def find_missing(remote: Any, objects: Iterable[Tracked]) -> list[Tracked]:
     """Return those of the objects that the remote does not have."""
     wanted = list(objects)
     there = set(remote.oids_exist({one.digest for one in wanted}))

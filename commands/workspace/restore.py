@@ -13,15 +13,22 @@ from dvc.repo import Repo
 
 from commands.workspace.remote import (
     connect,
+    find_missing,
     is_whole,
-    missing,
     read_object,
     report_objects,
     run_dvc,
     shorten,
 )
 from commands.workspace.repairing import mend
-from commands.workspace.tracked import Tracked, cached, files, listed, outputs, tracked
+from commands.workspace.tracked import (
+    Tracked,
+    list_files,
+    list_outputs,
+    list_tracked,
+    locate_object,
+    parse_list,
+)
 from stages.shared.errors import PipelineError
 
 
@@ -48,8 +55,8 @@ def fetch(repo: Any, remote: Any) -> list[str]:
     """
     if not run_dvc("fetch") and (sound := list(_sound(repo, remote))):
         run_dvc("fetch", *sound)
-    absent = list(_absent(repo, remote))
-    gone = missing(remote, absent)
+    absent = list(_find_absent(repo, remote))
+    gone = find_missing(remote, absent)
     damaged = [one for one in absent if one not in gone and not is_whole(remote, one)]
     if absent and not gone and not damaged:
         raise PipelineError(
@@ -61,19 +68,19 @@ def fetch(repo: Any, remote: Any) -> list[str]:
     ]
 
 
-def _absent(repo: Any, remote: Any) -> Iterator[Tracked]:
+def _find_absent(repo: Any, remote: Any) -> Iterator[Tracked]:
     """Yield what is not in the cache. DVC leaves a folder's list out where one of its files is."""
-    for entry in tracked(repo):
-        if not cached(repo, entry.digest).exists():
+    for entry in list_tracked(repo):
+        if not locate_object(repo, entry.digest).exists():
             yield entry
-            for file in listed(entry, read_object(remote, entry)) if entry.is_list else []:
-                if not cached(repo, file.digest).exists():
+            for file in parse_list(entry, read_object(remote, entry)) if entry.is_list else []:
+                if not locate_object(repo, file.digest).exists():
                     yield file
 
 
 def _sound(repo: Any, remote: Any) -> Iterator[str]:
     """Yield the outputs that can be fetched: with one damaged list of files DVC fetches nothing."""
-    for out in outputs(repo):
-        whole = next(files(repo, out))
+    for out in list_outputs(repo):
+        whole = next(list_files(repo, out))
         if not whole.is_list or is_whole(remote, whole):
             yield str(whole.path)

@@ -24,33 +24,33 @@ class Tracked:
         return self.digest.endswith(".dir")
 
 
-def tracked(repo: Any) -> Iterator[Tracked]:
+def list_tracked(repo: Any) -> Iterator[Tracked]:
     """Yield what dvc.lock and the ``.dvc`` files name; a folder's files where its list is here."""
-    for out in outputs(repo):
-        yield from files(repo, out)
+    for out in list_outputs(repo):
+        yield from list_files(repo, out)
 
 
-def outputs(repo: Any) -> list[Any]:
+def list_outputs(repo: Any) -> list[Any]:
     """Return DVC's own objects for the outputs that have a hash and lie in the cache."""
     return [out for out in repo.index.outs if out.hash_info and out.use_cache]
 
 
-def files(repo: Any, out: Any) -> Iterator[Tracked]:
+def list_files(repo: Any, out: Any) -> Iterator[Tracked]:
     """Yield an output, and each file in it if it is a folder whose list is here and whole."""
     whole = Tracked(Path(out.fs_path).relative_to(repo.root_dir), str(out.hash_info.value))
     yield whole
-    if whole.is_list and (listing := cached(repo, whole.digest)).exists():
-        yield from listed(whole, listing.read_bytes())
+    if whole.is_list and (listing := locate_object(repo, whole.digest)).exists():
+        yield from parse_list(whole, listing.read_bytes())
 
 
-def listed(folder: Tracked, content: bytes) -> Iterator[Tracked]:
+def parse_list(folder: Tracked, content: bytes) -> Iterator[Tracked]:
     """Yield the files of a folder by the content of its list; none where that is damaged."""
     if is_intact(BytesIO(content), folder.digest):
         for entry in json.loads(content):
             yield Tracked(folder.path / entry["relpath"], entry["md5"])
 
 
-def cached(repo: Any, digest: str) -> Path:
+def locate_object(repo: Any, digest: str) -> Path:
     """Return where the cache keeps the object with this hash."""
     return Path(repo.cache.local.oid_to_path(digest))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from commands.workspace.tracked import Tracked, cached, is_intact, tracked
+from commands.workspace.tracked import Tracked, is_intact, list_tracked, locate_object
 from serve.runtime.manifest import MANIFEST
 from serve.runtime.manifest_file import ManifestError, read_manifest
 from stages import compose
@@ -26,14 +26,15 @@ def find_problems() -> list[str]:
     """Return a line for each thing that is damaged or out of date."""
     repo = Repo()
     return [
-        *out_of_date(),
-        *damaged_outputs(repo),
-        *outdated_stages(repo),  # after it, for DVC deletes a damaged object that it comes across
-        *damaged_exports(Path("models")),
+        *find_stale_files(),
+        *find_damaged_outputs(repo),
+        # After the one above: DVC deletes a damaged object that it comes across.
+        *find_outdated_stages(repo),
+        *find_damaged_exports(Path("models")),
     ]
 
 
-def out_of_date() -> Iterator[str]:
+def find_stale_files() -> Iterator[str]:
     """Yield what is composed from ``conf/`` and ``stages/`` and no longer agrees with them."""
     try:
         compose.check()
@@ -41,43 +42,43 @@ def out_of_date() -> Iterator[str]:
         yield str(error)
 
 
-def damaged_outputs(repo: Any) -> Iterator[str]:
+def find_damaged_outputs(repo: Any) -> Iterator[str]:
     """Yield each tracked file whose bytes, here or in the cache, do not have their hash."""
-    for it in tracked(repo):
-        yield from _damaged_object(repo, it)
-        path = Path(repo.root_dir, it.path)
-        if path.is_file() and not _is_intact(path, it.digest):
-            yield f"{it.path}: differs from dvc.lock, which says {it.digest}"
+    for entry in list_tracked(repo):
+        yield from _check_object(repo, entry)
+        path = Path(repo.root_dir, entry.path)
+        if path.is_file() and not _is_intact(path, entry.digest):
+            yield f"{entry.path}: differs from dvc.lock, which says {entry.digest}"
 
 
-def outdated_stages(repo: Any) -> Iterator[str]:
+def find_outdated_stages(repo: Any) -> Iterator[str]:
     """Yield where dvc.lock is of other files, parameters or commands than the workspace has."""
     for stage, changes in repo.status(check_updates=False).items():
         for change in changes:
-            for words in _in_words(change):
+            for words in _describe_change(change):
                 yield f"{stage}: {words}"
 
 
-def damaged_exports(folder: Path) -> Iterator[str]:
+def find_damaged_exports(folder: Path) -> Iterator[str]:
     """Yield each manifest that names a file which is not as it says, or was changed itself."""
     for path in sorted(folder.glob(f"*/{MANIFEST}")):
         try:
             read_manifest(path.parent)
         except ManifestError as error:
             yield f"{path.parent}: {error}"
-        for entry in _named_files(read_json(path)):
+        for entry in _find_named_files(read_json(path)):
             file = path.parent / entry["file"]
             if not file.exists() or sha256(file) != entry["sha256"]:
                 yield f"{file} is not what {path} names"
 
 
-def _in_words(change: Any) -> Iterator[str]:
+def _describe_change(change: Any) -> Iterator[str]:
     """Put an entry of DVC's status into words; outputs that differ are found by their bytes."""
     if isinstance(change, str):  # such as "changed command"
         yield f"{change} since dvc.lock was written"
         return
     for name, state in change.get("changed deps", {}).items():
-        # Of params.yaml it is told which keys.
+        # Of a parameter file DVC says which keys.
         for changed, how in state.items() if isinstance(state, dict) else [(name, state)]:
             yield f"{changed} is {how} since dvc.lock was written"
     for name, state in change.get("changed outs", {}).items():
@@ -85,7 +86,7 @@ def _in_words(change: Any) -> Iterator[str]:
             yield f"{name} is {state}"
 
 
-def _named_files(content: Any) -> Iterator[dict[str, str]]:
+def _find_named_files(content: Any) -> Iterator[dict[str, str]]:
     """Yield each part of a manifest, at any depth, that names a file with its SHA-256."""
     if isinstance(content, dict):
         if {"file", "sha256"} <= set(content):
@@ -93,13 +94,15 @@ def _named_files(content: Any) -> Iterator[dict[str, str]]:
         content = list(content.values())
     if isinstance(content, list):
         for part in content:
-            yield from _named_files(part)
+            yield from _find_named_files(part)
 
 
-def _damaged_object(repo: Any, it: Tracked) -> Iterator[str]:
-    path = cached(repo, it.digest)
-    if path.exists() and not _is_intact(path, it.digest):
-        yield f"{it.path}: its cache object {it.digest} is damaged; set aside in {_set_aside(path)}"
+def _check_object(repo: Any, entry: Tracked) -> Iterator[str]:
+    path = locate_object(repo, entry.digest)
+    if path.exists() and not _is_intact(path, entry.digest):
+        where = _set_aside(path)
+        digest = entry.digest
+        yield f"{entry.path}: its cache object {digest} is damaged; set aside in {where}"
 
 
 def _is_intact(path: Path, digest: str) -> bool:

@@ -18,9 +18,9 @@ from omegaconf import OmegaConf
 from ruamel.yaml import YAML
 
 from commands.drafting.dialect import read_table
-from commands.drafting.guess import guess_column, roomy
-from commands.drafting.target_inference import find_aim, find_group
-from commands.drafting.writing import flow, scalar, written
+from commands.drafting.guess import guess_column, widen_range
+from commands.drafting.target_inference import find_group, infer_target
+from commands.drafting.writing import render_contract, render_flow, render_scalar
 from stages.contract.task import Task
 from stages.shared.errors import PipelineError
 from tests.support.clone import Clone
@@ -247,7 +247,7 @@ def test_a_range_holds_what_was_seen_and_stays_on_its_side_of_zero(
     low: float, span: float, whole: bool
 ) -> None:
     low, high = (float(round(low)), float(round(low + span))) if whole else (low, low + span)
-    bottom, top = roomy(low, high, whole)
+    bottom, top = widen_range(low, high, whole)
     assert bottom <= low
     assert top >= high
     assert bottom >= 0 or low < 0
@@ -257,29 +257,32 @@ def test_a_range_holds_what_was_seen_and_stays_on_its_side_of_zero(
 # What is to be predicted
 
 
-def aim(cells: list[Any], positive: str | None = None) -> Any:
-    return find_aim(pd.DataFrame({"y": pd.Series(cells, dtype="str")}), "y", positive, ".")
+def infer_from_cells(cells: list[Any], positive: str | None = None) -> Any:
+    return infer_target(pd.DataFrame({"y": pd.Series(cells, dtype="str")}), "y", positive, ".")
 
 
 def test_two_words_are_classes_and_the_telling_one_is_positive() -> None:
-    found = aim(["yes"] * 70 + ["no"] * 30)
+    found = infer_from_cells(["yes"] * 70 + ["no"] * 30)
     assert found.target == {"expression": "y", "classes": ["no", "yes"], "positive": "yes"}
     assert found.metric == "roc_auc"
 
 
 def test_without_a_telling_name_the_rarer_class_is_positive() -> None:
-    assert aim(["stays"] * 70 + ["goes"] * 30).target["positive"] == "goes"
-    assert aim(["stays"] * 70 + ["goes"] * 30, positive="stays").target["positive"] == "stays"
+    assert infer_from_cells(["stays"] * 70 + ["goes"] * 30).target["positive"] == "goes"
+    assert (
+        infer_from_cells(["stays"] * 70 + ["goes"] * 30, positive="stays").target["positive"]
+        == "stays"
+    )
 
 
 def test_a_rare_class_is_ranked_by_precision() -> None:
-    assert aim(["0"] * 970 + ["1"] * 30).metric == "average_precision"
+    assert infer_from_cells(["0"] * 970 + ["1"] * 30).metric == "average_precision"
 
 
 def test_many_numbers_are_amounts_and_few_are_classes() -> None:
-    assert aim([str(i) for i in range(50)]).metric == "rmse"
-    assert aim(["0.5", "1.5"] * 20).metric == "rmse"
-    assert aim(["1", "2", "3"] * 20).target["classes"] == ["1", "2", "3"]
+    assert infer_from_cells([str(i) for i in range(50)]).metric == "rmse"
+    assert infer_from_cells(["0.5", "1.5"] * 20).metric == "rmse"
+    assert infer_from_cells(["1", "2", "3"] * 20).target["classes"] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize(
@@ -287,23 +290,23 @@ def test_many_numbers_are_amounts_and_few_are_classes() -> None:
 )
 def test_a_target_of_no_use_is_refused(cells: list[str], words: str) -> None:
     with pytest.raises(PipelineError, match=words):
-        aim(cells)
+        infer_from_cells(cells)
 
 
 def test_rows_without_a_target_are_counted() -> None:
-    assert "3 rows lack it" in aim(["yes", "no"] * 20 + [None] * 3).comments["target"]
+    assert "3 rows lack it" in infer_from_cells(["yes", "no"] * 20 + [None] * 3).comments["target"]
 
 
 @pytest.mark.parametrize(("lacking", "most"), [(1, 0.05), (20, 0.5)])
 def test_rows_without_a_target_do_not_stop_the_run(lacking: int, most: float) -> None:
-    found = aim(["yes", "no"] * 20 + [None] * lacking)
-    contract = YAML(typ="safe").load(written("T", {"path": "t.csv"}, [], found, None, 60))
+    found = infer_from_cells(["yes", "no"] * 20 + [None] * lacking)
+    contract = YAML(typ="safe").load(render_contract("T", {"path": "t.csv"}, [], found, None, 60))
     assert contract["on_bad_rows"] == "quarantine"
     assert lacking / (40 + lacking) < contract["max_bad_row_share"] <= most + 0.02
 
 
 def test_folds_are_few_enough_for_the_rarest_class() -> None:
-    assert aim(["a"] * 90 + ["b"] * 12).cv["folds"] == 3
+    assert infer_from_cells(["a"] * 90 + ["b"] * 12).cv["folds"] == 3
 
 
 def test_an_identifier_that_repeats_groups_the_rows() -> None:
@@ -312,14 +315,14 @@ def test_an_identifier_that_repeats_groups_the_rows() -> None:
     assert find_group(frame[["size"]], ["size"]) is None
 
 
-# How it is written down
+# How it is render_contract down
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]))
 
 
 @given(WORDS | st.sampled_from(["yes", "NO", "1e-3", "~", "${x}", "a: b", "#1", "0x1", "1_000"]))
 def test_every_reader_of_yaml_reads_a_scalar_as_it_was(word: str) -> None:
-    text = f"key: {scalar(word)}\n"
+    text = f"key: {render_scalar(word)}\n"
     assert OmegaConf.create(text).key == word
     if "${" not in word:
         assert YAML(typ="safe").load(text)["key"] == word
@@ -327,15 +330,15 @@ def test_every_reader_of_yaml_reads_a_scalar_as_it_was(word: str) -> None:
 
 @given(WORDS)
 def test_every_reader_of_yaml_reads_a_key_as_it_was(word: str) -> None:
-    text = flow({word: 1})
+    text = render_flow({word: 1})
     assert list(OmegaConf.create(text)) == [word]
     assert YAML(typ="safe").load(text) == {word: 1}
 
 
 def test_a_value_is_written_on_one_line() -> None:
     value = {"range": [0.0, 1.5], "header": False, "names": ["a b", "<1H"], "count": 3}
-    assert flow(value) == '{ range: [0, 1.5], header: false, names: [a b, "<1H"], count: 3 }'
-    assert YAML(typ="safe").load(flow(value)) == value
+    assert render_flow(value) == '{ range: [0, 1.5], header: false, names: [a b, "<1H"], count: 3 }'
+    assert YAML(typ="safe").load(render_flow(value)) == value
 
 
 # The command
