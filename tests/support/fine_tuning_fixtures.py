@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +40,7 @@ QUICK = {
 # A server that has imported everything once: each of its children starts in a moment, with no
 # threads of this process's torch.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        "stages.fine_tuning.candidate",
-        "stages.fine_tuning.planning",
-        "transformers.models.bert.modeling_bert",
-        "dvclive.live",
-    ]
-)
+FORKS.set_forkserver_preload(["tests.support.fine_tuning_preload"])
 
 
 def settings(**changes: Any) -> dict[str, Any]:
@@ -83,6 +78,8 @@ def run(root: Path, steps: int | None = None, writes: int | None = None) -> int:
 
     It is killed before training step ``steps``, or in the middle of its file number ``writes``.
     """
+    with chdir(ROOT):  # where the server, if this is what starts it, finds what it preloads
+        forkserver.ensure_running()
     process = FORKS.Process(target=_run, args=(root, steps, writes))
     process.start()
     process.join(300)
