@@ -150,10 +150,10 @@ def test_every_row_is_compared_with_each_text_missing_and_each_hard_text() -> No
 
 AGAIN = """
 import hashlib, pickle, sys
-from stages.exporting.quantising import quantised
+from stages.exporting.quantising import quantise_model
 from stages.exporting.transformer import to_onnx
 content = to_onnx(pickle.load(sys.stdin.buffer))
-print(*(hashlib.sha256(it).hexdigest() for it in (content, quantised(content))))
+print(*(hashlib.sha256(part).hexdigest() for part in (content, quantise_model(content))))
 """
 
 
