@@ -93,7 +93,7 @@ def read_rows(path: Path) -> pd.DataFrame:
 
 
 def encode_table(frame: pd.DataFrame, schema: Schema) -> Table:
-    """Return the encoded matrix and the target."""
+    """Return the encoded matrix (n x fields) and the target (n class indices, or values)."""
     return encode(frame, schema), encode_target(frame, schema)
 
 

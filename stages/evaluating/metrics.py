@@ -87,6 +87,7 @@ def average_precision(rows: Rows, weights: Array) -> Array:
 
 
 def accuracy(rows: Rows, weights: Array) -> Array:
+    """The share of rows decided for their own class."""
     return _mean(rows.decision == rows.truth, weights)
 
 
@@ -145,10 +146,12 @@ def reliability(rows: Rows) -> tuple[Array, Array, Array]:
 
 
 def rmse(rows: Rows, weights: Array) -> Array:
+    """The root of the mean squared error, in the target's unit."""
     return np.sqrt(_mean(rows.error**2, weights))
 
 
 def mae(rows: Rows, weights: Array) -> Array:
+    """The mean absolute error, in the target's unit."""
     return _mean(np.abs(rows.error), weights)
 
 

@@ -55,7 +55,7 @@ def fold(builder: Builder, columns: str, features: str, featurizer: Featurizer) 
     for node in readers:
         node.input[:] = [columns if name == features else name for name in node.input]
     for node in ensembles:
-        node.CopyFrom(_folded(node, known))
+        node.CopyFrom(_fold_node(node, known))
 
 
 def add_columns(builder: Builder, derived: list[str]) -> str:
@@ -89,7 +89,7 @@ def _features(featurizer: Featurizer) -> Iterator[Feature]:
                 yield Feature(column, "category", np.float32(code))
 
 
-def _folded(node: NodeProto, features: list[Feature]) -> NodeProto:
+def _fold_node(node: NodeProto, features: list[Feature]) -> NodeProto:
     """Return the ensemble with each split on a feature as one on a column."""
     trees = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     modes = [mode.decode() for mode in trees["nodes_modes"]]
@@ -120,13 +120,13 @@ def _split(feature: Feature, mode: str, threshold: float) -> Split:
         bool(goes_on(np.float32(present), np.float32(threshold))) for present in (0, 1)
     )
     if if_zero == if_one:
-        return _everyone(column, if_zero, if_zero)
+        return _split_all(column, if_zero, if_zero)
     if kind == "missing":
-        return _everyone(column, if_zero, if_one)
+        return _split_all(column, if_zero, if_one)
     return Split(column, "BRANCH_EQ" if if_one else "BRANCH_NEQ", float(value), int(if_zero))
 
 
-def _everyone(column: int, present: bool, missing: bool) -> Split:
+def _split_all(column: int, present: bool, missing: bool) -> Split:
     """Return a question that all present values answer alike, and the missing ones as said."""
     if present:
         return Split(column, "BRANCH_LEQ", float("inf"), int(missing))

@@ -58,7 +58,7 @@ class Builder:
         """
         if result == self.source:  # a graph must have a node
             result = self.add("Identity", result)
-        nodes = _named(_needed(self.nodes, result), result, output)
+        nodes = _rename_output(_select_needed(self.nodes, result), result, output)
         read = {name for node in nodes for name in node.input}
         graph = helper.make_graph(
             nodes,
@@ -67,7 +67,7 @@ class Builder:
             [helper.make_tensor_value_info(output, TensorProto.DOUBLE, _shape(width))],
             [constant for constant in self.constants if constant.name in read],
         )
-        return _serialised(graph)
+        return _serialise(graph)
 
     def _copy(self, node: NodeProto, names: dict[str, str]) -> None:
         copy = NodeProto()
@@ -84,7 +84,7 @@ class Builder:
         return f"{kind}_{self.names}"
 
 
-def _needed(nodes: Sequence[NodeProto], result: str) -> list[NodeProto]:
+def _select_needed(nodes: Sequence[NodeProto], result: str) -> list[NodeProto]:
     """Return the nodes, in order, without which ``result`` could not be computed."""
     wanted, kept = {result}, []
     for node in reversed(nodes):
@@ -94,7 +94,7 @@ def _needed(nodes: Sequence[NodeProto], result: str) -> list[NodeProto]:
     return kept[::-1]
 
 
-def _named(nodes: list[NodeProto], old: str, new: str) -> list[NodeProto]:
+def _rename_output(nodes: list[NodeProto], old: str, new: str) -> list[NodeProto]:
     for node in nodes:
         node.output[:] = [new if name == old else name for name in node.output]
     return nodes
@@ -104,7 +104,7 @@ def _shape(width: int) -> list[str | int]:
     return [ROWS, width] if width else [ROWS]
 
 
-def _serialised(graph: GraphProto) -> bytes:
+def _serialise(graph: GraphProto) -> bytes:
     opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
     model: ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
     model.producer_name = "stages.export"

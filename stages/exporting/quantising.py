@@ -72,7 +72,7 @@ class Judge:
             int8=small,
             loss=loss,
             most_loss=self.most_loss,
-            same_label=float(np.mean(self._decided(fp32) == self._decided(int8))),
+            same_label=float(np.mean(self._decide(fp32) == self._decide(int8))),
             largest_difference=float(np.abs(fp32.all_rows - int8.all_rows).max()),
         )
 
@@ -80,7 +80,7 @@ class Judge:
         value = estimate_metric(self.metric, answered.unseen, likely, self.rule)
         return Variant(bytes=answered.size, value=value if np.isfinite(value) else None)
 
-    def _decided(self, answered: Answers) -> Array:
+    def _decide(self, answered: Answers) -> Array:
         nothing = np.zeros(len(answered.all_rows), np.int64)
         return Rows(nothing, answered.all_rows, self.rule).decision
 

@@ -33,6 +33,7 @@ class CheckpointStore:
         return _read(self.folder / f"{job}.done")
 
     def keep_result(self, job: str, state: State) -> None:
+        """Keep what a finished job came to; its checkpoints are not needed any more."""
         _write(self.folder / f"{job}.done", state)
         for slot in SLOTS:
             (self.folder / slot).unlink(missing_ok=True)

@@ -30,6 +30,7 @@ class Examples:
         return np.array([len(row) for row in self.ids], np.int64)
 
     def take(self, rows: Array) -> "Examples":
+        """Return the rows with these numbers, in their order."""
         return Examples([self.ids[row] for row in rows], self.y[rows], self.weights[rows])
 
 

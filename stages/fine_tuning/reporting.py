@@ -64,7 +64,7 @@ class Reporter:
         if self.bar is not None and self.number == len(self.planned):
             self.bar.close()
 
-    def measured(self) -> dict[str, float]:
+    def measure(self) -> dict[str, float]:
         """Return the seconds spent training, of time and of CPU, and what was done in a second."""
         texts = self.rows / self.seconds if self.seconds else 0.0
         return {

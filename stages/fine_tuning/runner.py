@@ -83,7 +83,7 @@ def run_jobs(group: ProcessGroup, plan: FineTuningPlan) -> JobResults:
     runner = JobRunner(plan, context, store, reporter)
     results = [result for job in plan.jobs if (result := runner.run(job))]
     return JobResults(
-        results, {**reporter.measured(), "peak_memory_mib": measure_peak_memory(plan.cuda)}
+        results, {**reporter.measure(), "peak_memory_mib": measure_peak_memory(plan.cuda)}
     )
 
 

@@ -37,6 +37,7 @@ class ComputeContext:
     group: ProcessGroup
 
     def autocast(self) -> torch.autocast:
+        """Return the context in which to multiply in the lower precision, if there is one."""
         lower = self.dtype != torch.float32
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower)
 
@@ -127,6 +128,7 @@ class Trainer:
         }
 
     def resume(self, state: State) -> None:
+        """Go on from what `state` returned, in this process or another."""
         self._load(state["trainable"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])

@@ -29,6 +29,7 @@ Score = Callable[[Array, Array, Array], float]
 
 
 def is_named_as_identifier(name: str) -> bool:
+    """Say whether a column's name is that of an identifier: ``id``, ``patient_id``, ``caseId``."""
     return bool(IDENTIFIER.search(name) or CAMEL_ID.search(name))
 
 

@@ -82,7 +82,7 @@ class TextFeaturizer(Featurizer):
 
     def _vectorizers(self, texts: Array, y: Array | None, name: str) -> list[_Vectorizer]:
         try:
-            return [self._fitted(arguments, texts, y) for arguments in self._kinds()]
+            return [self._fit_vectorizer(arguments, texts, y) for arguments in self._kinds()]
         except ValueError as error:
             raise PipelineError(
                 f"the {len(texts)} texts of {name} to fit have no n-gram that counts ({error}): "
@@ -101,7 +101,9 @@ class TextFeaturizer(Featurizer):
             if sizes
         ]
 
-    def _fitted(self, arguments: dict[str, Any], texts: Array, y: Array | None) -> _Vectorizer:
+    def _fit_vectorizer(
+        self, arguments: dict[str, Any], texts: Array, y: Array | None
+    ) -> _Vectorizer:
         arguments = {**arguments, "sublinear_tf": self.text.sublinear_tf}
         limits = {"min_df": self.text.min_df, "max_features": self.text.max_features}
         vectorizer = _Vectorizer(**arguments, **limits)

@@ -55,6 +55,11 @@ class Recipe:
         return TextFeaturizer(self.schema, self.text, scale=self.model.scale, most=most)
 
     def weights(self, y: Array) -> Array | None:
+        """Return the weight of each row of ``y`` (n), or None where all count the same.
+
+        Balanced ones are n / (classes x rows of the class), as scikit-learn has them (King and
+        Zeng 2001).
+        """
         return compute_sample_weight(self.class_weight, y) if self.class_weight else None
 
 

@@ -363,7 +363,7 @@ def test_the_progress_bar_counts_what_is_left_of_all_fits(
     reporter.end_fit(0)
     assert (reporter.bar.n, reporter.bar.total) == (3, 3)
     assert "fit 2 of 2: 100%" in capsys.readouterr().err
-    assert reporter.measured()["tokens_per_second"] == pytest.approx(reporter.pace)
+    assert reporter.measure()["tokens_per_second"] == pytest.approx(reporter.pace)
     assert reporter.rows == 3 * 60
 
 
