@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 
-from stages.composing.pipeline import VERBS
+from stages.composing.checking import VERBS
 
 RUNS = 7
 HEAVY = ("torch", "transformers", "mlflow")

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.support.fuzzing import GOOD, HEADER, HEART_COLUMNS
+from tests.support.heart_tables import GOOD, HEADER, HEART_COLUMNS
 
 HEART = st.lists(st.integers(0, 99), max_size=5).map(
     lambda ids: "\n".join([HEADER, *map(GOOD.format, ids), ""]).encode()
