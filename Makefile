@@ -16,7 +16,12 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## Build the environment in .venv, exactly as the lock files say
+	@$(MERGE_DRIVER)
 
+# How git is to merge dvc.lock, which .gitattributes names: by stage. Git keeps this per clone.
+MERGE_DRIVER := git config merge.dvc-lock.name "entries of dvc.lock, each whole" && \
+  git config merge.dvc-lock.driver 'python=.venv/bin/python; test -x $$python || python=python3; \
+  $$python -m commands.workspace.merge_lock %O %A %B'
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode
 # torch has locks of its own. Its CPU build is a tenth of the size, but no package index has it: it
 # is taken where pip's find-links (or UV_FIND_LINKS) lead to it and there is no GPU, else the index's.
@@ -26,6 +31,7 @@ $(READY): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
 	$(INSTALL) -r requirements.lock
 	@$(if $(wildcard /dev/nvidia0),false,$(INSTALL) -r requirements-torch-cpu.lock 2>/dev/null) || \
 	  $(INSTALL) -r requirements-torch.lock
+	@$(MERGE_DRIVER) || true
 	@touch $@
 
 # Written by compose: older than conf/ or than params.yaml, that is to be composed or looked at anew.
@@ -143,8 +149,9 @@ lock: $(READY) ## Resolve pyproject.toml anew into the lock files
 	echo "$(TORCH)+cpu" | $(RESOLVE) -c requirements.lock - -o requirements-torch-cpu.lock || \
 	  echo "$(TORCH)+cpu is not at hand: requirements-torch-cpu.lock is out of date"
 
-hooks: $(READY) ## Run `make check` before every commit
+hooks: $(READY) ## Run `make check` before every commit, and merge dvc.lock by stage
 	pre-commit install
+	@$(MERGE_DRIVER)
 
 clean: ## Remove the environment and every cache but DVC's
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dvc_plots

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from stages.composing import dvcfile, record
-from stages.composing.config import compose_params, differences, read_text, read_yaml
-from stages.composing.files import check_files
+from stages.composing.config import compose_params, differences, read_yaml
+from stages.composing.files import check_files, read_text
 from stages.composing.menu import render_choices
+from stages.composing.paths import DVC_FILE
 from stages.composing.pipeline import render_pipeline, render_tasks
 from stages.runner.declare import COMPOSED, PARAMS_FILE
 from stages.shared.errors import PipelineError, run_plainly
 from stages.shared.storage import write_text
 
-DVC_FILE = Path("dvc.yaml")
 REMEDY = "run `make compose` (or `python -m commands compose`), then repeat"
 
 

@@ -54,7 +54,7 @@ def repro(
 
 @app.command()
 def repair() -> None:
-    """Put DVC's own files in order after a kill."""
+    """Put DVC's own files in order after a kill or a merge."""
     from commands.workspace.repair import repair
 
     repair()

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from commands.workspace import prune
 from commands.workspace.check_settings import check_settings
+from commands.workspace.conflicts import resolve_lock
 from commands.workspace.overrides import stop_before_loss
-from stages.compose import DVC_FILE, write_tasks
-from stages.composing.config import compose_params, read_text, read_yaml
-from stages.composing.files import check_files
+from stages.compose import write_tasks
+from stages.composing.config import compose_params, read_yaml
+from stages.composing.files import check_files, read_text
 from stages.composing.menu import render_choices
+from stages.composing.paths import DVC_FILE
 from stages.composing.pipeline import render_pipeline
 from stages.composing.record import remember
 from stages.runner.declare import PARAMS_FILE
@@ -46,6 +48,8 @@ def compose(discard: bool = False) -> None:
     remember(params)
     write_if_new(DVC_FILE, pipeline)
     write_tasks(read_yaml(params))
+    for message in resolve_lock():
+        print(message, flush=True)
     prune.remove(read_yaml(pipeline))
 
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from commands.workspace.lockfile import blocks
-from commands.workspace.merging import has_conflict, merge_entries
+from commands.workspace.merging import merge_entries
+from stages.shared.conflict import has_conflict
 
 
 def main() -> None:

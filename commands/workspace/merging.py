@@ -5,35 +5,10 @@ one side beside outputs of the other, which nobody has seen. Where an entry does
 merged, DVC runs the stage, or restores it from its run cache.
 """
 
-import re
 from collections.abc import Callable, Iterable
 
 Entry = tuple[str, str]  # a stage's name and its text; the file's head goes by the name ""
 Choose = Callable[[str, str, list[Entry]], str]
-
-MARKER = re.compile(r"^(<{7}|\|{7}|={7}|>{7})(?: .*)?$", re.M)
-
-
-def has_conflict(text: str) -> bool:
-    """Tell whether a file holds the marks that git leaves where two branches differ."""
-    found = {mark[0] for mark in MARKER.findall(text)}
-    return {"<", "=", ">"} <= found
-
-
-def split_conflict(text: str) -> tuple[str, str]:
-    """Return a file with marks as each of the two sides has it."""
-    return _take_side(text, "<"), _take_side(text, "=")
-
-
-def _take_side(text: str, side: str) -> str:
-    """Keep what is outside of the marks, and what follows the side's own."""
-    lines, within = list[str](), ""
-    for line in text.splitlines(keepends=True):
-        if mark := MARKER.match(line.rstrip("\r\n")):
-            within = "" if mark[1][0] == ">" else mark[1][0]
-        elif within in ("", side):
-            lines.append(line)
-    return "".join(lines)
 
 
 def take_first(first: str, _second: str, _kept: list[Entry]) -> str:

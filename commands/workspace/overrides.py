@@ -15,8 +15,8 @@ from typing import Any
 from commands.experiments.ranking.history import State, experiments
 from commands.shared.trees import ABSENT, Key, describe_changes, find_changes, flatten
 from commands.workspace.git import ask_git, read_archive
-from stages.composing.config import compose_params, read_text, read_yaml
-from stages.composing.files import CONF
+from stages.composing.config import compose_params, read_yaml
+from stages.composing.files import CONF, read_text
 from stages.composing.record import is_remembered
 from stages.runner.declare import PARAMS_FILE
 from stages.shared.errors import PipelineError

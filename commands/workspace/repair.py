@@ -1,8 +1,15 @@
-"""Puts DVC's own files in order after a kill: ``python -m commands repair``."""
+"""Puts DVC's own files in order after a kill or a merge: ``python -m commands repair``."""
 
-from commands.workspace.repairing import mend
+from commands.workspace.conflicts import find_conflicts
+from commands.workspace.repairing import repair_files
+from stages.composing.paths import GENERATED
 
 
 def repair() -> None:
-    """Put the files in order."""
-    mend()
+    """Compose again what is composed and in conflict, then put the files in order."""
+    if composed := [str(path) for path in find_conflicts() if path in GENERATED]:
+        from commands.workspace.compose import compose  # loads Hydra
+
+        print(f"in conflict, so composed again: {', '.join(composed)}", flush=True)
+        compose()
+    repair_files()

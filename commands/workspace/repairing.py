@@ -1,6 +1,6 @@
-"""Mends DVC's own files after a kill: it writes ``dvc.lock`` and its list of locks in place.
+"""Repairs what makes every later command of DVC fail: a kill's leavings, and a merge's.
 
-Either one cut off makes every later command of DVC fail.
+DVC writes ``dvc.lock`` and its list of locks in place, so that a kill can cut either one off.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from commands.workspace.conflicts import resolve_lock
 from commands.workspace.git import read_at_commit
 from commands.workspace.lockfile import LOCK, blocks, read_lock, write_blocks
 
@@ -18,10 +19,10 @@ BUSY = Path(".dvc/tmp/rwlock")  # which process reads and writes what
 SECONDS_TO_WRITE = 0.1  # far more than a process that lives takes to write it
 
 
-def mend() -> None:
-    """Mend what is cut off, and say so; in the usual case this costs a look at two files."""
-    for told in (*_mend_lock(), *_mend_busy()):
-        print(told, flush=True)
+def repair_files() -> None:
+    """Repair what is cut off or in conflict, and say so; usually this costs a look at two files."""
+    for message in (*resolve_lock(), *_restore_lock(), *_remove_stale_rwlock()):
+        print(message, flush=True)
 
 
 def is_cut_off(text: str) -> bool:
@@ -29,7 +30,7 @@ def is_cut_off(text: str) -> bool:
     return not text.endswith("\n") or text.rstrip().endswith(":")
 
 
-def _mend_lock() -> Iterator[str]:
+def _restore_lock() -> Iterator[str]:
     """Keep the whole entries and take those behind them from the last commit.
 
     What has run since that commit is then restored by DVC from its run cache, or runs again.
@@ -43,10 +44,10 @@ def _mend_lock() -> Iterator[str]:
         write_blocks([*kept, *lost])
     else:
         LOCK.unlink()
-    yield f"{LOCK} was cut off by a kill and is mended: what it has lost is restored, or runs again"
+    yield f"{LOCK} was cut off by a kill; it is repaired, and what it lost is restored or rerun"
 
 
-def _mend_busy() -> Iterator[str]:
+def _remove_stale_rwlock() -> Iterator[str]:
     """Take the list away where it is cut off; looks twice, for somebody may just be writing it.
 
     So too where all that it names are dead: DVC takes one for alive whose parent did not notice.
@@ -67,10 +68,10 @@ def _is_whole(path: Path) -> bool:
     except ValueError:
         return False
     named = [*content.get("write", {}).values(), *chain(*content.get("read", {}).values())]
-    return not named or any(_lives(it["pid"]) for it in named)
+    return not named or any(_is_alive(process["pid"]) for process in named)
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -20,7 +20,7 @@ from commands.workspace.remote import (
     run_dvc,
     shorten,
 )
-from commands.workspace.repairing import mend
+from commands.workspace.repairing import repair_files
 from commands.workspace.tracked import (
     Tracked,
     list_files,
@@ -34,7 +34,7 @@ from stages.shared.errors import PipelineError
 
 def restore() -> None:
     """Restore all that is whole; where something is not, name it and run no stage."""
-    mend()
+    repair_files()
     repo = Repo()
     remote = connect(repo)
     lost = fetch(repo, remote)

@@ -11,6 +11,7 @@ from typing import Any
 
 from dvc.repo import Repo
 
+from commands.workspace.conflicts import find_conflicts
 from commands.workspace.tracked import Tracked, is_intact, list_tracked, locate_object
 from serve.runtime.manifest import MANIFEST
 from serve.runtime.manifest_file import ManifestError, read_manifest
@@ -23,7 +24,13 @@ REMEDY = "run `make repro` to make them anew, or `make pull` to restore what is 
 
 
 def find_problems() -> list[str]:
-    """Return a line for each thing that is damaged or out of date."""
+    """Return a line for each thing that is damaged or out of date.
+
+    Raises PipelineError where a file is in conflict: DVC cannot read it.
+    """
+    if found := find_conflicts():
+        files = ", ".join(map(str, found))
+        raise PipelineError(f"{files} in conflict after a merge: `python -m commands repair` first")
     repo = Repo()
     return [
         *find_stale_files(),

@@ -42,10 +42,6 @@ def read_yaml(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
 def differences(found: Any, expected: Any, key: str = "") -> list[str]:
     if isinstance(found, dict) and isinstance(expected, dict):
         keys = dict.fromkeys([*expected, *found])

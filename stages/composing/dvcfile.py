@@ -17,6 +17,7 @@ from stages.composing.declared import (
     list_items,
     list_libraries,
 )
+from stages.composing.files import LOCKS
 from stages.composing.parameters import format_path, name_libraries
 from stages.runner import imports
 from stages.runner.declare import COMPOSED, Plot
@@ -26,7 +27,6 @@ HEADER = """\
 # `compose` holds them together and writes each task's parameters, of params.yaml what its stages
 # declare. `exec` makes DVC the parent of each stage, so that a stage ends when DVC is killed.
 """
-LOCKS = ("requirements.lock", "requirements-torch.lock")
 GUARD = (COMPOSED / "agreed").as_posix()  # what every first stage waits for
 
 

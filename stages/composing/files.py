@@ -1,16 +1,21 @@
 """The files in ``conf/``: whether they can be composed at all, and which of them holds a key."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from stages.shared.conflict import has_conflict
 from stages.shared.errors import PipelineError
 
 CONF = Path("conf")
+MENU = CONF / "menu.yaml"
+LIBRARIES = CONF / "libraries.yaml"
+COMPOSED = (MENU, LIBRARIES)  # written by `compose`, from the others and from the locks
+LOCKS = ("requirements.lock", "requirements-torch.lock")
 GROUPS = ("task", "model", "encoder", "tune")  # each file in them is composed
 NAME = re.compile(r"[A-Za-z]\w*(-\w+)*", re.ASCII)
 # What lies under a file of a group and holds for all of them.
@@ -19,6 +24,7 @@ DEFAULTS = {"task": CONF / "contract.yaml", "encoder": CONF / "fine_tuning.yaml"
 
 def check_files() -> None:
     """Raise PipelineError for a file that is no YAML, is empty, or has a name that DVC refuses."""
+    check_conflicts([*sorted(CONF.rglob("*.yaml")), *map(Path, LOCKS)])
     for group in GROUPS:
         for path in sorted((CONF / group).glob("*.yaml")):
             if not NAME.fullmatch(path.stem):
@@ -29,6 +35,21 @@ def check_files() -> None:
             if not isinstance(content := read_file(path), dict):
                 found = "is empty" if content is None else f"holds a {type(content).__name__}"
                 raise PipelineError(f"{path} {found}: write its keys, or delete the file")
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, which is empty where the file is not there."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def check_conflicts(paths: Iterable[Path]) -> None:
+    """Raise PipelineError for a file in conflict on which a person has to decide."""
+    for path in paths:
+        if path not in COMPOSED and has_conflict(read_text(path)):
+            raise PipelineError(
+                f"{path} is in conflict after a merge: keep one side of each <<<<<<< … >>>>>>>, "
+                "then repeat"
+            )
 
 
 def read_file(path: Path) -> Any:

@@ -1,35 +1,34 @@
 """The files in ``conf/`` that are written: what there is to compose, to run on, and to say."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from stages.composing import dvcfile, schema
+from stages.composing import schema
 from stages.composing.checking import VERBS
-from stages.composing.config import read_text
-from stages.composing.files import CONF
+from stages.composing.files import CONF, LIBRARIES, LOCKS, MENU, read_file, read_text
 from stages.runner import imports
 from stages.shared.errors import PipelineError
+
+PACKAGE = "package:"  # what stands before the module that holds an encoder's weights
 
 
 def render_choices() -> dict[Path, str]:
     """Return the files that list what there is: tasks and models, libraries, a task's keys."""
     return {
-        CONF / "menu.yaml": _menu(),
-        CONF / "libraries.yaml": _versions(),
+        MENU: _render_menu(),
+        LIBRARIES: _render_libraries(),
         schema.FILE: schema.render_schema(),
     }
 
 
-def _menu() -> str:
-    tasks, models, encoders = _names("task"), _names("model"), _names("encoder")
-    lines = [f"  - {file}@task.{task}{it}" for task in tasks for file, it in _layers(task)]
+def _render_menu() -> str:
+    tasks, models, encoders = _list_names("task"), _list_names("model"), _list_names("encoder")
+    lines = [line for name in tasks for line in _layer("contract", "task", name)]
     lines += [f"  - model@model.{name}: {name}" for name in models]
-    lines += [
-        f"  - {file}@encoder.{name}{it}"
-        for name in encoders
-        for file, it in (("fine_tuning", ""), ("encoder", f": {name}"))
-    ]
-    lines += [f"  - tune@tune.{name}: {name}" for name in _names("tune")]
+    lines += [line for name in encoders for line in _layer("fine_tuning", "encoder", name)]
+    lines += [f"  - tune@tune.{name}: {name}" for name in _list_names("tune")]
     lines += ["  - _self_", "task:"]
     for name in tasks:
         lines += [f"  {name}:", f"    origin: ${{task.{name}.sources.${{task.{name}.source}}}}"]
@@ -37,18 +36,14 @@ def _menu() -> str:
     return f"{head}\ndefaults:\n" + "\n".join(lines) + "\n"
 
 
-def _layers(task: str) -> list[tuple[str, str]]:
-    return [("contract", ""), ("task", f": {task}")]
+def _layer(common: str, group: str, name: str) -> list[str]:
+    """Return the lines that lay a group's file over the one that all of the group have."""
+    return [f"  - {common}@{group}.{name}", f"  - {group}@{group}.{name}: {name}"]
 
 
-def _versions() -> str:
-    files = {file for verb in VERBS for file in imports.modules(Path("stages", f"{verb}.py"))}
-    files |= set(imports.modules(Path("stages/compose.py")))
-    targets = re.findall(r"^ +(?:classification|regression): ([\w.]+)$", _text_of("model"), re.M)
-    targets += re.findall(r"^weights: package:(\w+)", _text_of("encoder"), re.M)
-    names = set(imports.libraries(sorted(files)))
-    names |= {imports.distribution(target.split(".")[0]) for target in targets}
-    locks = "".join(read_text(Path(lock)) for lock in dvcfile.LOCKS)
+def _render_libraries() -> str:
+    names = _list_libraries()
+    locks = "".join(read_text(Path(lock)) for lock in LOCKS)
     pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", locks, re.M))
     unknown = sorted(names - set(pinned))
     if unknown:
@@ -59,9 +54,36 @@ def _versions() -> str:
     )
 
 
-def _text_of(group: str) -> str:
-    return "\n".join(read_text(path) for path in sorted((CONF / group).glob("*.yaml")))
+def _list_libraries() -> set[str]:
+    """Return what our code imports, and where models and encoders come from."""
+    files = {file for verb in VERBS for file in imports.modules(Path("stages", f"{verb}.py"))}
+    files |= set(imports.modules(Path("stages/compose.py")))
+    named = {imports.distribution(module) for module in (*_list_targets(), *_list_packages())}
+    return set(imports.libraries(sorted(files))) | named
 
 
-def _names(group: str) -> list[str]:
+def _list_targets() -> Iterator[str]:
+    """Yield the top-level module of each estimator that a file in ``conf/model`` names."""
+    for content in _read_group("model"):
+        targets = content.get("_target_")
+        for target in targets.values() if isinstance(targets, dict) else []:
+            yield str(target).split(".")[0]
+
+
+def _list_packages() -> Iterator[str]:
+    """Yield the module of each package that holds an encoder's weights."""
+    for content in _read_group("encoder"):
+        weights = str(content.get("weights"))
+        if weights.startswith(PACKAGE):
+            yield weights.removeprefix(PACKAGE).split("/")[0]
+
+
+def _read_group(group: str) -> Iterator[dict[str, Any]]:
+    """Yield the content of each file; of one that is no mapping, its reader says so later."""
+    for path in sorted((CONF / group).glob("*.yaml")):
+        if isinstance(content := read_file(path), dict):
+            yield content
+
+
+def _list_names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))

@@ -11,7 +11,7 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
 from commands.workspace.lockfile import blocks, read_lock, write_blocks
-from commands.workspace.repairing import mend
+from commands.workspace.repairing import repair_files
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
 
@@ -27,7 +27,7 @@ class Pipeline:
 
     def __init__(self, targets: Sequence[str]) -> None:
         """Load the graph; raises PipelineError where DVC finds no pipeline or no such target."""
-        mend()
+        repair_files()
         try:
             self._repo = Repo()
             stages = collect_stages(self._repo, targets or ["dvc.yaml"])

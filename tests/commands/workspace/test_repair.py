@@ -1,4 +1,4 @@
-"""What a kill leaves of DVC's own files is mended, and what is whole is left alone."""
+"""What a kill leaves of DVC's own files is repaired, and what is whole is left alone."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands.workspace.lockfile import LOCK
-from commands.workspace.repairing import BUSY, is_cut_off, mend
+from commands.workspace.repairing import BUSY, is_cut_off, repair_files
 from tests.support.clone import ROOT, Clone
 from tests.support.made_pipeline import make_pipeline, repro
 
@@ -47,32 +47,32 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
     return clone
 
 
-def mended(clone: Clone, text: str) -> str:
+def repair_lock(clone: Clone, text: str) -> str:
     clone.write("dvc.lock", text)
-    mend()
+    repair_files()
     return clone.read("dvc.lock")
 
 
 def test_whole_entries_stay_and_lost_ones_come_from_the_last_commit(repository: Clone) -> None:
     cut = NEW[: NEW.index("train.py")]
     whole = NEW[: NEW.index("  train:")]
-    assert mended(repository, cut) == whole + COMMITTED[COMMITTED.index("  train:") :]
+    assert repair_lock(repository, cut) == whole + COMMITTED[COMMITTED.index("  train:") :]
 
 
 @pytest.mark.parametrize("text", ["", "schema: '2", "schema: '2.0'\nstages:\n"])
 def test_an_empty_lock_becomes_that_of_the_last_commit(repository: Clone, text: str) -> None:
-    assert mended(repository, text) == COMMITTED
+    assert repair_lock(repository, text) == COMMITTED
 
 
 def test_a_key_that_lost_its_value_counts_as_cut_off(repository: Clone) -> None:
     at = NEW.index("        C: 0.1")
-    assert mended(repository, NEW[:at]).endswith(COMMITTED[COMMITTED.index("  train:") :])
+    assert repair_lock(repository, NEW[:at]).endswith(COMMITTED[COMMITTED.index("  train:") :])
 
 
 def test_a_whole_lock_is_left_alone(repository: Clone) -> None:
-    assert mended(repository, NEW) == NEW
+    assert repair_lock(repository, NEW) == NEW
     LOCK.unlink()
-    mend()
+    repair_files()
     assert not LOCK.exists()
 
 
@@ -81,9 +81,9 @@ def test_without_a_commit_whole_entries_stay(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     clone = Clone(tmp_path)
-    assert mended(clone, NEW[:-1]) == COMMITTED.replace("1111", "2222")
+    assert repair_lock(clone, NEW[:-1]) == COMMITTED.replace("1111", "2222")
     clone.write("dvc.lock", NEW[:20])
-    mend()
+    repair_files()
     assert not LOCK.exists()
 
 
@@ -93,14 +93,14 @@ def test_a_cut_list_of_locks_is_taken_away(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Clone(tmp_path).write(str(BUSY), text)
-    mend()
+    repair_files()
     assert not BUSY.exists()
 
 
 def test_a_whole_list_of_locks_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Clone(tmp_path).write(str(BUSY), "{}")
-    mend()
+    repair_files()
     assert BUSY.read_text() == "{}"
 
 
@@ -113,7 +113,7 @@ def test_a_list_of_the_dead_goes_whoever_has_asked_after_them(
     os.waitid(os.P_PID, dead.pid, os.WEXITED | (0 if is_reaped else os.WNOWAIT))
     listed = {"write": {"a": held_by(dead.pid)}, "read": {"b": [held_by(dead.pid)]}}
     Clone(tmp_path).write(str(BUSY), json.dumps(listed))
-    mend()
+    repair_files()
     assert not BUSY.exists()
 
 
@@ -121,7 +121,7 @@ def test_a_list_with_somebody_alive_stays(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     listed = json.dumps({"write": {"a": held_by(os.getpid())}, "read": {}})
     Clone(tmp_path).write(str(BUSY), listed)
-    mend()
+    repair_files()
     assert BUSY.read_text() == listed
 
 
@@ -129,7 +129,7 @@ def held_by(process: int) -> dict[str, object]:
     return {"pid": process, "cmd": "dvc repro"}
 
 
-def test_dvc_refuses_what_is_cut_off_and_takes_what_is_mended(tmp_path: Path) -> None:
+def test_dvc_refuses_what_is_cut_off_and_takes_what_is_repaired(tmp_path: Path) -> None:
     clone = make_pipeline(tmp_path, seed=0, stages=3)
     repro(clone)
     lock = clone.read("dvc.lock")
@@ -137,12 +137,12 @@ def test_dvc_refuses_what_is_cut_off_and_takes_what_is_mended(tmp_path: Path) ->
     clone.write(str(BUSY), "")
     assert is_cut_off(clone.read("dvc.lock"))
     assert clone.run("dvc", "repro", check=False).returncode != 0
-    done = mend_command(clone)
+    done = run_repair(clone)
     assert "dvc.lock was cut off" in done.stdout
     assert f"{BUSY} was left by a kill" in done.stdout
     clone.run("dvc", "repro")
     assert clone.read("dvc.lock") == lock
 
 
-def mend_command(clone: Clone) -> "subprocess.CompletedProcess[str]":
+def run_repair(clone: Clone) -> "subprocess.CompletedProcess[str]":
     return clone.run(sys.executable, "-m", "commands", "repair", PYTHONPATH=str(ROOT))

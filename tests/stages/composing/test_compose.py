@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from commands.workspace.prune import stage_names
 from stages.composing.config import compose_params, read_yaml
-from stages.composing.dvcfile import LOCKS
+from stages.composing.files import LOCKS
 from stages.composing.pipeline import render_pipeline
 from tests.support.clone import ROOT, Clone, make_clone
 
