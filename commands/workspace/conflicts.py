@@ -11,8 +11,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from commands.workspace.git import read_at_commit
-from commands.workspace.lockfile import LOCK, blocks, read_lock, write_blocks
-from commands.workspace.merging import Entry, merge_entries
+from commands.workspace.lockfile import LOCK, read_lock, write_entries
+from commands.workspace.merging import Entry, merge_entries, split_entries
 from stages.composing.files import read_text
 from stages.composing.paths import GENERATED
 from stages.runner.declare import PARAMS_FILE, lookup
@@ -34,7 +34,7 @@ def resolve_lock() -> Iterator[str]:
         return
     base, ours, theirs = _read_unmerged() or ([], *_read_marked(text))
     merged = merge_entries(base, ours, theirs, _choose)
-    write_blocks(merged)
+    write_entries(merged)
     yield (
         f"{LOCK} was in conflict and is merged by stage ({len(merged) - 1} kept): `dvc repro` runs "
         f"or restores what fits neither side; then `git add {LOCK}`"
@@ -53,7 +53,7 @@ def _read_marked(text: str) -> tuple[list[Entry], list[Entry]]:
     Those are in no commit: nobody has seen their inputs give their outputs.
     """
     known = {entry for name in SIDES for entry in _read_entries(name)}
-    ours, theirs = (blocks(side) for side in split_conflict(text))
+    ours, theirs = (split_entries(side) for side in split_conflict(text))
     return _keep_known(ours, known), _keep_known(theirs, known)
 
 
@@ -62,7 +62,7 @@ def _keep_known(entries: list[Entry], known: set[Entry]) -> list[Entry]:
 
 
 def _read_entries(commit: str) -> list[Entry]:
-    return blocks(read_at_commit(commit, LOCK) or "")
+    return split_entries(read_at_commit(commit, LOCK) or "")
 
 
 def _choose(ours: str, theirs: str, kept: list[Entry]) -> str:

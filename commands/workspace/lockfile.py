@@ -6,6 +6,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from commands.workspace.merging import Entry, split_entries
+from stages.shared.conflict import has_conflict
+from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
 
 LOCK = Path("dvc.lock")
@@ -25,11 +28,13 @@ def read_stages(
     """Return the entry of each stage whose name begins with ``prefix``; of all by default.
 
     ``read`` returns a file's text by its path from the root, or None: the workspace's files by
-    default, else those of a commit or of another folder.
+    default, else those of a commit or of another folder. Raises PipelineError for one in conflict.
     """
     text = read(LOCK) or ""
+    if has_conflict(text):
+        raise PipelineError(f"{LOCK} is in conflict: `python -m commands repair` first")
     if prefix:
-        kept = [block for name, block in blocks(text) if name.startswith(prefix)]
+        kept = [block for name, block in split_entries(text) if name.startswith(prefix)]
         text = "".join(["stages:\n", *kept])
     return (YAML(typ="safe").load(text) or {}).get("stages") or {}
 
@@ -39,15 +44,5 @@ def output_hashes(entry: Mapping[str, Any]) -> dict[str, str]:
     return {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out}
 
 
-def blocks(text: str) -> list[tuple[str, str]]:
-    """Cut the text before each stage; what is above the first goes by the name ""."""
-    found = [("", "")]
-    for line in text.splitlines(keepends=True):
-        if line.startswith("  ") and line[2] not in " -":
-            found.append((line.strip().removesuffix(":"), ""))
-        found[-1] = (found[-1][0], found[-1][1] + line)
-    return found
-
-
-def write_blocks(found: Iterable[tuple[str, str]]) -> None:
-    write_text(LOCK, "".join(block for _, block in found))
+def write_entries(entries: Iterable[Entry]) -> None:
+    write_text(LOCK, "".join(text for _, text in entries))

@@ -7,8 +7,7 @@ names the file. It needs no environment but Python's own, for git may be called 
 import sys
 from pathlib import Path
 
-from commands.workspace.lockfile import blocks
-from commands.workspace.merging import merge_entries
+from commands.workspace.merging import merge_entries, split_entries
 from stages.shared.conflict import has_conflict
 
 
@@ -17,7 +16,7 @@ def main() -> None:
     base, ours, theirs = (Path(path).read_text(encoding="utf-8") for path in sys.argv[1:4])
     if any(map(has_conflict, (base, ours, theirs))):
         sys.exit("dvc.lock was committed with marks of a conflict: `make repro` resolves them")
-    merged = merge_entries(blocks(base), blocks(ours), blocks(theirs))
+    merged = merge_entries(split_entries(base), split_entries(ours), split_entries(theirs))
     Path(sys.argv[2]).write_text("".join(text for _, text in merged), encoding="utf-8")
 
 

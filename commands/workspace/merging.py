@@ -11,6 +11,16 @@ Entry = tuple[str, str]  # a stage's name and its text; the file's head goes by 
 Choose = Callable[[str, str, list[Entry]], str]
 
 
+def split_entries(text: str) -> list[Entry]:
+    """Cut the text before each stage; what is above the first goes by the name ""."""
+    found = [("", "")]
+    for line in text.splitlines(keepends=True):
+        if line.startswith("  ") and line[2] not in " -":
+            found.append((line.strip().removesuffix(":"), ""))
+        found[-1] = (found[-1][0], found[-1][1] + line)
+    return found
+
+
 def take_first(first: str, _second: str, _kept: list[Entry]) -> str:
     return first
 

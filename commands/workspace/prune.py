@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from commands.workspace.lockfile import blocks, read_lock, read_stages, write_blocks
+from commands.workspace.lockfile import read_lock, read_stages, write_entries
+from commands.workspace.merging import split_entries
 
 
 def remove(pipeline: Any) -> None:
@@ -28,7 +29,7 @@ def remove(pipeline: Any) -> None:
         for path in sorted({out for name in gone for out in locked[name]} - kept):
             _delete(Path(path))
             print(f"removed {path}: conf/ no longer asks for it (DVC's cache still has it)")
-        write_blocks((name, block) for name, block in blocks(text) if name not in gone)
+        write_entries((name, block) for name, block in split_entries(text) if name not in gone)
 
 
 def stage_names(pipeline: Any) -> set[str]:

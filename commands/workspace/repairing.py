@@ -13,7 +13,8 @@ import psutil
 
 from commands.workspace.conflicts import resolve_lock
 from commands.workspace.git import read_at_commit
-from commands.workspace.lockfile import LOCK, blocks, read_lock, write_blocks
+from commands.workspace.lockfile import LOCK, read_lock, write_entries
+from commands.workspace.merging import split_entries
 
 BUSY = Path(".dvc/tmp/rwlock")  # which process reads and writes what
 SECONDS_TO_WRITE = 0.1  # far more than a process that lives takes to write it
@@ -37,11 +38,12 @@ def _restore_lock() -> Iterator[str]:
     """
     if not LOCK.exists() or not is_cut_off(text := read_lock()):
         return
-    kept = blocks(text)[:-1]
+    kept = split_entries(text)[:-1]
     names = {name for name, _ in kept}
-    lost = [block for block in blocks(read_at_commit("HEAD", LOCK) or "") if block[0] not in names]
+    committed = split_entries(read_at_commit("HEAD", LOCK) or "")
+    lost = [entry for entry in committed if entry[0] not in names]
     if any(name for name, _ in [*kept, *lost]):
-        write_blocks([*kept, *lost])
+        write_entries([*kept, *lost])
     else:
         LOCK.unlink()
     yield f"{LOCK} was cut off by a kill; it is repaired, and what it lost is restored or rerun"

@@ -14,7 +14,8 @@ from stages.shared.errors import PipelineError
 CONF = Path("conf")
 MENU = CONF / "menu.yaml"
 LIBRARIES = CONF / "libraries.yaml"
-COMPOSED = (MENU, LIBRARIES)  # written by `compose`, from the others and from the locks
+SCHEMA = CONF / "task.schema.json"
+COMPOSED = (MENU, LIBRARIES, SCHEMA)  # written by `compose`, from the others and from the locks
 LOCKS = ("requirements.lock", "requirements-torch.lock")
 GROUPS = ("task", "model", "encoder", "tune")  # each file in them is composed
 NAME = re.compile(r"[A-Za-z]\w*(-\w+)*", re.ASCII)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.composing.files import CONF, DEFAULTS, read_file
+from stages.composing.files import CONF, DEFAULTS, SCHEMA, read_file
 from stages.contract.task import Task
 from stages.contract.types import Problem
 from stages.evaluating.metrics import metrics_for
 from stages.validating.rules import SEVERITY
 
-FILE = CONF / "task.schema.json"
+FILE = SCHEMA
 # What the first line of a task's file says, so that editors find it.
 MODELINE = f"# yaml-language-server: $schema=../{FILE.name}\n"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

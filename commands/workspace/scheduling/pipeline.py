@@ -10,7 +10,8 @@ from dvc.lock import LockError
 from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
-from commands.workspace.lockfile import blocks, read_lock, write_blocks
+from commands.workspace.lockfile import read_lock, write_entries
+from commands.workspace.merging import split_entries
 from commands.workspace.repairing import repair_files
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
@@ -92,15 +93,15 @@ class Pipeline:
 
     def _sort(self) -> None:
         with self.at_rest():
-            found = blocks(read_lock())
+            found = split_entries(read_lock())
             place = {name: i for i, name in enumerate(dict.fromkeys([*self._locked, *self.names]))}
             ordered = sorted(found, key=lambda block: place.get(block[0], len(place)))
             if ordered != found:
-                write_blocks(ordered)
+                write_entries(ordered)
 
 
 def known_order() -> list[str]:
     """Return the entries of ``dvc.lock`` in order, as they were before a run that was killed."""
     if ORDER.exists():
         return ORDER.read_text(encoding="utf-8").split("\n")
-    return [name for name, _ in blocks(read_lock())]
+    return [name for name, _ in split_entries(read_lock())]

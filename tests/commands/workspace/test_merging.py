@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from commands.workspace.conflicts import find_conflicts
-from commands.workspace.lockfile import LOCK, blocks
-from commands.workspace.merging import merge_entries
+from commands.workspace.lockfile import LOCK
+from commands.workspace.merging import merge_entries, split_entries
 from commands.workspace.repair import repair
 from commands.workspace.verify import find_problems
 from stages.shared.conflict import has_conflict, split_conflict
@@ -73,7 +73,7 @@ def merge(clone: Clone, branch: str = "two") -> "subprocess.CompletedProcess[str
 
 
 def entries(text: str) -> dict[str, str]:
-    return dict(blocks(text))
+    return dict(split_entries(text))
 
 
 def ran(clone: Clone) -> list[str]:
@@ -147,7 +147,7 @@ def test_an_entry_that_a_merge_by_lines_put_together_is_dropped(clone: Clone) ->
     committed = [
         entry
         for branch in ("one", "two")
-        for entry in blocks(clone.run("git", "show", f"{branch}:dvc.lock").stdout)
+        for entry in split_entries(clone.run("git", "show", f"{branch}:dvc.lock").stdout)
     ]
     assert len(kept) > 1
     assert all(entry in committed for entry in kept.items())
