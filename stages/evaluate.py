@@ -14,7 +14,6 @@ from stages.evaluating.formatting import round_floats
 from stages.evaluating.metrics import Rows, find_metric
 from stages.evaluating.model_selection import ModelSelection, select_model
 from stages.evaluating.outputs import build_evaluation, build_metrics, build_plots
-from stages.evaluating.plots import PICTURES
 from stages.evaluating.results import render_markdown
 from stages.evaluating.settings import EvaluationContext, EvaluationSettings
 from stages.evaluating.slices import read_slices
@@ -57,7 +56,6 @@ STAGE = Stage(
         "data/evaluated/{task}/plots",
     ),
     metrics=("data/evaluated/{task}/metrics.json",),
-    pictures=PICTURES,
     runs_models=True,
 )
 

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from stages.fine_tuning.params import FineTuneParams
 from stages.runner import imports
-from stages.runner.declare import Plot, Stage
+from stages.runner.declare import Stage
 from stages.shared.storage import write_json
 
 CURVES = "data/candidates/{task}/{encoder}/curves"
-WATCHED = ("train", "validation")
 STAGE = Stage(
     verb="fine_tune",
     desc="Fine-tune {encoder} on {task} and predict every row out of fold",
@@ -38,18 +37,6 @@ STAGE = Stage(
     ),
     measures=("data/measured/{task}/{encoder}.json",),
     scratch=("data/checkpoints/{task}/{encoder}",),
-    pictures=(
-        Plot(
-            file="{task} - {encoder} - loss",
-            title="{task}, {encoder}: loss on the rows fitted on and on those watched",
-            template="linear",
-            x="step",
-            y="loss",
-            x_label="training steps",
-            y_label="{loss}",
-            files=tuple(f"{CURVES}/plots/metrics/{rows}/loss.tsv" for rows in WATCHED),
-        ),
-    ),
 )
 
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from stages.contract.cross_validation import CrossValidation
 from stages.runner import imports
-from stages.runner.declare import At, Plot, Stage
+from stages.runner.declare import At, Stage
 from stages.shared.curves import write_curve
 from stages.shared.features import encode, encode_target
 from stages.shared.folds import read_groups
@@ -52,18 +52,6 @@ STAGE = Stage(
         "data/candidates/{task}/{model}/out_of_fold.parquet",
         "data/candidates/{task}/{model}/candidate.json",
         CURVES,
-    ),
-    pictures=(
-        Plot(
-            file="{task} - {model} - loss",
-            title="{task}, {model}: loss on train and on validation rows",
-            template="linear",
-            x="step",
-            y="loss",
-            x_label="{steps}",
-            y_label="{loss}",
-            files=tuple(f"{CURVES}/plots/metrics/{rows}/loss.tsv" for rows in WATCHED),
-        ),
     ),
 )
 

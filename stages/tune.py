@@ -20,7 +20,7 @@ from stages.contract.cross_validation import CrossValidation
 from stages.contract.tuning import Tuning
 from stages.evaluating.metrics import DecisionRule, find_metric
 from stages.runner import imports
-from stages.runner.declare import At, Plot, Stage
+from stages.runner.declare import At, Stage
 from stages.shared.features import encode, encode_target
 from stages.shared.folds import read_groups
 from stages.shared.model import Model
@@ -61,24 +61,6 @@ STAGE = Stage(
     ),
     outs=(f"{FOLDER}/best.yaml", f"{FOLDER}/plots"),
     scratch=("data/studies/{task}/{tuned}",),
-    pictures=(
-        Plot(
-            file=f"{FOLDER}/plots/history.json",
-            title="{task}, {tuned}: score of each trial of the search, cross-validated",
-            template="points",
-            x="trial",
-            y="score",
-            y_label="mean {metric} over the folds, {better}",
-        ),
-        Plot(
-            file=f"{FOLDER}/plots/importances.json",
-            title="{task}, {tuned}: importance of each argument in the search",
-            template="bar_horizontal_sorted",
-            x="importance",
-            y="argument",
-            x_label="share of the variance of {metric} among the better trials (PED-ANOVA)",
-        ),
-    ),
 )
 
 

@@ -19,8 +19,9 @@ from stages.composing.declared import (
 )
 from stages.composing.files import LOCKS
 from stages.composing.parameters import format_path, name_libraries
+from stages.composing.plots import PLOTS, Plot
 from stages.runner import imports
-from stages.runner.declare import COMPOSED, Plot
+from stages.runner.declare import COMPOSED
 
 HEADER = """\
 # Written by `make compose` from the declarations in stages/ and the files in conf/; the guard stage
@@ -45,7 +46,7 @@ def _render_plots(stages: Sequence[AnyStage], declared: Declared) -> str:
         _render_plot(plot, **item, **declared.labels.of(item))
         for task in declared.problems
         for stage in stages
-        for plot in stage.pictures
+        for plot in PLOTS.get(stage.verb, ())
         if plot.problem in (None, declared.problems[task])
         for item in list_items(stage, declared)
         if item["task"] == task

@@ -11,69 +11,11 @@ from stages.evaluating.learning_curve import Point
 from stages.evaluating.metrics import Rows, reliability
 from stages.evaluating.ranking import Candidate
 from stages.evaluating.slices import Scored
-from stages.runner.declare import Plot
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Points = list[dict[str, Any]]
 MOST_POINTS = 500  # of a curve
 MOST_DOTS = 2_000  # of a cloud
-
-
-CLASSES, VALUES = "classification", "regression"
-SCORE = "{metric}, {better}"
-
-
-def _plot(name: str, title: str, template: str, x: str, y: str, **more: str) -> Plot:
-    file = f"data/evaluated/{{task}}/plots/{name}.json"
-    return Plot(file, f"{{task}}: {title}", template, x, y, **more)  # type: ignore[arg-type]
-
-
-PICTURES = (
-    _plot(
-        "candidates", "candidates, cross-validated", "intervals", "value", "name",
-        x_label="mean {metric} over the folds ± 1 standard error, {better}",
-    ),
-    _plot(
-        "roc", "ROC curve of the champion on the test rows", "lines",
-        "false_positive_rate", "true_positive_rate", problem=CLASSES,
-        x_label="false positive rate", y_label="true positive rate",
-    ),
-    _plot(
-        "precision_recall", "precision and recall of the champion on the test rows", "lines",
-        "recall", "precision", problem=CLASSES, x_label="recall", y_label="precision",
-    ),
-    _plot(
-        "calibration", "calibration of the champion on the test rows", "lines",
-        "stated", "observed", problem=CLASSES,
-        x_label="probability stated (mean of the bin)", y_label="share observed",
-    ),
-    _plot(
-        "confusion", "decisions of the champion on the test rows", "counts",
-        "decided", "truth", problem=CLASSES, x_label="class decided for", y_label="true class",
-    ),
-    _plot(
-        "predicted", "actual against predicted values on the test rows", "identity",
-        "predicted", "actual", problem=VALUES,
-        x_label="predicted {target}", y_label="actual {target}",
-    ),
-    _plot(
-        "residuals", "residuals on the test rows", "residuals",
-        "predicted", "residual", problem=VALUES,
-        x_label="predicted {target}", y_label="actual minus predicted{unit}",
-    ),
-    _plot(
-        "learning_curve", "learning curve of the champion, 3-fold cross-validation", "lines",
-        "rows", "score", x_label="rows fitted on", y_label=SCORE,
-    ),
-    _plot(
-        "importances", "importance of each column for the champion, on test rows", "intervals",
-        "value", "name", x_label="loss of {metric} when shuffled ± 1 standard deviation",
-    ),
-    _plot(
-        "slices", "slices of the test rows, bootstrap intervals", "intervals", "value", "name",
-        x_label=SCORE,
-    ),
-)  # fmt: skip
 
 
 def classification_plots(rows: Rows, labels: Sequence[str]) -> dict[str, Points]:

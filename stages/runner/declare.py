@@ -46,35 +46,14 @@ P = TypeVar("P", bound=Params)
 
 
 @dataclass(frozen=True)
-class Plot:
-    """A picture that ``dvc plots show`` draws from a file which the stage writes.
-
-    ``template`` is one of DVC's own or of ``.dvc/plots/``; ``x`` and ``y`` are fields of the file's
-    points. With ``files`` it has a line for each of them. With ``problem`` only tasks of that kind
-    have it. Title and labels may hold what `stages/composing/labels.py` says of the task, such as
-    ``{metric}`` and ``{unit}``.
-    """
-
-    file: str
-    title: str
-    template: str
-    x: str
-    y: str
-    x_label: str | None = None
-    y_label: str | None = None
-    problem: str | None = None
-    files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Stage(Generic[P]):
     """One stage for each task, or for each task and model or encoder, named in ``over``.
 
     ``desc``, ``deps``, ``outs`` and ``metrics`` may hold ``{task}``, ``{model}`` or ``{encoder}``,
     ``{source}``, the path of the task's table, and ``{weights}``, the folder of an encoder's. A
-    dependency with ``{candidate}`` stands for one path a model or encoder of the task. ``pictures``
-    are drawn from files among the outputs. A ``persistent`` stage replaces its outputs itself.
-    ``effort`` says about how many times as long as most it takes: side by side it is started first.
+    dependency with ``{candidate}`` stands for one path a model or encoder of the task. A
+    ``persistent`` stage replaces its outputs itself. ``effort`` says about how many times as long
+    as most it takes: side by side it is started first.
 
     Two kinds of files no hash covers: ``measures`` of time and memory, which differ from run to
     run, and ``scratch``, where a stage keeps unfinished work. DVC does not know them: a metric
@@ -90,7 +69,6 @@ class Stage(Generic[P]):
     metrics: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
     scratch: tuple[str, ...] = ()
-    pictures: tuple[Plot, ...] = ()
     persistent: bool = False
     effort: int = 1
     runs_models: bool = False  # loads fitted models, so their libraries are its own

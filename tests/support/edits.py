@@ -27,7 +27,7 @@ def names(text: str) -> frozenset[str]:
 
 def edit(what: str, path: str, old: str, new: str, stages: str) -> Edit:
     """Every edit of ``conf/`` or ``stages/`` also runs the guard, ``compose``."""
-    shown = ", ".join(f"`{name}`" for name in stages.split())
+    shown = ", ".join(f"`{name}`" for name in stages.split()) or "none"
     return Edit(what, path, old, new, names(stages), shown)
 
 
@@ -89,5 +89,60 @@ EDITS = (
         '"""',
         '"""  ',
         "compose export@heart export@housing export@sentiment",
+    ),
+    edit(
+        "how serious breaking a rule is, for one task",
+        "conf/task/heart.yaml",
+        "metric: roc_auc",
+        "checks: { shift: error }\nmetric: roc_auc",
+        "compose validate@heart",
+    ),
+    edit(
+        "how serious breaking a rule is, for all tasks",
+        "stages/validating/rules.py",
+        '"shift": ("warn"',
+        '"shift": ("error"',
+        "compose validate@heart validate@housing validate@sentiment",
+    ),
+    edit(
+        "the wording of a finding",
+        "stages/validating/values.py",
+        "seems to stand for missing",
+        "may stand for missing",
+        "compose validate@heart validate@housing validate@sentiment",
+    ),
+    edit(
+        "the title of a plot",
+        "stages/composing/plots.py",
+        "ROC curve of the champion",
+        "the champion's ROC curve",
+        "compose",
+    ),
+    edit(
+        "the text of the report on a change",
+        "commands/review/markdown.py",
+        '"""',
+        '"""  ',
+        "",
+    ),
+    edit(
+        "the section of the contract that says how rows are split",
+        "stages/contract/split.py",
+        '"""',
+        '"""  ',
+        "compose prepare@heart prepare@housing prepare@sentiment "
+        "validate@heart validate@housing validate@sentiment",
+    ),
+    edit(
+        "what every stage runs in (its code is part of what a model's file says)",
+        "stages/runner/lifeline.py",
+        '"""',
+        '"""  ',
+        "compose fetch@heart fetch@housing fetch@sentiment "
+        "prepare@heart prepare@housing prepare@sentiment "
+        "validate@heart validate@housing validate@sentiment "
+        "train@heart-* train@housing-* train@sentiment-* fine_tune@sentiment-minilm "
+        "evaluate-heart evaluate-housing evaluate-sentiment "
+        "export@heart export@housing export@sentiment",
     ),
 )

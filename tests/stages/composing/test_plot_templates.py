@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 import vl_convert
 
-from stages.composing.pipeline import declared_stages
-from stages.runner.declare import Plot
+from stages.composing.plots import PLOTS, Plot
 from tests.support.clone import ROOT
 
 FOLDER = ROOT / ".dvc/plots"
 OWN = [
     plot
-    for stage in declared_stages()
-    for plot in stage.pictures
+    for plots in PLOTS.values()
+    for plot in plots
     if (FOLDER / f"{plot.template}.json").exists()
 ]
 
@@ -60,7 +59,7 @@ def test_two_revisions_are_told_apart_and_so_are_their_notes(plot: Plot) -> None
 
 
 def test_every_other_template_is_one_of_dvcs() -> None:
-    others = {plot.template for stage in declared_stages() for plot in stage.pictures}
+    others = {plot.template for plots in PLOTS.values() for plot in plots}
     others -= {path.stem for path in FOLDER.glob("*.json")}
     assert others == {"linear", "bar_horizontal_sorted"}
 

@@ -31,3 +31,8 @@ def test_a_stage_depends_on_the_sections_that_it_reads(verb: str) -> None:
 @pytest.mark.parametrize("verb", sorted(set(SECTIONS) - {"validate"}))
 def test_the_rules_of_a_sound_table_are_the_business_of_validate_alone(verb: str) -> None:
     assert folder(verb, "validating") == set()
+
+
+@pytest.mark.parametrize("verb", SECTIONS)
+def test_what_composes_and_titles_plots_is_no_stages_business(verb: str) -> None:
+    assert folder(verb, "composing") == set()

@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from stages import evaluate
+from stages.composing.plots import EVALUATION
 from stages.evaluating import learning_curve
 from stages.evaluating.candidates import OutOfFold
 from stages.evaluating.formatting import format_number, round_floats
@@ -92,16 +93,14 @@ def test_every_declared_output_is_written_and_nothing_else(world: tuple[str, Pat
     names = {Path(path.format(task="demo")).name for path in declared}
     assert {path.name for path in (root / OUTPUT).iterdir()} == names
     problem = make_schema(kind).problem
-    pictures = [
-        picture.file for picture in evaluate.STAGE.pictures if picture.problem in (None, problem)
-    ]
+    pictures = [picture.file for picture in EVALUATION if picture.problem in (None, problem)]
     plots = {Path(path).name for path in pictures}
     assert {path.name for path in (root / OUTPUT / "plots").iterdir()} == plots
 
 
 def test_every_point_of_a_plot_has_the_declared_fields(world: tuple[str, Path]) -> None:
     _, root = world
-    for picture in evaluate.STAGE.pictures:
+    for picture in EVALUATION:
         path = root / picture.file.format(task="demo")
         if path.exists():
             points = storage.read_json(path)
@@ -113,7 +112,7 @@ def test_every_point_of_a_plot_has_the_declared_fields(world: tuple[str, Path]) 
 
 def test_templates_of_the_plots_exist() -> None:
     own = {path.stem for path in Path(".dvc/plots").glob("*.json")}
-    assert {picture.template for picture in evaluate.STAGE.pictures} <= own | {"scatter"}
+    assert {picture.template for picture in EVALUATION} <= own | {"scatter"}
 
 
 def test_predictions_are_those_of_the_test_rows_that_the_metrics_are_of(
