@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from tests.support.clone import ROOT, Clone, commit, make_clone
 
 # Started in the background of a script, a process ignores Ctrl-C, and so would all it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("repository", deadline=None)
+settings.load_profile("repository")
 
 
 def quick_clone(path: Path) -> Clone:

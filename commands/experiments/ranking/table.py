@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from commands.experiments.ranking.entries import Entry
+from commands.shared.output import format_table
 from stages.evaluating.formatting import format_number
 
 HEAD = ("", "model", "cross-validated", "test", "experiment", "commit", "when", "set to")
@@ -19,14 +20,10 @@ def tables(entries: Sequence[Entry], most: int) -> str:
 
 def _table(entries: list[Entry], most: int) -> str:
     first, sign = entries[0], -1 if entries[0].higher_is_better else 1
-    ranked = sorted(entries, key=lambda it: sign * it.mean)
-    lines = [HEAD, *(_cells(i, it) for i, it in enumerate(ranked[:most], 1))]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
-    rows = [
-        "  ".join(f"{cell:{w}}" for cell, w in zip(line, widths, strict=True)) for line in lines
-    ]
+    ranked = sorted(entries, key=lambda entry: sign * entry.mean)
+    rows = [_cells(number, entry) for number, entry in enumerate(ranked[:most], 1)]
     left = f"\n… and {len(ranked) - most} more (--top)" if len(ranked) > most else ""
-    return "\n".join([_title(first), *(row.rstrip() for row in rows)]) + left
+    return format_table(_title(first), HEAD, rows) + left
 
 
 def _title(entry: Entry) -> str:
