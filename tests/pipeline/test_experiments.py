@@ -16,6 +16,7 @@ from stages.shared.errors import PipelineError
 from tests.support.clone import ROOT, RUNNING, Clone, commit
 
 PRESETS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
+DEBUG = sorted(path.stem for path in (ROOT / "conf/debug").glob("*.yaml"))
 SEARCHES = sorted(path.stem for path in (ROOT / "conf/search").glob("*.yaml"))
 SEARCH = """\
 tasks: [heart]
@@ -40,11 +41,15 @@ def leaves(content: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield key, content
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "preset", [*(f"experiment={name}" for name in PRESETS), *(f"debug={name}" for name in DEBUG)]
+)
 def test_every_value_of_a_preset_arrives(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    params = read_yaml(compose_params([f"experiment={preset}"]))
-    content = read_yaml((ROOT / "conf/experiment" / f"{preset}.yaml").read_text(encoding="utf-8"))
+    params = read_yaml(compose_params([preset]))
+    path = ROOT / "conf" / f"{preset.replace('=', '/')}.yaml"
+    content = read_yaml(path.read_text(encoding="utf-8"))
+    assert f"dvc exp run -S {preset}" in path.read_text(encoding="utf-8")
     composed = dict(leaves(params))
     assert {key: composed.get(key) for key, _ in leaves(content)} == dict(leaves(content))
 
@@ -55,6 +60,24 @@ def test_a_preset_runs(clone: Clone, preset: str) -> None:
     done = clone.run("dvc", "exp", "run", "-S", f"experiment=[quick,{preset}]")
     assert "evaluate-heart" in RUNNING.findall(done.stdout)
     assert "up to date" in clone.run("dvc", "status").stdout
+
+
+@pytest.mark.parametrize("preset", [it for it in DEBUG if it != "overfit"])
+def test_a_debug_preset_runs(clone: Clone, preset: str) -> None:
+    """One task is enough: the values of every task are held to arrive above."""
+    done = clone.run("dvc", "exp", "run", "-S", f"debug={preset}", "export@heart")
+    assert "compose" in RUNNING.findall(done.stdout)
+    assert "up to date" in clone.run("dvc", "status", "export@heart").stdout
+
+
+def test_a_model_that_overfits_learns_its_rows_by_heart(clone: Clone) -> None:
+    clone.run("dvc", "exp", "run", "-S", "debug=overfit", "train@heart-xgboost")
+    folder = "data/candidates/heart/xgboost/curves/plots/metrics"
+    train, validation = (
+        float(clone.read(f"{folder}/{part}/loss.tsv").split()[-1])
+        for part in ("train", "validation")
+    )
+    assert train < 0.02 < 0.2 < validation
 
 
 @pytest.mark.parametrize("name", SEARCHES)

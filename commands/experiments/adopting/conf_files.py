@@ -17,6 +17,7 @@ from stages.shared.storage import write_text
 
 MAIN = "config.yaml"
 GROUPS = ("task", "model", "encoder", "tune")  # each file under the key of its name
+PRESETS = ("debug", "experiment")  # the one that decides last first
 DERIVED = "origin"  # of a task: what its source stands for
 
 
@@ -94,10 +95,11 @@ def find_home(conf: Path, key: Key) -> tuple[Path, Key]:
 def _presets(conf: Path) -> Iterator[Path]:
     """Yield the presets in force, the one that decides last first."""
     content = YAML(typ="safe").load(conf / MAIN)
-    chosen = [it["experiment"] for it in content["defaults"] if "experiment" in it]
-    for names in chosen:
-        for name in reversed([names] if isinstance(names, str) else names or []):
-            yield conf / "experiment" / f"{name}.yaml"
+    chosen = {group: it[group] for it in content["defaults"] for group in PRESETS if group in it}
+    for group in PRESETS:
+        names = chosen.get(group) or []
+        for name in reversed([names] if isinstance(names, str) else names):
+            yield conf / group / f"{name}.yaml"
 
 
 def _is_choice(conf: Path, key: Key) -> bool:

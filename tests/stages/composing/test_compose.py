@@ -64,12 +64,18 @@ def test_stage_names_are_spelled_as_dvc_spells_them(clone: Clone) -> None:
     assert stage_names(pipeline) == set(listed)
 
 
-@pytest.mark.parametrize("preset", sorted((ROOT / "conf/experiment").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "preset",
+    sorted(
+        path for group in ("experiment", "debug") for path in (ROOT / "conf" / group).glob("*.yaml")
+    ),
+    ids=lambda path: f"{path.parent.name}={path.stem}",
+)
 def test_every_preset_composes_and_changes_something(
     preset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    params = compose_params([f"experiment={preset.stem}"])
+    params = compose_params([f"{preset.parent.name}={preset.stem}"])
     assert render_pipeline(read_yaml(params)) == Path("dvc.yaml").read_text()
     assert params != Path("params.yaml").read_text()
 
