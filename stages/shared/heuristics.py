@@ -122,7 +122,13 @@ def _score_halves(score: Score, cells: Array, y: Array) -> float:
 
 
 def _score_cut(cells: Array, codes: Array) -> float:
-    """Return Kolmogorov and Smirnov's statistic: what the best single cut tells of two classes."""
+    """Return Kolmogorov and Smirnov's statistic: what the best single cut tells of two classes.
+
+    The rows that judge the cut chose it, so chance gives it 0.87 * sqrt(1/n + 1/m) on average (the
+    mean of Kolmogorov's distribution; n and m are the classes' rows): 0.2 with 20 rows of one. That
+    is far from what is called a leak. Judged on other rows, a cut through amounts without a gap
+    would miss a row or two of a few hundred, and a sure leak with them.
+    """
     values, places = np.unique(cells, return_inverse=True)
     sizes = np.bincount(codes)
     if sizes.min() < FEWEST:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stages.shared.heuristics import find_sentinels, is_named_as_identifier, measure_predictability
+from stages.validating.leakage import LIKELY
 
 RNG = np.random.default_rng(0)
 AMOUNTS = RNG.normal(240, 40, 300)
@@ -67,9 +68,20 @@ def test_a_monotone_map_of_an_amount_tells_nearly_all_of_it() -> None:
 
 
 def test_an_always_right_guess_of_a_lopsided_class_is_not_knowledge() -> None:
+    """Chance gives a cut what Kolmogorov's distribution says, and never what is called a leak."""
     target = np.array(["a"] * 980 + ["b"] * 20)
-    # The best cut is chosen on the rows that judge it, so chance gives it something.
-    assert measure_predictability(RNG.normal(size=1_000), target, is_classification=True) < 0.3
+    noise = np.random.default_rng(7).normal(size=(100, 1_000))
+    shares = [measure_predictability(cells, target, is_classification=True) for cells in noise]
+    mean = np.sqrt(np.pi / 2) * np.log(2) * np.sqrt(1 / 980 + 1 / 20)  # 0.196
+    deviation = 0.26 * np.sqrt(1 / 980 + 1 / 20)  # of one, of Kolmogorov's distribution
+    assert abs(np.mean(shares) - mean) < 4 * deviation / np.sqrt(len(shares))
+    assert np.max(shares) < LIKELY / 2
+
+
+def test_a_cut_through_amounts_without_a_gap_tells_all() -> None:
+    amount = np.random.default_rng(8).uniform(0, 100, 300)
+    target = np.where(amount > 37.5, "yes", "no")
+    assert measure_predictability(amount, target, is_classification=True) == 1.0
 
 
 def test_few_rows_tell_nothing() -> None:
