@@ -110,6 +110,33 @@ def test_the_whole_way_on_a_server(
 
 
 @pytest.mark.usefixtures("world")
+def test_a_server_shows_what_its_pages_ask_for(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URI, server)
+    registered = register.register(TASK)
+    with httpx.Client(base_url=f"{server}/api/2.0/mlflow") as api:
+        experiment = api.get("experiments/get-by-name", params={"experiment_name": TASK}).json()[
+            "experiment"
+        ]
+        where = {"experiment_ids": [experiment["experiment_id"]]}
+        run = api.post("runs/search", json=where).json()["runs"][0]
+        model = api.post("logged-models/search", json=where).json()["models"][0]
+        description = api.get("registered-models/get", params={"name": TASK}).json()
+    tags = {tag["key"]: tag["value"] for tag in experiment["tags"]}
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    tables = {it["dataset"]["name"] for it in run["inputs"]["dataset_inputs"]}
+    assert tables == {"demo-train", "demo-validation", "demo-test"}
+    assert run["outputs"]["model_outputs"][0]["model_id"] == model["info"]["model_id"]
+    metrics = {it["key"]: it["dataset_name"] for it in model["data"]["metrics"]}
+    assert metrics["test.roc_auc"] == "demo-test"
+    assert "## What it predicts" in description["registered_model"]["description"]
+    assert registered.page == (
+        f"{server}/#/experiments/{experiment['experiment_id']}/runs?workflowType=machine_learning"
+    )
+
+
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize(
     ("status", "told"), [(403, r"403 \(start the server with --allowed-hosts\)"), (500, "500")]
 )
