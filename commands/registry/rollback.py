@@ -21,7 +21,7 @@ from stages.shared.errors import PipelineError
 
 
 def rollback(task: str, by: str, why: str) -> None:
-    """Restore, check, log, install and move; raises PipelineError before anything has changed.
+    """Restore, check, log, install, move; raises PipelineError before anything has changed.
 
     One that was cut off after it was logged is finished, and not followed by a second one.
     """

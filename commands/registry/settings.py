@@ -26,7 +26,7 @@ class Promotion(Frozen):
 
 
 class PromotionPolicy(Params):
-    """The terms of the gate, and what it needs of the task to score two models."""
+    """When a challenger becomes champion, and what scoring two models needs of the task."""
 
     promotion: Annotated[Promotion, At("promotion")]
     evaluation: Annotated[EvaluationSettings, At("evaluation")]

@@ -26,19 +26,21 @@ def data_section(findings: Findings, most: int) -> str:
     return "\n\n".join(part for part in [*parts, "\n".join(unknown[:most])] if part)
 
 
-def _counts(it: DataChange) -> tuple[int, ...]:
-    return it.before, it.rows, it.added, it.removed, it.edited, it.moved
+def _counts(change: DataChange) -> tuple[int, ...]:
+    return change.before, change.rows, change.added, change.removed, change.edited, change.moved
 
 
-def _noted(task: str, it: DataChange, most: int) -> str:
+def _noted(task: str, change: DataChange, most: int) -> str:
     """Return which columns were edited, changed themselves, or hold other values now."""
-    cells = [f"{code(_plain(name))} in {counted(n, 'row')}" for name, n in it.cells.items()]
+    cells = [f"{code(_plain(name))} in {counted(n, 'row')}" for name, n in change.cells.items()]
     lines = [f"edited: {', '.join(cells[:most])}"] if cells else []
-    lines += [f"column {text}" for text in it.columns[:most]]
-    lines += [f"{code(_plain(found.column))}: {code(found.found)}" for found in it.shifts[:most]]
-    if it.unknown:
-        lines.append(f"whether values are spread as before is not known: {it.unknown}")
-    elif not it.shifts:
+    lines += [f"column {text}" for text in change.columns[:most]]
+    lines += [
+        f"{code(_plain(found.column))}: {code(found.found)}" for found in change.shifts[:most]
+    ]
+    if change.unknown:
+        lines.append(f"whether values are spread as before is not known: {change.unknown}")
+    elif not change.shifts:
         lines.append("values are spread as before: no column has shifted by more than chance")
     return "\n".join([f"**{code(task)}**", "", *(f"- {line}" for line in lines)])
 
@@ -51,7 +53,10 @@ def params_section(findings: Findings, most: int) -> str:
     """Return each parameter that changed."""
     if not findings.params:
         return "## Parameters\n\nNo parameter changed."
-    rows = [(code(it.key), _value(it.before), _value(it.after)) for it in findings.params]
+    rows = [
+        (code(change.key), _value(change.before), _value(change.after))
+        for change in findings.params
+    ]
     listing = table(("key", "base", "here"), rows, most)
     if len(rows) > MANY:
         listing = details(f"<b>{len(rows):,} parameters</b> changed", listing)
@@ -67,7 +72,7 @@ def stages_section(findings: Findings, most: int) -> str:
     found = findings.stages
     if not found.ran:
         return f"## Stages\n\nNone of {counted(found.total, 'stage')} ran: all is as in the base."
-    rows = [(code(it.name), _causes(it), "the same" if it.same else "new") for it in found.ran]
+    rows = [(code(run.name), _causes(run), "the same" if run.same else "new") for run in found.ran]
     parts = [
         f"## Stages\n\n{len(found.ran)} of {counted(found.total, 'stage')} ran; "
         f"{len(found.restored)} had the base's inputs, so their results were restored"
@@ -90,12 +95,12 @@ def _saved(restored: Sequence[str], seconds: Mapping[str, float]) -> str:
     return f", which saved about {duration(sum(known))}{share}"
 
 
-def _causes(it: Ran) -> str:
-    if it.state == "new":
+def _causes(run: Ran) -> str:
+    if run.state == "new":
         return "it is new"
-    after = f"outputs of {listed(it.after, CAUSES)}" if it.after else ""
-    command = "its command" if it.command else ""
-    causes = [part for part in (listed(it.causes, CAUSES), after, command) if part]
+    after = f"outputs of {listed(run.after, CAUSES)}" if run.after else ""
+    command = "its command" if run.command else ""
+    causes = [part for part in (listed(run.causes, CAUSES), after, command) if part]
     return "; ".join(causes) or "no input: its outputs differ from run to run"
 
 

@@ -35,7 +35,7 @@ def comment() -> None:
 def pull_request(head: str, sha: str) -> int | None:
     """Return the number of the open pull request from ``head``, if it still is at ``sha``."""
     query = urllib.parse.urlencode({"state": "open", "head": head})
-    found = [it["number"] for it in ask("GET", f"pulls?{query}") if it["head"]["sha"] == sha]
+    found = [pull["number"] for pull in ask("GET", f"pulls?{query}") if pull["head"]["sha"] == sha]
     return found[0] if found else None
 
 

@@ -164,7 +164,9 @@ def _overall(shared: Shared, here: Side) -> list[Question]:
     known = [metric for metric in metrics_for(here.schema.problem) if metric.direction]
     known.sort(key=lambda metric: metric.name != here.evaluation.metric)
     everywhere = np.ones(len(shared.numbers), dtype=bool)
-    return [Question.of(it.name, it, shared.base, shared.here, everywhere) for it in known]
+    return [
+        Question.of(metric.name, metric, shared.base, shared.here, everywhere) for metric in known
+    ]
 
 
 def _by_slice(shared: Shared, here: Side) -> list[Question]:

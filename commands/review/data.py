@@ -57,7 +57,7 @@ def compare_data(base: Side, here: Side) -> DataChange:
 
 
 def _columns(base: Schema, here: Schema) -> list[str]:
-    old, new = ({field.name: field for field in it.fields} for it in (base, here))
+    old, new = ({field.name: field for field in schema.fields} for schema in (base, here))
     return [
         *(f"{name} is new ({new[name].type})" for name in new if name not in old),
         *(f"{name} is gone" for name in old if name not in new),

@@ -57,7 +57,7 @@ class Findings:
     def has_base(self) -> bool:
         """Whether the base was ever run."""
         return bool(self.stages.restored or self.stages.removed) or any(
-            it.state == "ran" for it in self.stages.ran
+            run.state == "ran" for run in self.stages.ran
         )
 
 
@@ -95,8 +95,10 @@ def _compared(
     alpha = (1 - settings.confidence) / max(len(changed), 1)
     found = [compare(*pairs[task], alpha, settings.tolerance) for task in changed]
     found += [Compared(task, "same", "", *pairs[task]) for task in pairs if task not in changed]
-    found += [Compared(it, "new", here=Side(it, here)) for it in here.tasks if it not in pairs]
-    return found + [Compared(it, "removed") for it in before.tasks if it not in here.tasks]
+    found += [
+        Compared(task, "new", here=Side(task, here)) for task in here.tasks if task not in pairs
+    ]
+    return found + [Compared(task, "removed") for task in before.tasks if task not in here.tasks]
 
 
 def _needed(pairs: dict[str, tuple[Side, Side]]) -> list[str]:

@@ -70,7 +70,7 @@ def _flip(base: Rows, here: Rows, i: int, number: int, kind: Kind, labels: Seque
         values = (base.truth[i], base.prediction[i], here.prediction[i])
         truth, before, after = (format_number(value) for value in values)
         return Flip(number, truth, before, after, kind)
-    before, after = (f"{labels[it.decision[i]]} ({_sure(it, i)})" for it in (base, here))
+    before, after = (f"{labels[rows.decision[i]]} ({_sure(rows, i)})" for rows in (base, here))
     return Flip(number, labels[base.truth[i]], before, after, kind)
 
 

@@ -10,7 +10,7 @@ from commands.review.compare import Compared
 from commands.shared.paired import Difference
 
 HALF = 24  # characters on each side of zero
-LONGEST = 30  # characters of a name that are shown
+LONGEST = 36  # characters of a name that are shown
 WORST_SLICES = 3
 
 
@@ -74,9 +74,13 @@ def _draw(line: Line, limit: float) -> str:
     cells = [" "] * (2 * HALF + 1)
     cells[low : high + 1] = "─" * (high + 1 - low)
     cells[HALF] = "┼" if low <= HALF <= high else "│"
-    cells[low] = "◄" if line.low < -limit else "├"
-    cells[high] = "►" if line.high > limit else "┤"
-    cells[gain] = "●"
+    cells[low], cells[high] = "├", "┤"
+    if line.low < -limit:
+        cells[low] = "◄"
+    if line.high > limit:
+        cells[high] = "►"
+    if abs(line.gain) <= limit:
+        cells[gain] = "●"
     return "".join(cells)
 
 

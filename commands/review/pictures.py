@@ -74,7 +74,7 @@ def _candidates(task: Compared) -> Spec:
 def _answers(task: Compared) -> Spec | None:
     if not task.shared or not task.base or not task.here:
         return None
-    before, after = (_shown_answers(it) for it in (task.shared.base, task.shared.here))
+    before, after = (_shown_answers(rows) for rows in (task.shared.base, task.shared.here))
     kinds = np.where(task.kinds == "", "as before", task.kinds)
     some = np.random.default_rng(0).permutation(len(kinds))[:MOST_DOTS]
     points = [{"before": before[i], "after": after[i], "kind": kinds[i]} for i in some]
@@ -90,7 +90,7 @@ def _answers(task: Compared) -> Spec | None:
             {"data": {"values": [{"before": end, "after": end} for end in ends]},
              "mark": {"type": "line", "color": GREY, "strokeDash": [3, 3], "strokeWidth": 1},
              "encoding": _axes(task, label, scale)},
-            {"data": {"values": sorted(points, key=lambda it: list(FLIPS).index(it["kind"]))},
+            {"data": {"values": sorted(points, key=lambda point: list(FLIPS).index(point["kind"]))},
              "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.85},
              "encoding": {**_axes(task, label, scale), "color": _colours("kind", seen)}},
         ],
@@ -156,8 +156,8 @@ def _seen(found: Sequence[Difference]) -> dict[str, str]:
     return {name: it for name, it in VERDICTS.items() if name in {one.verdict for one in found}}
 
 
-def _gain(it: Difference) -> float:
-    return it.metric.direction * it.value
+def _gain(found: Difference) -> float:
+    return found.metric.direction * found.value
 
 
 def _metric(task: Compared) -> str:

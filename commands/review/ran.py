@@ -84,7 +84,7 @@ def outdated(
 
 
 def _hashes(entry: Entry, part: str) -> dict[str, str]:
-    return {it["path"]: str(it.get("md5")) for it in entry.get(part, [])}
+    return {file["path"]: str(file.get("md5")) for file in entry.get(part, [])}
 
 
 def _params(entry: Entry) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def report(base: str, out: Path = FOLDER, with_pictures: bool = True) -> Outcome
 def draw_pictures(compared: Sequence[Compared], folder: Path) -> dict[str, str]:
     """Draw the first tasks that were compared; return each one's file by its name."""
     names = {}
-    for task in [it for it in compared if it.state == "compared"][:MOST_PICTURES]:
+    for task in [task for task in compared if task.state == "compared"][:MOST_PICTURES]:
         names[task.task] = f"{task.task}.png"
         with atomic(folder / names[task.task]) as file:
             file.write(draw(task))

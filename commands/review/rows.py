@@ -35,7 +35,7 @@ def shared_fields(base: Schema, here: Schema) -> list[Field]:
 
 def equal_rows(base: pd.DataFrame, here: pd.DataFrame, fields: Sequence[Field]) -> Matched:
     """Match the rows that agree in every field and the target, each row once."""
-    left, right = (_hashes(it, fields).sum(axis=1) for it in (base, here))
+    left, right = (_hashes(frame, fields).sum(axis=1) for frame in (base, here))
     pairs = _joined(_numbered(left), _numbered(right))
     return Matched(*pairs, 0, {})
 
@@ -48,7 +48,7 @@ def same_rows(base: pd.DataFrame, here: pd.DataFrame, fields: Sequence[Field]) -
     """
     names = [*(field.name for field in fields), TARGET]
     hashes = _hashes(base, fields), _hashes(here, fields)
-    keys = [it.sum(axis=1) for it in hashes]
+    keys = [cells.sum(axis=1) for cells in hashes]
     left, right = _joined(*map(_numbered, keys))
     rest = [np.setdiff1d(np.arange(len(k)), m) for k, m in zip(keys, (left, right), strict=True)]
     edits, cells = [], dict.fromkeys(names, 0)

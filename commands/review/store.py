@@ -40,8 +40,8 @@ class Store:
         if not place.is_dir():
             return _md5(place.read_bytes()) if place.exists() else None
         files = map(Path, self._repo.dvcignore.find(self._repo.fs, str(place)))
-        found = {it.relative_to(place).as_posix(): _md5(it.read_bytes()) for it in files}
-        listing = [{"md5": found[it], "relpath": it} for it in sorted(found)]
+        found = {path.relative_to(place).as_posix(): _md5(path.read_bytes()) for path in files}
+        listing = [{"md5": found[name], "relpath": name} for name in sorted(found)]
         return f"{_md5(json.dumps(listing).encode())}.dir"
 
     def fetch(self, digests: Iterable[str]) -> None:

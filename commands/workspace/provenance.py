@@ -7,7 +7,7 @@ from commands.workspace.lockfile import LOCK, output_hashes, read_stages
 from stages.shared.errors import PipelineError
 from stages.shared.storage import sha256
 
-OUR_OWN = ":!data/registry"  # the log of moves changes with every move, and is no input of a model
+OUR_OWN = ":!data/registry"  # the audit log grows with every transition, and is no input
 
 
 @dataclass(frozen=True)

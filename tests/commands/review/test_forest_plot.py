@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from commands.review.compare import Compared
-from commands.review.forest_plot import HALF, forest_plot
+from commands.review.forest_plot import HALF, LONGEST, forest_plot
 from commands.shared.paired import Difference
 from stages.evaluating.metrics import find_metric
 
@@ -47,13 +47,20 @@ def test_what_reaches_beyond_the_axis_ends_in_arrows() -> None:
     assert (cells[0], cells[-1]) == ("◄", "►")
 
 
+def test_a_gain_beyond_the_axis_is_not_drawn_at_its_end() -> None:
+    far = Difference("log_loss", LOSS, 75, 0.5, 0.7, 0.1, 0.3)  # 40 % more, the axis ends at 10 %
+    cells = drawn(forest_plot(task(far)), "log_loss")
+    assert cells[0] == "◄"
+    assert "●" not in cells
+
+
 @pytest.mark.parametrize("name", ["a```b", "a\nb", "x" * 200])
 def test_no_name_leaves_its_line_or_the_code_block(name: str) -> None:
     plot = forest_plot(task(slices=(Difference(name, AUC, 12, 0.8, 0.8, -0.01, 0.01),)))
     lines = plot.splitlines()
     assert plot.count("```") == 2
     assert len(lines) == 6  # the fences, two lines of axis, the metric, the slice
-    assert max(map(len, lines)) <= 30 + 1 + 2 * HALF + 1
+    assert max(map(len, lines)) <= LONGEST + 1 + 2 * HALF + 1
 
 
 def test_without_evidence_there_is_no_plot() -> None:
