@@ -88,3 +88,11 @@ def test_every_target_and_command_is_listed() -> None:
     assert block(text, "commands") == commands_table(), "run `make readme`"
     assert "`make repro`" in targets_table()
     assert "`history TASK [--at] [--verify] [--json]`" in commands_table()
+
+
+def test_a_name_in_a_file_of_code_is_there() -> None:
+    """As in: add it to `CHECKS` in [the file](stages/validating/checks.py)."""
+    text = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    named = re.findall(r"`([A-Z]\w+)`[^`\[\].]*\[[^\]]+\]\(([^)]+\.py)\)", text)
+    assert len(named) > 2
+    assert [it for it in named if f"\n{it[0]}" not in (ROOT / it[1]).read_text("utf-8")] == []
