@@ -6,14 +6,15 @@ import sys
 import uvicorn
 
 from serve.http import logs
-from serve.http.settings import Settings, SettingsError, described, read_settings
+from serve.http.settings import Settings, SettingsError, describe_settings, read_settings
 
 
 def main() -> None:
     """Serve until told to stop; exit with a message if a setting cannot be used."""
     argparse.ArgumentParser(
         prog="python -m serve",
-        description="Serve the models. The environment says how [default]:\n\n" + described(),
+        description="Serve the models. The environment says how [default]:\n\n"
+        + describe_settings(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     try:

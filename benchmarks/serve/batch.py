@@ -18,17 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serve import batch
-from serve.http.openapi.examples import as_csv, rows_of
+from serve.http.openapi.examples import list_rows, write_csv
 from serve.runtime.load import load_model
 from serve.runtime.model import Model
 
 
 def write_tables(model: Model, rows: int, folder: Path) -> tuple[Path, Path]:
     """Write the model's example rows, over and over, as CSV and as Parquet."""
-    given = rows_of(model, may_be_real=True)
+    given = list_rows(model, may_be_real=True)
     many = (given * (rows // len(given) + 1))[:rows]
     as_text, typed = folder / "in.csv", folder / "in.parquet"
-    as_text.write_text(as_csv(model, many))
+    as_text.write_text(write_csv(model, many))
     pq.write_table(pa.Table.from_pylist(many), typed)
     return as_text, typed
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from serve.files.dates import in_utc
+from serve.files.dates import to_utc
 from serve.runtime.manifest import Column, Spelling
 from serve.runtime.spelling import BOOLEANS, EXACT, to_token
 
@@ -24,42 +24,42 @@ class Unfit(str):
     __slots__ = ()
 
 
-def caster(column: Column, spelling: Spelling) -> Cast:
+def make_caster(column: Column, spelling: Spelling) -> Cast:
     """Return a function from a column's cell to its value: None where it is missing."""
-    blank = _Blank(spelling.marks(column.name))
-    cast = _cast(column, spelling.decimal)
+    is_missing = _MissingMarks(spelling.marks(column.name))
+    cast = _choose_cast(column, spelling.decimal)
 
     def read(cell: object) -> object:
         if isinstance(cell, str):
             cell = cell.strip()
-        return None if blank(cell) else cast(cell)
+        return None if is_missing(cell) else cast(cell)
 
     return read
 
 
-def _cast(column: Column, decimal: str) -> Cast:
+def _choose_cast(column: Column, decimal: str) -> Cast:
     match column.type:
         case "number":
-            return lambda cell: _number(cell, decimal)
+            return lambda cell: _read_number(cell, decimal)
         case "integer":
-            return lambda cell: _integer(cell, decimal)
+            return lambda cell: _read_integer(cell, decimal)
         case "boolean":
-            return _boolean
+            return _read_boolean
         case "datetime":
-            return _date
+            return _read_date
         case "text":
-            return _text
+            return _read_text
         case "category":
             values = {str(value): value for value in column.values or ()}
-            return lambda cell: _category(_text(cell), values)
+            return lambda cell: _read_category(_read_text(cell), values)
 
 
-class _Blank:
+class _MissingMarks:
     """Says whether a cell stands for a missing value."""
 
     def __init__(self, marks: frozenset[str]) -> None:
         self.marks = marks
-        numbers = (_parsed(mark.strip()) for mark in marks)
+        numbers = (_parse_number(mark.strip()) for mark in marks)
         self.numbers = {number for number in numbers if number is not None}
 
     def __call__(self, cell: object) -> bool:
@@ -70,7 +70,7 @@ class _Blank:
         return cell is None or (type(cell) is int and cell in self.numbers)
 
 
-def _parsed(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     """Return the number that a text is; Python's own float takes more than a table may hold."""
     if "_" in text or not text.isascii():
         return None
@@ -81,7 +81,7 @@ def _parsed(text: str) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _number(cell: object, decimal: str) -> object:
+def _read_number(cell: object, decimal: str) -> object:
     """Return a number, an int where its digits say so: messages show it as it was written.
 
     With a decimal comma a point is none: it may stand between thousands.
@@ -91,33 +91,33 @@ def _number(cell: object, decimal: str) -> object:
     text = cell
     if decimal != ".":
         text = text.replace(".", "_").replace(decimal, ".")
-    number = _parsed(text)
+    number = _parse_number(text)
     if number is None:
         return Unfit(cell)
     is_whole = text.removeprefix("-").isdigit() and abs(number) < EXACT
     return int(number) if is_whole and (number or text[0] != "-") else number
 
 
-def _integer(cell: object, decimal: str) -> object:
-    number = _number(cell, decimal)
+def _read_integer(cell: object, decimal: str) -> object:
+    number = _read_number(cell, decimal)
     if isinstance(number, int | float) and abs(number) < EXACT:
         return int(number) if float(number).is_integer() else number
     return number if isinstance(number, float) and not math.isfinite(number) else Unfit(cell)
 
 
-def _boolean(cell: object) -> object:
-    return BOOLEANS.get(_text(cell).lower(), Unfit(cell))
+def _read_boolean(cell: object) -> object:
+    return BOOLEANS.get(_read_text(cell).lower(), Unfit(cell))
 
 
-def _date(cell: object) -> object:
-    text = cell.isoformat() if isinstance(cell, datetime) else _text(cell)
-    return in_utc(text) or Unfit(cell)
+def _read_date(cell: object) -> object:
+    text = cell.isoformat() if isinstance(cell, datetime) else _read_text(cell)
+    return to_utc(text) or Unfit(cell)
 
 
-def _category(text: str, values: dict[str, str | int]) -> object:
+def _read_category(text: str, values: dict[str, str | int]) -> object:
     """Return the contract's value; ``3.0`` counts as ``3`` where the contract lists ``3``."""
     return values[text] if text in values else values.get(to_token(text), text)
 
 
-def _text(cell: object) -> str:
+def _read_text(cell: object) -> str:
     return cell if isinstance(cell, str) else to_token(cell)

@@ -13,7 +13,7 @@ ZONE = r" *(?:(Z)|([+-])(\d\d?)(?::(\d\d?)|(\d\d))?)"
 WRITTEN = re.compile(rf"(?:{DATE})(?P<time>{TIME}(?P<zone>{ZONE})?)?", re.ASCII)
 
 
-def in_utc(text: str) -> str | None:
+def to_utc(text: str) -> str | None:
     """Return a date or time as an ISO 8601 time in UTC, or None where it is none.
 
     Without a zone it is in UTC. Digits beyond microseconds are cut off.

@@ -21,7 +21,7 @@ class ParquetSink:
             (name, _type(name, place, layout, ids_are_integers))
             for place, name in enumerate(layout.names)
         )
-        self._texts = [pa.types.is_string(it.type) for it in self._schema]
+        self._texts = [pa.types.is_string(field.type) for field in self._schema]
         self._writer = pq.ParquetWriter(file, self._schema)
 
     def write(self, results: Iterable[Result]) -> None:

@@ -12,7 +12,7 @@ from serve.runtime.errors import RequestError
 
 BATCH = 1_000  # rows
 BUFFER = 1 << 20  # bytes of a column that are read at once
-MOST_IN_A_GROUP = 1 << 30  # bytes of a row group once it is unpacked
+MAX_GROUP_BYTES = 1 << 30  # bytes of a row group once it is unpacked
 
 
 class ParquetSource:
@@ -31,16 +31,16 @@ class ParquetSource:
             groups = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
             schema = self._file.schema_arrow
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise _damaged(error) from error
+            raise _describe_damage(error) from error
         self.names = [str(name) for name in schema.names]
         self.integers = frozenset(
-            str(it.name) for it in schema if pa.types.is_signed_integer(it.type)
+            str(field.name) for field in schema if pa.types.is_signed_integer(field.type)
         )
         self.total = about.num_rows
         if self.total > most:
             raise RequestError(413, f"{self.total:,} rows: a file may have at most {most:,}")
-        if max(groups, default=0) > MOST_IN_A_GROUP:
-            limit = f"{MOST_IN_A_GROUP:,} bytes"
+        if max(groups, default=0) > MAX_GROUP_BYTES:
+            limit = f"{MAX_GROUP_BYTES:,} bytes"
             raise RequestError(413, f"a row group has more than {limit}: write smaller ones")
 
     def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
@@ -49,7 +49,7 @@ class ParquetSource:
             batches = self._file.iter_batches(BATCH, columns=list(wanted), use_threads=False)
             yield from _rows(batches, wanted)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise _damaged(error) from error
+            raise _describe_damage(error) from error
 
     def close(self) -> None:
         """Let go of the file, without closing it."""
@@ -79,6 +79,6 @@ def _cells(column: Any) -> list[Any]:
     return cells
 
 
-def _damaged(error: Exception) -> RequestError:
+def _describe_damage(error: Exception) -> RequestError:
     reason = str(error).partition("\n")[0][:300]
     return RequestError(400, f"the file cannot be read as Parquet: {reason}")

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from serve.files.table import Predictor, Result
 from serve.runtime.errors import Finding, RequestError
-from serve.runtime.json_rows import as_json
+from serve.runtime.json_rows import encode_json
 from serve.runtime.manifest import Manifest
 from serve.runtime.model import Model
 
@@ -30,7 +30,7 @@ class Layout:
     """
 
     def __init__(self, model: Model, number: str, id_column: str | None) -> None:
-        self._answers, answers = model.answers, answer_columns(model.manifest)
+        self._answers, answers = model.answers, name_answer_columns(model.manifest)
         self.has_id, self._blank = id_column is not None, [None] * len(answers)
         ids = [] if id_column is None else [id_column]
         self.names = [number, *ids, *answers, "warnings", "error"]
@@ -43,30 +43,32 @@ class Layout:
         """Return the values of a row: nothing for answers that a row did not get."""
         head = [result.number, result.id] if self.has_id else [result.number]
         if result.outcome is None:
-            return [*head, *self._blank, None, told(result.errors)]
+            return [*head, *self._blank, None, format_findings(result.errors)]
         answer: Any = self._answers.answer(result.outcome)
         if "label" in answer:
             numbers = [answer["label"], *answer["probabilities"].values()]
         else:
             numbers = [answer["value"], *(answer["interval"] or ())]
-        return [*head, *numbers, told(answer["warnings"]), None]
+        return [*head, *numbers, format_findings(answer["warnings"]), None]
 
 
-def answer_columns(manifest: Manifest) -> list[str]:
+def name_answer_columns(manifest: Manifest) -> list[str]:
     """Return the names of the columns that hold answers."""
     if manifest.target.labels:
         return ["label", *(f"probability_{label}" for label in manifest.target.labels)]
     return ["value", "low", "high"] if manifest.target.interval else ["value"]
 
 
-def told(findings: Sequence[Finding]) -> str | None:
+def format_findings(findings: Sequence[Finding]) -> str | None:
     """Write findings in one text: ``age [out_of_range]: expected …, got 300; chol […``."""
     if not findings:
         return None
-    return "; ".join(f"{place_of(it)} [{it['type']}]: {it['msg']}" for it in findings)
+    return "; ".join(
+        f"{name_column(finding)} [{finding['type']}]: {finding['msg']}" for finding in findings
+    )
 
 
-def place_of(finding: Finding) -> str:
+def name_column(finding: Finding) -> str:
     """Return the column that a finding is about, or ``row`` for all of it."""
     return str(finding["loc"][2]) if len(finding["loc"]) > 2 else "row"
 
@@ -88,9 +90,9 @@ class CsvSink:
         self._text.detach()
 
 
-def as_json_rows(predictor: Predictor, results: Iterable[Result]) -> bytes:
+def encode_rows(predictor: Predictor, results: Iterable[Result]) -> bytes:
     """Return the rows that were answered as a client would send them in JSON."""
-    return as_json([predictor.row(result.cells) for result in results if result.outcome])
+    return encode_json([predictor.row(result.cells) for result in results if result.outcome])
 
 
 class BadRows:
@@ -107,8 +109,10 @@ class BadRows:
     def write(self, results: Iterable[Result]) -> None:
         for result in results:
             head = [result.number, result.id] if self._has_id else [result.number]
-            for it in result.errors:
-                self._writer.writerow([*head, place_of(it), it["type"], it["msg"], it["input"]])
+            for finding in result.errors:
+                self._writer.writerow(
+                    [*head, name_column(finding), finding["type"], finding["msg"], finding["input"]]
+                )
 
     def close(self) -> None:
         self._text.detach()

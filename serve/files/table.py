@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from serve.files.cells import caster
+from serve.files.cells import make_caster
 from serve.runtime import messages
 from serve.runtime.answers import Outcome
 from serve.runtime.encode import Input, MisfitError, RowError
-from serve.runtime.errors import Finding, Place, RequestError
+from serve.runtime.errors import Finding, Loc, RequestError
 from serve.runtime.manifest import Column, Spelling
-from serve.runtime.model import Checked, Model, no_answer
+from serve.runtime.model import Checked, Model, describe_no_answer
 
 REMEMBERED = 4_096  # cells of a column ...
 LONGEST_REMEMBERED = 32  # ... of so many characters
@@ -71,11 +71,13 @@ class Predictor:
 
     def check(self, names: Sequence[str]) -> None:
         """Raise RequestError (422) unless a table with columns of these names can be answered."""
-        errors = [_absent(name, names, self.wanted) for name in self.wanted if name not in names]
-        is_other = len(names) == 1 or not any(_near(name, names) for name in self.wanted)
+        errors = [
+            _describe_absent(name, names, self.wanted) for name in self.wanted if name not in names
+        ]
+        is_other = len(names) == 1 or not any(_find_near(name, names) for name in self.wanted)
         if len(errors) == len(self.wanted) > 1 and is_other:
-            errors = [_no_header(self.wanted, names)]
-        errors += [_repeated(name) for name in self.wanted if names.count(name) > 1]
+            errors = [_describe_no_header(self.wanted, names)]
+        errors += [_describe_repeated(name) for name in self.wanted if names.count(name) > 1]
         if errors:
             raise RequestError(422, errors)
 
@@ -114,11 +116,11 @@ class Predictor:
         name = readable[-1] if self.id_column is not None and readable else None
         if outcome:
             return Result(number, name, readable, outcome, [])
-        errors = [no_answer(found.place)] if isinstance(found, Checked) else found
+        errors = [describe_no_answer(found.place)] if isinstance(found, Checked) else found
         return Result(number, name, readable, None, errors)
 
     def _read(self, number: int, cells: Sequence[object] | str) -> Checked | list[Finding]:
-        place: Place = ["row", number]
+        place: Loc = ["row", number]
         if isinstance(cells, str):
             return [Finding(loc=place, msg=cells, type="unreadable", input=None)]
         try:
@@ -137,7 +139,7 @@ class _Memory(dict[object, float | str]):
 
     def __init__(self, column: Column, spelling: Spelling) -> None:
         super().__init__()
-        self.cast = caster(column, spelling)
+        self.cast = make_caster(column, spelling)
         self._input = Input.of(column)
 
     def __missing__(self, cell: object) -> float | str:
@@ -157,14 +159,14 @@ def _can_be_known_again(cell: object) -> bool:
     return cell is None or isinstance(cell, int) or (isinstance(cell, float) and abs(cell) > 0)
 
 
-def _absent(name: str, names: Sequence[str], wanted: Sequence[str]) -> Finding:
-    near = _near(name, [other for other in names if other not in wanted])
-    hint = f"did you mean {messages.cut(near)!r}?" if near else f"it has {_listed(names)}"
+def _describe_absent(name: str, names: Sequence[str], wanted: Sequence[str]) -> Finding:
+    near = _find_near(name, [other for other in names if other not in wanted])
+    hint = f"did you mean {messages.cut_text(near)!r}?" if near else f"it has {_list_names(names)}"
     message = f"the file lacks this column: {hint}"
-    return Finding(loc=["header", messages.cut(name)], msg=message, type="missing", input=None)
+    return Finding(loc=["header", messages.cut_text(name)], msg=message, type="missing", input=None)
 
 
-def _near(name: str, names: Sequence[str]) -> str | None:
+def _find_near(name: str, names: Sequence[str]) -> str | None:
     """Return the name that is spelled alike but for case, or a longer one with this one in it."""
     folded = {other.casefold(): other for other in names}
     own = name.casefold()
@@ -173,21 +175,24 @@ def _near(name: str, names: Sequence[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def _no_header(wanted: Sequence[str], names: Sequence[str]) -> Finding:
+def _describe_no_header(wanted: Sequence[str], names: Sequence[str]) -> Finding:
     """Say once that this is another table, or none: a page, a pointer, another delimiter."""
     message = (
-        f"the first line names none of the columns {_listed(wanted)}: it is {_listed(names)!r}. "
+        f"the first line names none of the columns {_list_names(wanted)}: "
+        f"it is {_list_names(names)!r}. "
         "Is this the right file, with a header and the right delimiter?"
     )
     return Finding(loc=["header"], msg=message, type="missing", input=None)
 
 
-def _repeated(name: str) -> Finding:
+def _describe_repeated(name: str) -> Finding:
     message = "more than one column of the file has this name"
-    return Finding(loc=["header", messages.cut(name)], msg=message, type="repeated_key", input=None)
+    return Finding(
+        loc=["header", messages.cut_text(name)], msg=message, type="repeated_key", input=None
+    )
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(messages.cut(name) for name in names[: messages.MOST_VALUES])
-    rest = len(names) - messages.MOST_VALUES
+def _list_names(names: Sequence[str]) -> str:
+    shown = ", ".join(messages.cut_text(name) for name in names[: messages.MAX_VALUES])
+    rest = len(names) - messages.MAX_VALUES
     return shown + (f" and {rest:,} more" if rest > 0 else "")

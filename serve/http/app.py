@@ -19,10 +19,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve.http import logs
-from serve.http.auth import Gate
+from serve.http.auth import Authenticator
 from serve.http.body import Headers
-from serve.http.metrics.meters import Telemetry, shared_folder
-from serve.http.middleware import FAILED, Front
+from serve.http.metrics.meters import Telemetry, find_shared_folder
+from serve.http.middleware import FAILED, RequestMiddleware
 from serve.http.reload import Reloader
 from serve.http.routes import admin, explain, files, info, page, predict, v2
 from serve.http.schemas import as_response
@@ -44,36 +44,36 @@ ROUTERS = (
 
 
 class Service(FastAPI):
-    """The application, with a front before it and a short way to /predict through it."""
+    """The application, with a middleware around it and a short way to /predict through it."""
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
         self.shared = Shared(
-            settings, Gate(settings), Telemetry(shared_folder(settings.metrics_dir))
+            settings, Authenticator(settings), Telemetry(find_shared_folder(settings.metrics_dir))
         )
         self.reloader = Reloader(self.shared)
         self.predict = predict.Predict(self.shared)
-        self.front = Front(
+        self.request_middleware = RequestMiddleware(
             _with_cors(super().__call__, settings),
             # A page of another origin needs headers that only the longer way adds.
-            nowhere if settings.cors_origins else self.predict,
+            take_none if settings.cors_origins else self.predict,
             self.shared.telemetry,
             settings.log_requests,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self.front(scope, receive, send)
+            await self.request_middleware(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        from serve.http.openapi.document import document
+        from serve.http.openapi.document import build_document
 
-        return document(super().openapi(), self.shared.catalog, self.shared.settings)
+        return build_document(super().openapi(), self.shared.catalog, self.shared.settings)
 
 
-def nowhere(_scope: Scope, _headers: Headers, _receive: Receive) -> None:
+def take_none(_scope: Scope, _headers: Headers, _receive: Receive) -> None:
     """Leave every request to FastAPI's routing."""
 
 
@@ -96,7 +96,7 @@ async def lifespan(service: "Service") -> AsyncIterator[None]:
     """Load the models before the first request is taken, and watch them while there are any."""
     shared, reloader = service.shared, service.reloader
     logs.configure(shared.settings)
-    if not shared.gate.keys:
+    if not shared.authenticator.keys:
         log.warning("no API key is set: everybody who reaches this server may do everything")
     reloader.start()
     release_memory()

@@ -13,7 +13,7 @@ from serve.http.keys import ApiKey, Scope
 from serve.http.settings import Settings
 from serve.runtime.errors import RequestError
 
-MOST_BUCKETS = 10_000  # clients whose rate is remembered; of more, the longest unseen are forgotten
+MAX_BUCKETS = 10_000  # clients whose rate is remembered; of more, the longest unseen are forgotten
 
 
 class Bucket:
@@ -34,7 +34,7 @@ class Bucket:
         return 0.0
 
 
-class Gate:
+class Authenticator:
     """Lets a request in, or says why not. Each worker counts its own share of the rate."""
 
     def __init__(self, settings: Settings) -> None:
@@ -55,16 +55,16 @@ class Gate:
         client = asgi.get("client")
         identity: object = client[0] if client else None
         if self.keys:
-            key = self._known(headers)
+            key = self._find_key(headers)
             if need not in key.scopes:
                 raise RequestError(403, f"this API key may not do that: it lacks the scope {need}")
             identity = key.digest
         if self.rate is not None:
             self._slow_down(identity, self.rate)
 
-    def _known(self, headers: Headers) -> ApiKey:
+    def _find_key(self, headers: Headers) -> ApiKey:
         """Return the request's key, compared with each one in constant time."""
-        digest = hashlib.sha256(_sent_key(headers)).digest()
+        digest = hashlib.sha256(_read_key(headers)).digest()
         found = [key for key in self.keys if hmac.compare_digest(key.digest, digest)]
         if not found:
             message = "send an API key that is valid here, as Authorization: Bearer <key>"
@@ -75,13 +75,13 @@ class Gate:
         now = time.monotonic()
         bucket = self._buckets.pop(identity, None) or Bucket(self.burst, now)
         self._buckets[identity] = bucket  # as the last one seen
-        if len(self._buckets) > MOST_BUCKETS:
+        if len(self._buckets) > MAX_BUCKETS:
             self._buckets.popitem(last=False)
         if wait := bucket.take(rate, self.burst, now):
             message = f"too many requests: {rate:g} a second are allowed, {self.burst} at once"
             raise RequestError(429, message, {"Retry-After": str(math.ceil(wait))})
 
 
-def _sent_key(headers: Headers) -> bytes:
+def _read_key(headers: Headers) -> bytes:
     kind, _, key = headers.get(b"authorization", b"").partition(b" ")
     return key.strip() if kind.lower() == b"bearer" else headers.get(b"x-api-key", b"")

@@ -47,7 +47,7 @@ def may(scope: Scope) -> params.Depends:
     """
 
     async def admitted(request: Request) -> None:
-        request.app.shared.gate.admit(request.scope, dict(request.scope["headers"]), scope)
+        request.app.shared.authenticator.admit(request.scope, dict(request.scope["headers"]), scope)
 
     return params.Depends(admitted)
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve.http.body import Headers
 from serve.http.metrics.meters import Telemetry
 from serve.runtime.errors import RequestError
-from serve.runtime.json_rows import as_json
+from serve.runtime.json_rows import encode_json
 
 log = logging.getLogger("serve.requests")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=@-]{1,128}")
@@ -39,15 +39,15 @@ class Reply(msgspec.Struct, gc=False):
     def refusing(cls, refusal: RequestError) -> Self:
         """Return the answer that tells a client why its request was refused."""
         headers = [(name.lower().encode(), text.encode()) for name, text in refusal.headers.items()]
-        return cls(refusal.status, as_json({"detail": refusal.detail}), headers)
+        return cls(refusal.status, encode_json({"detail": refusal.detail}), headers)
 
 
-FAILED = Reply(500, as_json({"detail": "the server failed; its log has this X-Request-ID"}))
+FAILED = Reply(500, encode_json({"detail": "the server failed; its log has this X-Request-ID"}))
 # Answers a request at once, or returns None to leave it to the application.
 Direct = Callable[[Scope, Headers, Receive], Awaitable[Reply] | None]
 
 
-class Front:
+class RequestMiddleware:
     """Wraps the application: whatever happens inside, the client gets an answer and it counts."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Front:
         """Answer one HTTP request; ``scope["state"]["request_id"]`` is its id from here on."""
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = request_id_of(headers)
+        request_id = choose_request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         self.telemetry.in_flight.add()
         status = CLIENT_LEFT
@@ -78,7 +78,7 @@ class Front:
         finally:
             seconds = time.perf_counter() - started
             self.telemetry.in_flight.add(-1)
-            self.telemetry.answered(scope["method"], route_of(scope), status, seconds)
+            self.telemetry.count_request(scope["method"], name_route(scope), status, seconds)
             if self.is_logged:
                 log_request(scope, status, seconds)
 
@@ -103,7 +103,7 @@ class Front:
         return status
 
 
-def request_id_of(headers: Headers) -> str:
+def choose_request_id(headers: Headers) -> str:
     """Return the client's X-Request-ID if it is short and plain, else a new one of our own."""
     sent = headers.get(b"x-request-id")
     if sent and REQUEST_ID.fullmatch(sent):
@@ -111,7 +111,7 @@ def request_id_of(headers: Headers) -> str:
     return f"{_process}-{next(_number)}"
 
 
-def route_of(scope: Scope) -> str:
+def name_route(scope: Scope) -> str:
     """Return the route's template: there are few of them, however many paths clients ask for."""
     found = scope["state"].get("route") or getattr(scope.get("route"), "path", None)
     return str(found or "none")
@@ -135,7 +135,7 @@ def log_request(scope: Scope, status: int, seconds: float) -> None:
     about = {
         "request_id": scope["state"]["request_id"],
         "method": scope["method"],
-        "route": route_of(scope),
+        "route": name_route(scope),
         "status": status,
         "milliseconds": round(seconds * 1e3, 3),
         "client": (scope.get("client") or [None])[0],

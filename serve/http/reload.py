@@ -33,22 +33,22 @@ class Reloader:
         self._one_at_a_time = asyncio.Lock()
         folder = shared.telemetry.folder
         self._bell = folder / "reload" if folder else None  # touched, it wakes the other workers
-        self._heard = _time_of(self._bell)
+        self._heard = _read_time(self._bell)
 
     def start(self) -> None:
         """Load all models, before there is anything to serve on."""
         shared = self.shared
-        self._tried = _fingerprints(shared)
+        self._tried = _take_fingerprints(shared)
         shared.catalog = load_catalog(shared.settings)
         for model in shared.catalog.loaded.values():
-            shared.telemetry.serves(model.manifest)
+            shared.telemetry.set_serving(model.manifest)
 
     async def watch(self) -> None:
         """Look for changes for ever, and for another worker's bell."""
         settings = self.shared.settings
         while settings.reload or self._bell:
             await asyncio.sleep(settings.reload_seconds)
-            heard, self._heard = self._heard, _time_of(self._bell)
+            heard, self._heard = self._heard, _read_time(self._bell)
             try:
                 if self._heard != heard or settings.reload:
                     await self.reload(again=self._heard != heard)
@@ -59,7 +59,7 @@ class Reloader:
         """Try everything again, and let the other workers do so as well."""
         if self._bell:
             self._bell.touch()
-            self._heard = _time_of(self._bell)
+            self._heard = _read_time(self._bell)
         return await self.reload()
 
     async def reload(self, again: bool = True) -> dict[str, Outcome]:
@@ -68,7 +68,7 @@ class Reloader:
         Returns what became of each task.
         """
         async with self._one_at_a_time:
-            found = await run_in_threadpool(_fingerprints, self.shared)
+            found = await run_in_threadpool(_take_fingerprints, self.shared)
             outcomes: dict[str, Outcome] = {}
             for task, fingerprint in found.items():
                 if again or self._tried.get(task) != fingerprint:
@@ -91,17 +91,17 @@ class Reloader:
     def _serve(self, task: str, model: Model) -> Outcome:
         shared, catalog = self.shared, self.shared.catalog
         old = catalog.loaded.get(task)
-        kept = _without(catalog.kept, task)
+        kept = _drop_task(catalog.kept, task)
         if old and (old.manifest, old.registered) == (model.manifest, model.registered):
             shared.catalog = replace(catalog, kept=kept)
             return "unchanged"
         loaded = dict(sorted({**catalog.loaded, task: model}.items()))
-        refused = _without(catalog.refused, task)
+        refused = _drop_task(catalog.refused, task)
         shared.catalog = replace(catalog, loaded=loaded, refused=refused, kept=kept)
         if old:
-            shared.telemetry.serves(old.manifest, now=False)
-        shared.telemetry.serves(model.manifest)
-        shared.telemetry.reloaded(task, "served")
+            shared.telemetry.set_serving(old.manifest, now=False)
+        shared.telemetry.set_serving(model.manifest)
+        shared.telemetry.count_reload(task, "served")
         log.info("%s is served, version %s", task, model.manifest.version)
         return "served"
 
@@ -114,7 +114,7 @@ class Reloader:
         else:
             catalog = replace(catalog, refused={**catalog.refused, task: reason})
         self.shared.catalog = catalog
-        self.shared.telemetry.reloaded(task, "refused")
+        self.shared.telemetry.count_reload(task, "refused")
         log.error("%s: %s", task, reason)
         return "refused"
 
@@ -122,28 +122,28 @@ class Reloader:
         """Drop a task that never served and whose folder is gone, unless the settings name it."""
         catalog = self.shared.catalog
         if task not in self.shared.settings.tasks:
-            self.shared.catalog = replace(catalog, refused=_without(catalog.refused, task))
+            self.shared.catalog = replace(catalog, refused=_drop_task(catalog.refused, task))
             self._tried.pop(task)
         return "removed"
 
 
-def _time_of(path: Path | None) -> int:
+def _read_time(path: Path | None) -> int:
     return path.stat().st_mtime_ns if path and path.exists() else 0
 
 
-def _without(reasons: Reasons, task: str) -> Reasons:
+def _drop_task(reasons: Reasons, task: str) -> Reasons:
     return {name: reason for name, reason in reasons.items() if name != task}
 
 
-def _fingerprints(shared: Shared) -> dict[str, Fingerprint]:
+def _take_fingerprints(shared: Shared) -> dict[str, Fingerprint]:
     """Return what each task's folder looks like, of the tasks that there are, and those known."""
     folders = {path.name: path for path in task_folders(shared.settings)}
     known = {*shared.catalog.loaded, *shared.catalog.refused}
     folders |= {task: shared.settings.models_dir / task for task in known - set(folders)}
-    return {task: _fingerprint(folder) for task, folder in sorted(folders.items())}
+    return {task: _take_fingerprint(folder) for task, folder in sorted(folders.items())}
 
 
-def _fingerprint(folder: Path) -> Fingerprint:
+def _take_fingerprint(folder: Path) -> Fingerprint:
     try:
         found = [(path.name, path.stat()) for path in folder.iterdir()]
     except FileNotFoundError:

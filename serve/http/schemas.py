@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from serve.runtime.answers import Answer
 from serve.runtime.errors import Finding
-from serve.runtime.json_rows import as_json
+from serve.runtime.json_rows import encode_json
 from serve.runtime.manifest import Card
 from serve.runtime.registered import Registered
 
@@ -85,7 +85,7 @@ class Inventory(BaseModel):
 def as_response(
     content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    return Response(as_json(content), status, headers, "application/json")
+    return Response(encode_json(content), status, headers, "application/json")
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -114,10 +114,10 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except pydantic.ValidationError as error:
-        raise SettingsError("; ".join(map(_problem, error.errors()))) from error
+        raise SettingsError("; ".join(map(_describe_problem, error.errors()))) from error
 
 
-def _problem(item: ErrorDetails) -> str:
+def _describe_problem(item: ErrorDetails) -> str:
     name = str(item["loc"][0])
     name = name if name.isupper() else f"{PREFIX}{name.upper()}"
     message = item["msg"].removeprefix("Value error, ")
@@ -126,13 +126,13 @@ def _problem(item: ErrorDetails) -> str:
     return f"{name} is {str(item['input'])[:80]!r}: {message}"
 
 
-def described() -> str:
+def describe_settings() -> str:
     """Return a line for each variable, with its default and its meaning."""
     return "\n".join(
-        f"  {PREFIX}{name.upper()}  {field.description} [{_shown(field.default)}]"
+        f"  {PREFIX}{name.upper()}  {field.description} [{_format_default(field.default)}]"
         for name, field in Settings.model_fields.items()
     )
 
 
-def _shown(default: object) -> str:
+def _format_default(default: object) -> str:
     return "none" if default is None or default == () else str(default)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from functools import partial
 
-from serve.http.auth import Gate
+from serve.http.auth import Authenticator
 from serve.http.catalog import Catalog
 from serve.http.metrics.meters import Telemetry
 from serve.http.queue import Queue
@@ -20,7 +20,7 @@ class Shared:
     """
 
     settings: Settings
-    gate: Gate
+    authenticator: Authenticator
     telemetry: Telemetry
     catalog: Catalog = field(default_factory=Catalog)
     prediction_log: PredictionLog | None = None

@@ -1,6 +1,6 @@
 """Tensors of the Open Inference Protocol: from a request's to rows, and from answers to tensors.
 
-An element becomes the JSON value that /predict takes for its column, so that both doors check and
+An element becomes the JSON value that /predict takes for its column, so that both routes check and
 answer alike: null, NaN and (where it is no value of the column) an empty text are missing.
 """
 
@@ -111,15 +111,15 @@ class Tensor:
         return b"".join(LENGTH.pack(len(text)) + text for text in encoded)
 
 
-def datatype_of(column: Column) -> Datatype:
+def choose_datatype(column: Column) -> Datatype:
     """Return the datatype that a column is announced with; others are taken if they fit."""
     if column.values and all(isinstance(value, int) for value in column.values):
         return "INT64"
     return TYPES.get(column.type, "BYTES")
 
 
-def outputs_of(manifest: Manifest) -> list[MetadataTensor]:
-    """Describe the outputs in the order in which `answer_tensors` gives them."""
+def describe_outputs(manifest: Manifest) -> list[MetadataTensor]:
+    """Describe the outputs in the order in which `build_tensors` gives them."""
     target = manifest.target
     if target.labels:
         label = MetadataTensor(name="label", datatype="BYTES", shape=[-1])
@@ -132,7 +132,7 @@ def outputs_of(manifest: Manifest) -> list[MetadataTensor]:
     return [*found, MetadataTensor(name="warnings", datatype="BYTES", shape=[-1])]
 
 
-def answer_tensors(manifest: Manifest, answers: Sequence[Answer]) -> list[Tensor]:
+def build_tensors(manifest: Manifest, answers: Sequence[Answer]) -> list[Tensor]:
     """Return every output for the rows' answers; a row's warnings are a JSON list."""
     rows: list[dict[str, Any]] = [dict(answer) for answer in answers]
     if manifest.target.labels:
@@ -142,7 +142,7 @@ def answer_tensors(manifest: Manifest, answers: Sequence[Answer]) -> list[Tensor
         row["warnings"] = json.dumps(row["warnings"])
     return [
         Tensor(about.name, about.datatype, [len(rows), *about.shape[1:]], [*_column(rows, about)])
-        for about in outputs_of(manifest)
+        for about in describe_outputs(manifest)
     ]
 
 
@@ -155,7 +155,7 @@ def _column(rows: Sequence[Mapping[str, Any]], about: MetadataTensor) -> Iterato
             yield from value
 
 
-def rows_of(
+def read_rows(
     inputs: Sequence[RequestInput], columns: Sequence[Column], binary: bytes, most: int
 ) -> list[dict[str, Any]]:
     """Return the rows that the inputs hold, at most ``most``.
@@ -166,7 +166,7 @@ def rows_of(
     count = _rows_in(inputs)
     if count > most:
         raise RequestError(413, f"{count:,} rows: a request takes at most {most:,}")
-    named = _by_column(inputs, columns, binary)
+    named = _group_by_column(inputs, columns, binary)
     return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]
 
 
@@ -178,7 +178,7 @@ def _rows_in(inputs: Sequence[RequestInput]) -> int:
     return counts.pop()
 
 
-def _by_column(
+def _group_by_column(
     inputs: Sequence[RequestInput], columns: Sequence[Column], binary: bytes
 ) -> dict[str, Values]:
     known = {column.name: column for column in columns}
@@ -187,24 +187,24 @@ def _by_column(
         width = len(values) // item.shape[0]
         if len(inputs) == 1 and item.name not in known and width == len(columns):
             return {
-                column.name: _as_sent(values[place::width], column)
+                column.name: _convert_values(values[place::width], column)
                 for place, column in enumerate(columns)
             }
         if item.name in found or width != 1:
             more = "is there twice" if item.name in found else f"has {width} columns"
             raise RequestError(400, f"the input {item.name[:80]!r} {more}: send one for each")
         column = known.get(item.name)
-        found[item.name] = _as_sent(values, column) if column else values
+        found[item.name] = _convert_values(values, column) if column else values
     return found
 
 
-def _as_sent(values: Values, column: Column) -> Values:
+def _convert_values(values: Values, column: Column) -> Values:
     """Return a column's values as a JSON request would have them.
 
     Where texts and integers are the values of one category, an integer may come as a text.
     """
     texts: dict[str, str | int] = {}
-    if column.values and datatype_of(column) == "BYTES":
+    if column.values and choose_datatype(column) == "BYTES":
         texts = {str(value): value for value in column.values}
         texts |= {value: value for value in column.values if isinstance(value, str)}
     is_boolean = column.type == "boolean"
@@ -227,12 +227,12 @@ def _all_values(inputs: Sequence[RequestInput], binary: bytes) -> Iterator[Value
         if (size is None) == (item.data is None):
             raise RequestError(400, f"the input {item.name[:80]!r} needs data or binary_data_size")
         if size is None:
-            values = _from_json(item)
+            values = _read_json(item)
         else:
-            values = _from_bytes(item, binary[start : start + size], size)
+            values = _read_bytes(item, binary[start : start + size], size)
             start += size
         if len(values) != math.prod(item.shape):
-            raise _misfit(item, f"{len(values):,} values")
+            raise _describe_misfit(item, f"{len(values):,} values")
         yield values
     if start != len(binary):
         raise RequestError(
@@ -242,19 +242,19 @@ def _all_values(inputs: Sequence[RequestInput], binary: bytes) -> Iterator[Value
         )
 
 
-def _from_json(item: RequestInput) -> Values:
-    values = _flat(item, item.data or [])
+def _read_json(item: RequestInput) -> Values:
+    values = _flatten(item, item.data or [])
     for place, value in enumerate(values):
         if value is not None and not _fits(value, item.datatype):
-            raise _misfit(item, f"{messages.found(value)} at {place} of its data")
+            raise _describe_misfit(item, f"{messages.name_value(value)} at {place} of its data")
     return values
 
 
-def _flat(item: RequestInput, rows: Values) -> Values:
+def _flatten(item: RequestInput, rows: Values) -> Values:
     if not any(isinstance(row, list) for row in rows):
         return rows
     if any(not isinstance(row, list) or len(row) != len(rows[0]) for row in rows):
-        raise _misfit(item, "rows of different lengths")
+        raise _describe_misfit(item, "rows of different lengths")
     return [value for row in rows for value in row]
 
 
@@ -272,14 +272,14 @@ def _fits(value: object, datatype: Datatype) -> bool:
     return isinstance(value, int)
 
 
-def _from_bytes(item: RequestInput, content: bytes, size: int) -> Values:
+def _read_bytes(item: RequestInput, content: bytes, size: int) -> Values:
     if len(content) != size:
-        raise _misfit(item, f"only {len(content):,} of its {size:,} bytes")
+        raise _describe_misfit(item, f"only {len(content):,} of its {size:,} bytes")
     if item.datatype == "BYTES":
         return [*_texts(item, content)]
     dtype = np.dtype(NUMBERS[item.datatype])
     if size % dtype.itemsize:
-        raise _misfit(item, f"{size:,} bytes")
+        raise _describe_misfit(item, f"{size:,} bytes")
     values: Values = np.frombuffer(content, dtype).tolist()
     return values
 
@@ -291,14 +291,14 @@ def _texts(item: RequestInput, content: bytes) -> Iterator[str]:
         if end <= len(content):
             end += LENGTH.unpack_from(content, start)[0]
         if not start + LENGTH.size <= end <= len(content):
-            raise _misfit(item, f"a text that ends behind its {len(content):,} bytes")
+            raise _describe_misfit(item, f"a text that ends behind its {len(content):,} bytes")
         try:
             yield content[start + LENGTH.size : end].decode()
         except UnicodeDecodeError as error:
-            raise _misfit(item, "a text that is not UTF-8") from error
+            raise _describe_misfit(item, "a text that is not UTF-8") from error
         start = end
 
 
-def _misfit(item: RequestInput, found: str) -> RequestError:
+def _describe_misfit(item: RequestInput, found: str) -> RequestError:
     about = f"the input {item.name[:80]!r} of {item.datatype} in shape {item.shape}"
     return RequestError(400, f"{about} cannot hold {found}")

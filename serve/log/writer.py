@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from serve.log.format import LoggedRow
 from serve.log.rotation import RotatingFiles
-from serve.runtime.json_rows import as_json, parse
+from serve.runtime.json_rows import encode_json, parse
 from serve.runtime.model import Model
 
 log = logging.getLogger("serve")
@@ -143,7 +143,7 @@ def format_lines(entry: Entry, hidden: frozenset[str]) -> Iterator[bytes]:
             inputs=inputs,
             output=answer,
         )
-        yield as_json(logged) + b"\n"
+        yield encode_json(logged) + b"\n"
 
 
 def _hide_values(finding: Json, hidden: frozenset[str]) -> Json:

@@ -7,7 +7,7 @@ import msgspec
 from typing_extensions import TypedDict
 
 from serve.runtime.errors import Finding
-from serve.runtime.json_rows import as_json
+from serve.runtime.json_rows import encode_json
 from serve.runtime.manifest import Manifest
 
 
@@ -78,7 +78,7 @@ class Answers:
 
     def _row_json(self, outcome: Outcome) -> bytes:
         numbers = outcome.output
-        notes = as_json(outcome.warnings) if outcome.warnings else b"[]"
+        notes = encode_json(outcome.warnings) if outcome.warnings else b"[]"
         if self._names:
             return self._form % (self._names[outcome.choice], *_literals(numbers), notes)
         if self.half_width is not None:

@@ -68,12 +68,12 @@ class Linear:
     """A weighted sum: a feature adds its weight times how far it is from its mean."""
 
     def __init__(self, arrays: Mapping[str, Array], parts: int) -> None:
-        self.base, self.weights, self.mean = (arrays[it] for it in ("base", "weights", "mean"))
+        self.base, self.weights, self.mean = (arrays[name] for name in ("base", "weights", "mean"))
         self.part, self.parts = arrays["part"], parts
 
     def explain(self, features: Array) -> Array:
         added = self.weights * (features - self.mean)
-        return np.array([_by_part(self.part, row, self.parts) for row in added])
+        return np.array([_sum_parts(self.part, row, self.parts) for row in added])
 
 
 class Trees:
@@ -89,7 +89,7 @@ class Trees:
         for paths in self.paths:
             part, shares = self.part[paths.feature].ravel(), paths.explain(row)
             for score, values in enumerate(paths.value.T):
-                added[score] += _by_part(part, (shares * values).ravel(), self.parts)
+                added[score] += _sum_parts(part, (shares * values).ravel(), self.parts)
         return added
 
 
@@ -97,7 +97,9 @@ class _Paths:
     """The paths of one length: arrays of steps by leaves; `stages/exporting/paths.py` says more."""
 
     def __init__(self, arrays: Mapping[str, Array], length: int) -> None:
-        self.feature, self.low, self.high, self.share = (arrays[f"{it}_{length}"] for it in STEP)
+        self.feature, self.low, self.high, self.share = (
+            arrays[f"{name}_{length}"] for name in STEP
+        )
         self.value = arrays[f"value_{length}"]
         points, weights = np.polynomial.legendre.leggauss(math.ceil(length / 2))
         self.nodes = [*zip((points + 1) / 2, weights / 2, strict=True)]
@@ -119,21 +121,21 @@ class _Paths:
         return added * (taken - self.share)
 
 
-def _by_part(part: Array, added: Array, parts: int) -> Array:
+def _sum_parts(part: Array, added: Array, parts: int) -> Array:
     summed: Array = np.bincount(part, added, parts)
     return summed
 
 
-def answer(scores: Array, link: str, is_class: bool) -> list[float]:
+def apply_link(scores: Array, link: str, is_class: bool) -> list[float]:
     """Return what the scores say: the probability of each label, or the value alone.
 
     With two labels there is one score, the second label's.
     """
-    found = _unlinked(scores, link).tolist()
+    found = _invert_link(scores, link).tolist()
     return [1 - found[0], *found] if is_class and len(found) == 1 else found
 
 
-def _unlinked(scores: Array, link: str) -> Array:
+def _invert_link(scores: Array, link: str) -> Array:
     found = scores
     match link:
         case "logit":

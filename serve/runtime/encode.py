@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serve.runtime import messages, text
-from serve.runtime.errors import Finding, Place
+from serve.runtime.errors import Finding, Loc
 from serve.runtime.json_rows import RepeatedKeys
 from serve.runtime.manifest import Column
 from serve.runtime.spelling import clean_text
@@ -31,7 +31,7 @@ DATETIME = (
 )
 INFINITE = (-math.inf, math.inf)
 LONGEST_DECOMPOSITION = 4  # characters that normalising makes one of, at most
-MOST_BLANKS = 1_000  # around a text, beyond its length
+MAX_BLANKS = 1_000  # around a text, beyond its length
 
 
 class RowError(Exception):
@@ -93,7 +93,7 @@ def read_datetime(value: object) -> float:
     return (moment - EPOCH) // timedelta(microseconds=1) / 1e6
 
 
-def category_reader(values: tuple[str | int, ...]) -> Callable[[object], float]:
+def make_category_reader(values: tuple[str | int, ...]) -> Callable[[object], float]:
     """Return a function from a value to its index, -1 if it is none of ``values``.
 
     Types count as in JSON: "3" and true are not 3, while 3.0 is the same number as 3.
@@ -135,7 +135,7 @@ class Input:
         if column.values:
             # The lowest index keeps an unseen category, -1, out, or lets it in with a warning.
             low = UNSEEN if column.unseen == "flag" else 0.0
-            return cls(column, category_reader(column.values), low, math.inf, 0.0, math.inf)
+            return cls(column, make_category_reader(column.values), low, math.inf, 0.0, math.inf)
         return cls(column, READERS[column.type], *(column.range or INFINITE), *seen)
 
     def encode(self, value: object) -> float:
@@ -168,7 +168,7 @@ class TextInput:
             return ""
         if type(value) is not str:
             raise MisfitError("wrong_type")
-        if flaw := text.flaw(value):
+        if flaw := text.find_flaw(value):
             raise MisfitError("malformed_text", f" with {flaw}")
         return clean_text(value, self.column.normalise)
 
@@ -178,17 +178,17 @@ class TextInput:
         A blank text is a missing one.
         """
         fewest, most = self.column.characters
-        if type(value) is str and len(value) > LONGEST_DECOMPOSITION * most + MOST_BLANKS:
-            raise _wrong_length(value)  # normalising could not make it short enough
+        if type(value) is str and len(value) > LONGEST_DECOMPOSITION * most + MAX_BLANKS:
+            raise _make_length_misfit(value)  # normalising could not make it short enough
         cleaned = self.encode(value)
         if not cleaned and self.column.missing == "forbidden":
             raise MisfitError("null", "" if value is None else ", which is blank")
         if cleaned and not fewest <= len(cleaned) <= most:
-            raise _wrong_length(cleaned)
+            raise _make_length_misfit(cleaned)
         return cleaned
 
 
-def _wrong_length(value: str) -> MisfitError:
+def _make_length_misfit(value: str) -> MisfitError:
     return MisfitError("wrong_length", f" of {len(value):,} characters")
 
 
@@ -206,13 +206,13 @@ class Encoder:
         """
         return [item.encode(row.get(item.column.name)) for item in self.inputs]
 
-    def encode(self, place: Place, row: object) -> tuple[Vector, list[Finding]]:
+    def encode(self, place: Loc, row: object) -> tuple[Vector, list[Finding]]:
         """Return a row's vector, a value for each column, and what there is to warn of.
 
         Raises RowError with everything in the row that does not fit.
         """
         if not isinstance(row, dict):
-            raise RowError([_not_a_row(place, row)])
+            raise RowError([_describe_non_row(place, row)])
         vector: Vector = []
         errors: list[Finding] = []
         warnings: list[Finding] = []
@@ -221,56 +221,66 @@ class Encoder:
             try:
                 number = item.check(value)
             except MisfitError as misfit:
-                errors.append(_misfit(place, row, item.column, misfit))
+                errors.append(_describe_misfit(place, row, item.column, misfit))
                 continue
             vector.append(number)
             if isinstance(number, float) and (number < item.lowest or number > item.highest):
-                warnings.append(_warning(place, item.column, value))
-        errors.extend(self._wrong_keys(place, row))
+                warnings.append(_describe_warning(place, item.column, value))
+        errors.extend(self._find_wrong_keys(place, row))
         if errors:
             raise RowError(errors)
         return vector, warnings
 
-    def _wrong_keys(self, place: Place, row: dict[str, Any]) -> Iterator[Finding]:
+    def _find_wrong_keys(self, place: Loc, row: dict[str, Any]) -> Iterator[Finding]:
         if not row.keys() <= self.names:
             unknown = (key for key in row if key not in self.names)
             for key in itertools.islice(unknown, MAX_FINDINGS):
-                yield _unknown_key(place, key, row[key], [item.column.name for item in self.inputs])
+                yield _describe_unknown_key(
+                    place, key, row[key], [item.column.name for item in self.inputs]
+                )
         for key in row.repeated[:MAX_FINDINGS] if isinstance(row, RepeatedKeys) else ():
             message = "the key is there more than once: send one value"
-            loc = [*place, messages.cut(key)]
-            yield Finding(loc=loc, msg=message, type="repeated_key", input=messages.seen(row[key]))
+            loc = [*place, messages.cut_text(key)]
+            yield Finding(
+                loc=loc, msg=message, type="repeated_key", input=messages.show_value(row[key])
+            )
 
 
-def _misfit(place: Place, row: dict[str, Any], column: Column, misfit: MisfitError) -> Finding:
+def _describe_misfit(
+    place: Loc, row: dict[str, Any], column: Column, misfit: MisfitError
+) -> Finding:
     value = row.get(column.name)
-    got = f"got {messages.found(value)}{misfit.detail}"
+    got = f"got {messages.name_value(value)}{misfit.detail}"
     there = got if column.name in row else "but the key is missing"
     kind = misfit.kind if column.name in row else "missing"
-    message = f"expected {messages.expected(column)}, {there}"
-    return Finding(loc=[*place, column.name], msg=message, type=kind, input=messages.seen(value))
+    message = f"expected {messages.describe_expected(column)}, {there}"
+    return Finding(
+        loc=[*place, column.name], msg=message, type=kind, input=messages.show_value(value)
+    )
 
 
-def _not_a_row(place: Place, row: object) -> Finding:
-    message = f"expected an object with a key for each column, got {messages.found(row)}"
-    return Finding(loc=place, msg=message, type="wrong_type", input=messages.seen(row))
+def _describe_non_row(place: Loc, row: object) -> Finding:
+    message = f"expected an object with a key for each column, got {messages.name_value(row)}"
+    return Finding(loc=place, msg=message, type="wrong_type", input=messages.show_value(row))
 
 
-def _unknown_key(place: Place, key: str, value: object, names: list[str]) -> Finding:
+def _describe_unknown_key(place: Loc, key: str, value: object, names: list[str]) -> Finding:
     near = difflib.get_close_matches(key[: messages.LONGEST], names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(names)}"
-    loc = [*place, messages.cut(key)]
+    loc = [*place, messages.cut_text(key)]
     message = f"there is no such column: {hint}"
-    return Finding(loc=loc, msg=message, type="unknown_key", input=messages.seen(value))
+    return Finding(loc=loc, msg=message, type="unknown_key", input=messages.show_value(value))
 
 
-def _warning(place: Place, column: Column, value: object) -> Finding:
+def _describe_warning(place: Loc, column: Column, value: object) -> Finding:
     if column.values:
         kind = "unknown_category"
-        message = f"{messages.found(value)} is none of the values trained on: answered as unknown"
+        message = (
+            f"{messages.name_value(value)} is none of the values trained on: answered as unknown"
+        )
     else:
         kind, unit = "outside_training", f" ({column.unit})" if column.unit else ""
-        trained = f"{messages.span(column.seen or INFINITE)}{unit}"
-        message = f"{messages.found(value)} is outside the values trained on, {trained}"
+        trained = f"{messages.format_span(column.seen or INFINITE)}{unit}"
+        message = f"{messages.name_value(value)} is outside the values trained on, {trained}"
     loc = [*place, column.name]
-    return Finding(loc=loc, msg=message, type=kind, input=messages.seen(value))
+    return Finding(loc=loc, msg=message, type=kind, input=messages.show_value(value))

@@ -47,18 +47,18 @@ class GraphEngine:
     def run(self, vector: Sequence[float | str]) -> list[float]:
         """Return the probability of each label, or the one value, for one encoded row."""
         try:
-            place: _Place = self._local.place
+            buffers: _Buffers = self._local.buffers
         except AttributeError:
-            place = self._local.place = _Place(self)
+            buffers = self._local.buffers = _Buffers(self)
         if self.layout.texts:
-            self.layout.write(vector, place.row[0])
+            self.layout.write(vector, buffers.row[0])
         else:
-            place.pack(place.input, 0, *vector)
-        self.session.run_with_iobinding(place.binding)
-        return place.output.tolist()
+            buffers.pack(buffers.input, 0, *vector)
+        self.session.run_with_iobinding(buffers.binding)
+        return buffers.output.tolist()
 
 
-class _Place:
+class _Buffers:
     """One thread's memory for a row and for its answer, bound to the session."""
 
     def __init__(self, engine: GraphEngine) -> None:

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
-Place = list[str | int]
+Loc = list[str | int]
 
 
 class Finding(TypedDict):
     """One thing to know about one value: an error of a request, or a warning beside an answer."""
 
-    loc: Annotated[Place, Field(description="where: body, the row's index in a list, the column")]
+    loc: Annotated[Loc, Field(description="where: body, the row's index in a list, the column")]
     msg: Annotated[str, Field(description="what was expected, and what was found instead")]
     type: Annotated[str, Field(description="the kind of finding, for programs")]
     input: Annotated[Any, Field(description="the value seen; long ones are cut")]

@@ -10,7 +10,7 @@ import onnxruntime
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from serve.runtime.attribution import Array, Attribution, AttributionError, answer
+from serve.runtime.attribution import Array, Attribution, AttributionError, apply_link
 from serve.runtime.encode import Vector
 from serve.runtime.manifest import Explanation, Manifest
 from serve.runtime.session import start
@@ -56,35 +56,35 @@ class Explainer:
 
     def explain(self, vector: Vector, row: Mapping[str, object]) -> list[Score]:
         """Return each score of a row, given as its vector and as it was sent."""
-        base, added = self.attribution.explain(self._features(vector))
+        base, added = self.attribution.explain(self._compute_features(vector))
         if not np.isfinite(added).all():
             raise AttributionError("the row has no finite explanation")
         scores = np.array([math.fsum([base[at], *parts]) for at, parts in enumerate(added)])
-        answers = answer(scores, self.about.link, bool(self.labels))
+        answers = apply_link(scores, self.about.link, bool(self.labels))
         return [
             Score(
                 label=label,
                 base=float(base[at]),
-                contributions=self._contributions(added[at], row),
+                contributions=self._list_contributions(added[at], row),
                 score=float(scores[at]),
                 answer=answers[place],
             )
-            for at, (place, label) in enumerate(self._told(len(scores)))
+            for at, (place, label) in enumerate(self._label_scores(len(scores)))
         ]
 
-    def _features(self, vector: Vector) -> Array:
+    def _compute_features(self, vector: Vector) -> Array:
         taken = np.empty((1, self.layout.width))
         self.layout.write(vector, taken[0])
         features: Array = self.session.run(None, {self.session.get_inputs()[0].name: taken})[0][0]
         return features
 
-    def _told(self, scores: int) -> Sequence[tuple[int, str | None]]:
+    def _label_scores(self, scores: int) -> Sequence[tuple[int, str | None]]:
         """Return for each score its place among the answers, and its label."""
         if not self.labels:
             return [(0, None)]
         return [*enumerate(self.labels)][-scores:]
 
-    def _contributions(self, added: Array, row: Mapping[str, object]) -> list[Contribution]:
+    def _list_contributions(self, added: Array, row: Mapping[str, object]) -> list[Contribution]:
         return [
             Contribution(name=name, value=row.get(name), contribution=contribution)
             for name, contribution in zip(self.names, added.tolist(), strict=True)

@@ -1,9 +1,9 @@
-"""The quick way in for the usual request: parsed, checked and encoded in one pass of C code.
+"""The fast path of the usual request: parsed, checked and encoded in one pass of C code.
 
 msgspec decodes a body into a type that holds what the contract lets in *and* the model was trained
 on. A request that fits needs neither error nor warning, and is done. Any other, whatever is the
-matter with it, takes the careful way of `json_rows` and `encode`, which alone writes
-messages. So this module may refuse what is fine, but must never accept what the careful way would
+matter with it, takes the careful path through `json_rows` and `encode`, which alone writes
+messages. So this module may refuse what is fine, but must never accept what the careful path would
 not, nor read another number.
 """
 
@@ -33,7 +33,7 @@ class Code(float, enum.Enum):
         return f"{self._value_!r}: {float(self)}"
 
 
-class QuickDecoder:
+class FastDecoder:
     """Decodes the usual requests of one task."""
 
     def __init__(self, row: type[msgspec.Struct]) -> None:
@@ -59,7 +59,7 @@ class QuickDecoder:
         )
 
     def decode(self, body: bytes, most: int) -> list[Vector] | None:
-        """Return a vector for each of at most ``most`` rows; None: take the careful way."""
+        """Return a vector for each of at most ``most`` rows; None: take the careful path."""
         try:
             rows = [self._one(body)] if body[:1] == b"{" else self._many(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

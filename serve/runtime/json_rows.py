@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serve.runtime.errors import Finding, Place, RequestError
+from serve.runtime.errors import Finding, Loc, RequestError
 
 LONGEST_INTEGER = 308  # digits that a float64 can hold; Python itself balks at 4300
 SEND = "send one row as a JSON object, or a list of rows"
 
-Row = tuple[Place, Any]
+Row = tuple[Loc, Any]
 
 
 class RepeatedKeys(dict[str, Any]):
@@ -22,7 +22,7 @@ class RepeatedKeys(dict[str, Any]):
         self.repeated = [name for name, count in counts.items() if count > 1]
 
 
-def rows_of(body: bytes, most: int) -> list[Row]:
+def parse_rows(body: bytes, most: int) -> list[Row]:
     """Return the rows of a body, at most ``most``.
 
     Raises RequestError if it cannot be read (400), is an empty list (422) or too long a one (413).
@@ -63,6 +63,6 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
 
 
-def as_json(content: Mapping[str, object] | Sequence[object]) -> bytes:
+def encode_json(content: Mapping[str, object] | Sequence[object]) -> bytes:
     """Return JSON in ASCII alone: a lone surrogate in what a client sent must not break it."""
     return json.dumps(content, allow_nan=False).encode("ascii")

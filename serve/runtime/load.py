@@ -41,7 +41,7 @@ def load_model(folder: Path) -> Model:
     """
     manifest = read_manifest(folder)
     try:
-        engine = (transformer_of if manifest.tokenizer else graph_of)(folder, manifest)
+        engine = (load_transformer if manifest.tokenizer else load_graph)(folder, manifest)
         explainer = read_explainer(folder, manifest, engine)
         encoder, place = Encoder(manifest.columns), read_registered(folder)
         model = Model(manifest, encoder, engine, explainer, place)
@@ -52,7 +52,7 @@ def load_model(folder: Path) -> Model:
     return model
 
 
-def graph_of(folder: Path, manifest: Manifest) -> Engine:
+def load_graph(folder: Path, manifest: Manifest) -> Engine:
     """Return what runs a table's graph; raises ManifestError for files that do not fit."""
     content = read_file(folder, manifest.model)
     layout = Layout(manifest.columns, read_vectorisers(folder, manifest))
@@ -62,7 +62,7 @@ def graph_of(folder: Path, manifest: Manifest) -> Engine:
     return engine
 
 
-def transformer_of(folder: Path, manifest: Manifest) -> Engine:
+def load_transformer(folder: Path, manifest: Manifest) -> Engine:
     """Return what runs a transformer; raises ManifestError for files that do not fit."""
     from serve.runtime.transformer import Transformer
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 MANIFEST = "manifest.json"
 VERSION_DIGITS = 12
-MOST_CHARACTERS = 10_000  # of a text whose column declares no length: it bounds memory
+MAX_CHARACTERS = 10_000  # of a text whose column declares no length: it bounds memory
 Pair = tuple[float, float]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
@@ -110,7 +110,7 @@ class Column(Part):
     @property
     def characters(self) -> tuple[int, int]:
         """The fewest and the most characters of a text."""
-        return self.length or (1, MOST_CHARACTERS)
+        return self.length or (1, MAX_CHARACTERS)
 
 
 class Interval(Part):

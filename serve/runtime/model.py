@@ -9,9 +9,9 @@ from typing import NamedTuple
 from serve.runtime.answers import Answer, Answers, Outcome
 from serve.runtime.encode import MAX_FINDINGS, Encoder, RowError, Vector
 from serve.runtime.engine import Engine
-from serve.runtime.errors import Finding, Place, RequestError
+from serve.runtime.errors import Finding, Loc, RequestError
 from serve.runtime.explainer import Explainer
-from serve.runtime.fast_decoder import QuickDecoder
+from serve.runtime.fast_decoder import FastDecoder
 from serve.runtime.json_rows import Row
 from serve.runtime.manifest import Manifest
 from serve.runtime.registered import Registered
@@ -20,7 +20,7 @@ from serve.runtime.registered import Registered
 class Checked(NamedTuple):
     """A row that fits its columns: its place in the request, its vector, and its warnings."""
 
-    place: Place
+    place: Loc
     vector: Vector
     warnings: list[Finding]
 
@@ -29,7 +29,7 @@ class Checked(NamedTuple):
 class Model:
     """A task's manifest, its encoder and its engine, as ``serve.runtime.load`` has verified them.
 
-    Immutable, and safe to use from several threads. Every door answers through these methods, and
+    Immutable, and safe to use from several threads. Every route answers through these methods, and
     each row is run alone, so that a row's answer is the same to the last bit through all of them.
     """
 
@@ -44,8 +44,8 @@ class Model:
         return Answers(self.manifest)
 
     @cached_property
-    def quick(self) -> QuickDecoder | None:
-        return QuickDecoder.of(self.manifest.columns)
+    def fast_decoder(self) -> FastDecoder | None:
+        return FastDecoder.of(self.manifest.columns)
 
     def predict(self, rows: Sequence[Row]) -> list[Answer]:
         """Return an answer for each row; a row comes with its place, ``(["body", 3], {...})``.
@@ -71,15 +71,17 @@ class Model:
                 if len(errors) > MAX_FINDINGS:
                     break
         if errors:
-            raise RequestError(422, shortened(errors))
+            raise RequestError(422, shorten_findings(errors))
         return checked
 
     def run(self, rows: Sequence[Checked]) -> list[Outcome]:
         """Run each row; raises RequestError (422) naming those too large for the model."""
         outcomes = self.run_each(rows)
-        failed = [no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o]
+        failed = [
+            describe_no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o
+        ]
         if failed:
-            raise RequestError(422, shortened(failed))
+            raise RequestError(422, shorten_findings(failed))
         return [outcome for outcome in outcomes if outcome]
 
     def run_each(self, rows: Iterable[Checked]) -> list[Outcome | None]:
@@ -107,7 +109,7 @@ class Model:
         return Outcome(output, self.answers.decide(output), warnings)
 
 
-def shortened(errors: list[Finding]) -> list[Finding]:
+def shorten_findings(errors: list[Finding]) -> list[Finding]:
     """Return at most MAX_FINDINGS of them; one more says that there are more."""
     if len(errors) <= MAX_FINDINGS:
         return errors
@@ -116,7 +118,7 @@ def shortened(errors: list[Finding]) -> list[Finding]:
     return [*errors[:MAX_FINDINGS], more]
 
 
-def no_answer(place: Place) -> Finding:
+def describe_no_answer(place: Loc) -> Finding:
     """Say that the model was run, and that nothing finite came of it."""
     message = "the model has no finite answer for this row: its numbers are too large"
     return Finding(loc=place, msg=message, type="no_answer", input=None)

@@ -19,12 +19,12 @@ from pydantic import Field, model_validator
 from serve.runtime.manifest import Column, Part
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-MOST_MARKS = 100  # in a row: Unicode's stream-safe texts have 30, and putting n in order takes n²
+MAX_MARKS = 100  # in a row: Unicode's stream-safe texts have 30, and putting n in order takes n²
 WORDS_KEPT = 10_000  # words whose n-grams need not be looked up again ...
 LONGEST_KEPT = 32  # ... of so many characters, so that they stay below some 20 MB
 
 
-def flaw(text: str) -> str | None:
+def find_flaw(text: str) -> str | None:
     """Return what keeps a text from being read, or None: ``half a surrogate pair``."""
     if text.isascii():
         return None
@@ -32,8 +32,8 @@ def flaw(text: str) -> str | None:
         text.encode()
     except UnicodeEncodeError as error:
         return f"half a surrogate pair, {error.object[error.start]!a}"
-    if len(text) > MOST_MARKS and _longest_run(map(unicodedata.combining, text)) > MOST_MARKS:
-        return f"more than {MOST_MARKS} combining marks in a row"
+    if len(text) > MAX_MARKS and _longest_run(map(unicodedata.combining, text)) > MAX_MARKS:
+        return f"more than {MAX_MARKS} combining marks in a row"
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from serve.runtime.attribution import Attribution, answer
+from serve.runtime.attribution import Attribution, apply_link
 from serve.runtime.manifest import Link, Method
 from stages.exporting.estimators import LINEAR
 from stages.exporting.graph import INPUT, add_features, count_inputs, count_text_inputs
@@ -133,7 +133,7 @@ def check_explanation(explained: Explained, exported: Exported, schema: Schema, 
         spread = np.unique(np.linspace(0, len(alteration.rows) - 1, CHECKED).astype(int))
         for row in alteration.apply(X, alteration.rows[spread]):
             base, added = attribution.explain(graph.predict(row[None])[0])
-            found = answer(base + added.sum(axis=1), explained.link, bool(schema.labels))
+            found = apply_link(base + added.sum(axis=1), explained.link, bool(schema.labels))
             _compare(np.array(found), exported.predict(row[None]).ravel(), alteration.text)
 
 

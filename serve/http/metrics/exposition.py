@@ -36,11 +36,11 @@ class _Workers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for name, family in FAMILIES.items():
-            yield _metric(name, family, merged(self.workers, name, family))
-        yield from processes([worker.pid for worker in self.workers if worker.lives])
+            yield _build_metric(name, family, merge_workers(self.workers, name, family))
+        yield from collect_processes([worker.pid for worker in self.workers if worker.lives])
 
 
-def merged(workers: Iterable[Worker], name: str, family: Family) -> Numbers:
+def merge_workers(workers: Iterable[Worker], name: str, family: Family) -> Numbers:
     """Return a metric's sums over all workers, by its labels' values (and a histogram's bucket).
 
     What a dead worker has counted still counts; what it had under way, or served, does not.
@@ -54,10 +54,10 @@ def merged(workers: Iterable[Worker], name: str, family: Family) -> Numbers:
     return sums
 
 
-def _metric(name: str, family: Family, numbers: Numbers) -> Metric:
+def _build_metric(name: str, family: Family, numbers: Numbers) -> Metric:
     match family.kind:
         case "histogram":
-            return _histogram(name, family, numbers)
+            return _build_histogram(name, family, numbers)
         case "info":
             info = InfoMetricFamily(name, family.help)
             for labels, value in numbers.items():
@@ -72,7 +72,7 @@ def _metric(name: str, family: Family, numbers: Numbers) -> Metric:
             return made
 
 
-def _histogram(name: str, family: Family, numbers: Numbers) -> Metric:
+def _build_histogram(name: str, family: Family, numbers: Numbers) -> Metric:
     made = HistogramMetricFamily(name, family.help, labels=family.labels)
     for labels in dict.fromkeys(key[:-1] for key in numbers):
         total, buckets = 0.0, []
@@ -83,7 +83,7 @@ def _histogram(name: str, family: Family, numbers: Numbers) -> Metric:
     return made
 
 
-def processes(pids: Iterable[int]) -> Iterator[Metric]:
+def collect_processes(pids: Iterable[int]) -> Iterator[Metric]:
     """Yield CPU, memory and open files, summed over the processes; the start is the first one's."""
     found: dict[str, Metric] = {}
     for pid in pids:

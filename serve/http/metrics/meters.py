@@ -59,7 +59,7 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-def shared_folder(named: Path | None) -> Path | None:
+def find_shared_folder(named: Path | None) -> Path | None:
     """Return the folder in which workers share their counts, or None for a single process.
 
     uvicorn starts its workers with multiprocessing, and they know their common parent; where
@@ -113,7 +113,7 @@ class Telemetry:
             made = Histogram(buckets, self.cell(*key, SUM))
             return self._histograms.setdefault(key, made)
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request at its end."""
         try:
             count, time = self._requests[method, route, status]
@@ -124,28 +124,28 @@ class Telemetry:
         count.add()
         time.observe(seconds)
 
-    def predicted(self, model: Card, outcomes: Sequence[Outcome], seconds: float) -> None:
+    def count_predictions(self, model: Card, outcomes: Sequence[Outcome], seconds: float) -> None:
         """Count a request's answered rows by label, their warnings, and their time in the model."""
         try:
             counts, time = self._models[model.version, model.task]
         except KeyError:
-            counts, time = self._models[model.version, model.task] = self._of(model)
+            counts, time = self._models[model.version, model.task] = self._make_cells(model)
         for outcome in outcomes:
             counts[outcome.choice].add()
             for warning in outcome.warnings:
                 self.cell("serve_warnings", model.task, warning["type"]).add()
         time.observe(seconds)
 
-    def _of(self, model: Card) -> tuple[list[Cell], Histogram]:
+    def _make_cells(self, model: Card) -> tuple[list[Cell], Histogram]:
         about = (model.task, model.version)
         labels = model.target.labels or ("",)
         counts = [self.cell("serve_predictions", *about, label) for label in labels]
         return counts, self.histogram("serve_inference_seconds", *about)
 
-    def serves(self, model: Card, now: bool = True) -> None:
+    def set_serving(self, model: Card, now: bool = True) -> None:
         """Note that a model serves from now on, or no longer."""
         about = (model.task, model.version, model.model.family, model.model.sha256)
         self.cell("serve_model", *about).set(float(now))
 
-    def reloaded(self, task: str, outcome: Literal["served", "refused"]) -> None:
+    def count_reload(self, task: str, outcome: Literal["served", "refused"]) -> None:
         self.cell("serve_reloads", task, outcome).add()

@@ -42,7 +42,7 @@ def file_body(kind: str, model: Model | None = None, rows: list[Json] | None = N
         return {"required": True, "content": {PARQUET: {"schema": file}}}
     content: Json = {"schema": {"type": "string", "description": "UTF-8, with a header"}}
     if model and rows:
-        value = examples.as_csv(model, rows)
+        value = examples.write_csv(model, rows)
         content["examples"] = {"table": {"summary": "a table", "value": value}}
     return {"required": True, "content": {CSV: content}}
 

@@ -50,7 +50,7 @@ TAGS: Mapping[str, str] = {  # by how a path begins, in the order of the page
 }
 
 
-def document(general: Json, catalog: Catalog, settings: Settings) -> Json:
+def build_document(general: Json, catalog: Catalog, settings: Settings) -> Json:
     """Return FastAPI's document, made true for what is served and asked for now.
 
     Paths with ``{task}`` become one for each task that they work for; what no request can get is
@@ -59,14 +59,14 @@ def document(general: Json, catalog: Catalog, settings: Settings) -> Json:
     made = copy.deepcopy(general)
     made["info"]["description"] = DESCRIPTION
     made["components"]["schemas"] |= _request_schemas()
-    for operation in _operations(made):
-        _leave_out_impossible(operation, settings)
+    for operation in _list_operations(made):
+        _drop_impossible(operation, settings)
         _add_headers(operation)
     if settings.api_keys:
         made["components"]["securitySchemes"] = SECURITY
     _write_tasks(made, catalog, settings)
-    made["paths"] = _in_order(made["paths"])
-    made["components"]["schemas"] = _used(made)
+    made["paths"] = _sort_paths(made["paths"])
+    made["components"]["schemas"] = _keep_used(made)
     return made
 
 
@@ -74,11 +74,11 @@ def document(general: Json, catalog: Catalog, settings: Settings) -> Json:
 
 
 def _predict_body(model: Model, settings: Settings) -> Json:
-    return request_body(model, _rows(model, settings), settings.max_rows)
+    return request_body(model, _list_rows(model, settings), settings.max_rows)
 
 
 def _csv_body(model: Model, settings: Settings) -> Json:
-    return file_body("csv", model, _rows(model, settings))
+    return file_body("csv", model, _list_rows(model, settings))
 
 
 def _parquet_body(model: Model, _settings: Settings) -> Json:
@@ -88,18 +88,18 @@ def _parquet_body(model: Model, _settings: Settings) -> Json:
 def _explain_body(model: Model, settings: Settings) -> Json | None:
     if model.explainer is None:
         return None
-    return request_body(model, _rows(model, settings)[:MAX_EXPLAINED_ROWS], MAX_EXPLAINED_ROWS)
+    return request_body(model, _list_rows(model, settings)[:MAX_EXPLAINED_ROWS], MAX_EXPLAINED_ROWS)
 
 
 def _infer_body(model: Model, settings: Settings) -> Json:
-    inputs = examples.tensors_of(model, _rows(model, settings)[0])
+    inputs = examples.make_tensors(model, _list_rows(model, settings)[0])
     example = {"summary": "one row", "value": {"id": "1", "inputs": inputs}}
     schema = {"$ref": f"{REF}{InferenceRequest.__name__}"}
     return {"required": True, "content": {JSON: {"schema": schema, "examples": {"row": example}}}}
 
 
-def _rows(model: Model, settings: Settings) -> list[Json]:
-    return examples.rows_of(model, may_be_real=not settings.api_keys)
+def _list_rows(model: Model, settings: Settings) -> list[Json]:
+    return examples.list_rows(model, may_be_real=not settings.api_keys)
 
 
 # A path for each task, by its template; where a body is None, the task has no such path.
@@ -132,35 +132,35 @@ def _write_tasks(made: Json, catalog: Catalog, settings: Settings) -> None:
                     "operationId": f"{general['operationId']}_{task}",
                     "requestBody": described,
                 }
-                paths[path] = {"post": _without_names(general) | own}
+                paths[path] = {"post": _drop_names(general) | own}
     if default := catalog.loaded.get(catalog.default or ""):
         paths["/predict"]["post"]["requestBody"] = _predict_body(default, settings)
-    for parameter in _parameters(made):
+    for parameter in _list_parameters(made):
         if parameter["name"] in NAMES:
             parameter["schema"]["enum"] = [model.manifest.task for model in models]
 
 
-def _without_names(operation: Json) -> Json:
+def _drop_names(operation: Json) -> Json:
     """Return a copy of an operation for one task, whose name is in the path."""
     made = copy.deepcopy(operation)
-    kept = [it for it in made.pop("parameters", ()) if it["name"] not in NAMES]
+    kept = [parameter for parameter in made.pop("parameters", ()) if parameter["name"] not in NAMES]
     return made | ({"parameters": kept} if kept else {})
 
 
-def _parameters(made: Json) -> Iterator[Json]:
-    for operation in _operations(made):
+def _list_parameters(made: Json) -> Iterator[Json]:
+    for operation in _list_operations(made):
         yield from operation.get("parameters", ())
 
 
 # What holds for all operations
 
 
-def _operations(made: Json) -> Iterator[Json]:
+def _list_operations(made: Json) -> Iterator[Json]:
     for item in made["paths"].values():
         yield from item.values()
 
 
-def _leave_out_impossible(operation: Json, settings: Settings) -> None:
+def _drop_impossible(operation: Json, settings: Settings) -> None:
     """Leave out the answers that no request can get, and say where a key is needed."""
     responses = operation["responses"]
     if _is_fastapis(responses.get("422")) and all(
@@ -197,7 +197,7 @@ def _request_schemas() -> Json:
     return {**parts, InferenceRequest.__name__: schema}
 
 
-def _in_order(paths: Json) -> Json:
+def _sort_paths(paths: Json) -> Json:
     """Return the paths by their tags, which are written into their operations."""
     begins = list(TAGS)
     placed = []
@@ -206,25 +206,25 @@ def _in_order(paths: Json) -> Json:
         for operation in item.values():
             operation["tags"] = [TAGS[begins[place]]]
         placed.append((place, path, item))
-    return {path: item for _, path, item in sorted(placed, key=lambda it: it[:2])}
+    return {path: item for _, path, item in sorted(placed, key=lambda entry: entry[:2])}
 
 
-def _used(made: Json) -> Json:
+def _keep_used(made: Json) -> Json:
     """Return the schemas that are referred to, directly or by others that are."""
     schemas = made["components"]["schemas"]
-    waiting, used = [*_references(made["paths"])], set()
+    waiting, used = [*_find_references(made["paths"])], set()
     while waiting:
         name = waiting.pop()
         if name not in used:
             used.add(name)
-            waiting += _references(schemas[name])
+            waiting += _find_references(schemas[name])
     return {name: schema for name, schema in sorted(schemas.items()) if name in used}
 
 
-def _references(part: object) -> Iterator[str]:
+def _find_references(part: object) -> Iterator[str]:
     if isinstance(part, dict):
         if isinstance(reference := part.get("$ref"), str):
             yield reference.removeprefix(REF)
         part = list(part.values())
     for item in part if isinstance(part, list) else ():
-        yield from _references(item)
+        yield from _find_references(item)

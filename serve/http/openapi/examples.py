@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serve.http.tensors import datatype_of
+from serve.http.tensors import choose_datatype
 from serve.runtime.encode import RowError
 from serve.runtime.manifest import Column, Spelling
 from serve.runtime.model import Model
@@ -15,33 +15,33 @@ DATE = "2026-01-31"
 TEXT = "Some words. "
 
 
-def rows_of(model: Model, may_be_real: bool) -> list[Row]:
+def list_rows(model: Model, may_be_real: bool) -> list[Row]:
     """Return rows that the model answers: of its test, or made up from the contract alone.
 
     Where API keys are asked for, data must not be in what everybody may read.
     """
     if not may_be_real:
-        return [made_up(model)]
+        return [make_up_row(model)]
     golden = [dict(golden.input) for golden in model.manifest.golden]
-    return [row for row in golden if _fits(model, row)] or [made_up(model)]
+    return [row for row in golden if _fits(model, row)] or [make_up_row(model)]
 
 
-def made_up(model: Model) -> Row:
+def make_up_row(model: Model) -> Row:
     """Return a row of plain values, each of which the contract lets in."""
-    return {column.name: _plain(column) for column in model.manifest.columns}
+    return {column.name: _choose_value(column) for column in model.manifest.columns}
 
 
-def as_csv(model: Model, rows: Sequence[Row]) -> str:
+def write_csv(model: Model, rows: Sequence[Row]) -> str:
     """Return rows as a CSV file, spelled as the task's own table is."""
-    spelling, names = model.manifest.spelling, [it.name for it in model.manifest.columns]
+    spelling, names = model.manifest.spelling, [column.name for column in model.manifest.columns]
     file = io.StringIO()
     writer = csv.writer(file, delimiter=spelling.delimiter, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_cell(row.get(name), spelling) for name in names] for row in rows)
+    writer.writerows([_format_cell(row.get(name), spelling) for name in names] for row in rows)
     return file.getvalue()
 
 
-def _cell(value: object, spelling: Spelling) -> str:
+def _format_cell(value: object, spelling: Spelling) -> str:
     match value:
         case None:
             return "" if "" in spelling.missing else next(iter(spelling.missing), "")
@@ -53,13 +53,13 @@ def _cell(value: object, spelling: Spelling) -> str:
     return str(value) if spelling.quoting else str(value).replace(spelling.delimiter, " ")
 
 
-def tensors_of(model: Model, row: Row) -> list[Mapping[str, Any]]:
+def make_tensors(model: Model, row: Row) -> list[Mapping[str, Any]]:
     """Return a row as the inputs of the Open Inference Protocol; missing values are left out."""
     return [
         {
             "name": column.name,
             "shape": [1],
-            "datatype": datatype_of(column),
+            "datatype": choose_datatype(column),
             "data": [row[column.name]],
         }
         for column in model.manifest.columns
@@ -75,7 +75,7 @@ def _fits(model: Model, row: Row) -> bool:
     return True
 
 
-def _plain(column: Column) -> str | int | float | bool:
+def _choose_value(column: Column) -> str | int | float | bool:
     if column.values:
         return column.values[0]
     match column.type:

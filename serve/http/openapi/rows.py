@@ -36,9 +36,9 @@ def column_schema(column: Column) -> Json:
         schema |= {"minimum": column.range[0], "maximum": column.range[1]}
     if column.missing == "allowed":
         schema = {"anyOf": [schema, {"type": "null"}]}
-    about = [column.description, messages.expected(column)]
+    about = [column.description, messages.describe_expected(column)]
     if column.seen and not column.values:
-        about.append(f"trained on values {messages.span(column.seen)}")
+        about.append(f"trained on values {messages.format_span(column.seen)}")
     return schema | {"description": "; ".join(filter(None, about))}
 
 

@@ -14,7 +14,7 @@ from serve.runtime.answers import Answer
 from serve.runtime.attribution import AttributionError
 from serve.runtime.errors import RequestError
 from serve.runtime.explainer import Explainer, Score
-from serve.runtime.json_rows import rows_of
+from serve.runtime.json_rows import parse_rows
 from serve.runtime.manifest import Explanation
 from serve.runtime.model import Model
 
@@ -84,7 +84,7 @@ def explainer_of(model: Model) -> Explainer:
 
 def explain_body(model: Model, explainer: Explainer, body: bytes) -> dict[str, Any]:
     """Return the explanations of a body's rows; raises RequestError (400, 413, 422)."""
-    rows = rows_of(body, MAX_EXPLAINED_ROWS)
+    rows = parse_rows(body, MAX_EXPLAINED_ROWS)
     checked = model.check(rows)
     outcomes = model.run(checked)
     return {

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from serve.files.formats import Format, Source, open_sink, open_source
-from serve.files.sinks import Layout, Sink, as_json_rows
+from serve.files.sinks import Layout, Sink, encode_rows
 from serve.files.table import Predictor, Result, Row, Summary
 from serve.http.body import too_large
 from serve.http.dependencies import MAY_PREDICT, Models, to_thread
@@ -185,10 +185,10 @@ async def _note(
     """Count a block, and log it; raises RequestError if nobody waits for the rest."""
     manifest, seconds = predictor.model.manifest, predictor.take_seconds()
     outcomes = [result.outcome for result in results if result.outcome]
-    shared.telemetry.predicted(manifest, outcomes, seconds)
+    shared.telemetry.count_predictions(manifest, outcomes, seconds)
     if shared.prediction_log and outcomes:
         request_id = request.scope["state"]["request_id"]
-        rows = await to_thread(as_json_rows, predictor, results)
+        rows = await to_thread(encode_rows, predictor, results)
         content = await to_thread(predictor.model.answers.to_json, outcomes, request_id)
         shared.prediction_log.put(predictor.model, request_id, rows, content)
     if await request.is_disconnected():

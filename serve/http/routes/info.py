@@ -75,7 +75,7 @@ async def inventory(models: Models) -> Inventory:
     """Describe every model that serves, and say why others do not."""
     return Inventory(
         default=models.default,
-        models=[Info.of(it.manifest, it.registered) for it in models.loaded.values()],
+        models=[Info.of(model.manifest, model.registered) for model in models.loaded.values()],
         refused=dict(models.refused),
         problem=models.problem,
     )

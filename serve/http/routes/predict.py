@@ -20,7 +20,7 @@ from serve.http.schemas import ERRORS, Prediction
 from serve.http.state import Shared
 from serve.runtime.answers import Outcome
 from serve.runtime.errors import RequestError
-from serve.runtime.json_rows import rows_of
+from serve.runtime.json_rows import parse_rows
 from serve.runtime.model import Model
 
 LARGE_BODY = 16 << 10  # bytes: some 80 rows, a millisecond
@@ -42,11 +42,11 @@ class Predict:
 
     def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Reply] | None:
         """Return the answer to come, or None if the request is for another route."""
-        words = scope["path"].split("/")
-        is_ours = words[1:2] == ["predict"] and len(words) < 4 and words[-1]
+        parts = scope["path"].split("/")
+        is_ours = parts[1:2] == ["predict"] and len(parts) < 4 and parts[-1]
         if not is_ours or scope["method"] != "POST":
             return None
-        task = words[2] if len(words) == 3 else None
+        task = parts[2] if len(parts) == 3 else None
         scope["state"]["route"] = "/predict/{task}" if task else "/predict"
         return self.reply(scope, headers, receive, task)
 
@@ -57,7 +57,7 @@ class Predict:
         shared, catalog = self.shared, self.shared.catalog
         settings = shared.settings
         try:
-            shared.gate.admit(scope, headers, "predict")
+            shared.authenticator.admit(scope, headers, "predict")
             model = catalog.find(task) if task else catalog.find_default()
             check_headers(headers)
             body = await read_body(receive, headers, settings.max_body_bytes)
@@ -70,7 +70,7 @@ class Predict:
                 result = answer(*work)
         except RequestError as refusal:
             return Reply.refusing(refusal)
-        shared.telemetry.predicted(model.manifest, result.outcomes, result.seconds)
+        shared.telemetry.count_predictions(model.manifest, result.outcomes, result.seconds)
         if shared.prediction_log:
             shared.prediction_log.put(model, work[2], body, result.content)
         return Reply(200, result.content)
@@ -78,11 +78,11 @@ class Predict:
 
 def answer(model: Model, body: bytes, request_id: str, most: int) -> Result:
     """Return the answers to the rows of a body; raises RequestError (400, 413, 422)."""
-    vectors = model.quick.decode(body, most) if model.quick else None
+    vectors = model.fast_decoder.decode(body, most) if model.fast_decoder else None
     start = time.perf_counter()
     outcomes = model.run_vectors(vectors) if vectors else None
     if outcomes is None:
-        rows = model.check(rows_of(body, most))
+        rows = model.check(parse_rows(body, most))
         start = time.perf_counter()
         outcomes = model.run(rows)
     seconds = time.perf_counter() - start

@@ -15,7 +15,7 @@ from pydantic import BaseModel, JsonValue
 
 from serve.http import tensors
 from serve.http.dependencies import MAY_PREDICT, Models
-from serve.http.inference import BINARY, MOST_TOLD, infer
+from serve.http.inference import BINARY, MAX_PROBLEMS, infer
 from serve.http.schemas import as_response
 from serve.http.tensors import MetadataTensor
 from serve.runtime.errors import Finding, RequestError
@@ -88,44 +88,44 @@ class ProtocolRoute(APIRoute):
                 return await handle(request)
             except RequestError as refusal:
                 status = 400 if refusal.status == 422 else refusal.status
-                error = {"error": _one_text(refusal.detail)}
+                error = {"error": _join_findings(refusal.detail)}
                 return as_response(error, status, refusal.headers)
 
         return handle_or_refuse
 
 
-def _one_text(detail: str | list[Finding]) -> str:
+def _join_findings(detail: str | list[Finding]) -> str:
     if isinstance(detail, str):
         return detail
-    words = [f"{_place(finding)}: {finding['msg']}" for finding in detail[:MOST_TOLD]]
-    rest = len(detail) - MOST_TOLD
-    return "; ".join(words) + (f"; and {rest:,} more" if rest > 0 else "")
+    texts = [f"{_name_place(finding)}: {finding['msg']}" for finding in detail[:MAX_PROBLEMS]]
+    rest = len(detail) - MAX_PROBLEMS
+    return "; ".join(texts) + (f"; and {rest:,} more" if rest > 0 else "")
 
 
-def _place(finding: Finding) -> str:
+def _name_place(finding: Finding) -> str:
     row, *column = finding["loc"][1:]
     return f"row {row}" + "".join(f", {name}" for name in column)
 
 
-def problem(description: str) -> dict[str, Any]:
+def describe_problem(description: str) -> dict[str, Any]:
     return {"model": ErrorResponse, "description": description}
 
 
 GUARDED: dict[int | str, dict[str, Any]] = {
-    401: problem("the server wants an API key, and got none it knows"),
-    403: problem("the API key lacks the scope for this"),
-    429: problem("too many requests; Retry-After says how long to wait"),
+    401: describe_problem("the server wants an API key, and got none it knows"),
+    403: describe_problem("the API key lacks the scope for this"),
+    429: describe_problem("too many requests; Retry-After says how long to wait"),
 }
 FOUND: dict[int | str, dict[str, Any]] = {
-    404: problem("no such model, or not in this version"),
-    503: problem("the model could not be loaded, or is too busy"),
+    404: describe_problem("no such model, or not in this version"),
+    503: describe_problem("the model could not be loaded, or is too busy"),
 }
 INFER: dict[int | str, dict[str, Any]] = {
     **FOUND,
     200: {"content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}},
-    400: problem("not the protocol's JSON, or values that do not fit the model's columns"),
-    413: problem("too many rows or bytes"),
-    415: problem("the body is neither JSON nor bytes"),
+    400: describe_problem("not the protocol's JSON, or values that do not fit the model's columns"),
+    413: describe_problem("too many rows or bytes"),
+    415: describe_problem("the body is neither JSON nor bytes"),
 }
 
 open_router = APIRouter(prefix="/v2", route_class=ProtocolRoute, tags=["Open Inference Protocol"])
@@ -184,7 +184,7 @@ def find(models: Models, model_name: str, model_version: str | None = None) -> M
 @router.get("/models/{model_name}", responses=FOUND)
 async def model_metadata(model_name: str, models: Models) -> ModelMetadata:
     """Describe a model's inputs and outputs."""
-    return describe(find(models, model_name).manifest)
+    return describe_model(find(models, model_name).manifest)
 
 
 @router.get("/models/{model_name}/versions/{model_version}", responses=FOUND)
@@ -192,7 +192,7 @@ async def model_version_metadata(
     model_name: str, model_version: str, models: Models
 ) -> ModelMetadata:
     """Describe a model's inputs and outputs, if it is served in this version."""
-    return describe(find(models, model_name, model_version).manifest)
+    return describe_model(find(models, model_name, model_version).manifest)
 
 
 @router.get("/models/{model_name}/ready", responses=FOUND)
@@ -228,16 +228,16 @@ async def model_version_infer(
     return await infer(find(models, model_name, model_version), request)
 
 
-def describe(manifest: Manifest) -> ModelMetadata:
+def describe_model(manifest: Manifest) -> ModelMetadata:
     """Return what a client has to know of a model's tensors."""
     return ModelMetadata(
         name=manifest.task,
         versions=[manifest.version],
         platform=PLATFORM,
         inputs=[
-            MetadataTensor(name=it.name, datatype=tensors.datatype_of(it), shape=[-1])
-            for it in manifest.columns
+            MetadataTensor(name=column.name, datatype=tensors.choose_datatype(column), shape=[-1])
+            for column in manifest.columns
         ],
-        outputs=tensors.outputs_of(manifest),
+        outputs=tensors.describe_outputs(manifest),
         properties={"labels": json.dumps(manifest.target.labels)},
     )

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from serve.files.cells import caster
-from serve.files.dates import in_utc
+from serve.files.cells import make_caster
+from serve.files.dates import to_utc
 from serve.files.parquet_source import ParquetSource
 from serve.runtime.encode import Input, MisfitError
 from serve.runtime.manifest import Column, Spelling
@@ -84,7 +84,7 @@ def trained(raw: pd.Series, kind: str, origin: Origin) -> list[Any]:
 def served(raw: list[object], kind: str, spelling: Spelling) -> list[Any]:
     """Return what the server makes of the cells: encoded, None where it refuses one."""
     of = Column.model_validate_json(json.dumps(COLUMNS[kind]))
-    read, item = caster(of, spelling), Input.of(of)
+    read, item = make_caster(of, spelling), Input.of(of)
     found: list[Any] = []
     for cell in raw:
         value = read(cell)
@@ -163,7 +163,7 @@ def test_a_typed_cell_is_cast_as_in_training(kind: str, dtype: str, data: st.Dat
 @example("2020-01-05T10:30:45.123456789+01:00")
 def test_a_date_is_read_alike_or_not_at_all(cell: str) -> None:
     found = cast(pd.Series([cell], dtype="str"), task.Column(type="datetime"))[0]
-    read = in_utc(cell)
+    read = to_utc(cell)
     if read is None:
         assert pd.isna(found) or not 1 <= found.year <= 9999
     else:

@@ -112,7 +112,7 @@ def test_openmetrics_is_answered_to_whom_it_suits(client: TestClient) -> None:
 def test_a_histogram_is_cumulative_and_ends_with_all() -> None:
     telemetry = Telemetry()
     for seconds in (BUCKETS[0], BUCKETS[0] * 1.01, 1e9):
-        telemetry.answered("GET", "/x", 200, seconds)
+        telemetry.count_request("GET", "/x", 200, seconds)
     found, labels = shown(telemetry), {"method": "GET", "route": "/x"}
     name = "serve_request_seconds_bucket"
     assert value(found, name, le=repr(BUCKETS[0]), **labels) == 1  # a bound counts itself

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from serve.http.app import ROUTERS
 from serve.http.keys import new_key
-from serve.http.openapi.examples import made_up
+from serve.http.openapi.examples import make_up_row
 from serve.http.openapi.rows import column_schema
 from serve.runtime.encode import Encoder, RowError
 from serve.runtime.load import load_model
@@ -230,7 +230,7 @@ def test_it_requires_exactly_what_may_not_be_missing(client: TestClient, documen
 
 def test_a_made_up_row_fits_every_kind_of_column(models: Path) -> None:
     model = load_model(models / "heart")
-    row = made_up(model)
+    row = make_up_row(model)
     assert list(row) == [it.name for it in read_manifest(models / "heart").columns]
     assert takes(model.encoder, row)
     assert row != HEART_ROW
@@ -241,7 +241,9 @@ def test_a_made_up_row_fits_every_kind_of_column(models: Path) -> None:
 
 def test_it_is_not_made_at_the_start(models: Path, monkeypatch: Any) -> None:
     asked = []
-    monkeypatch.setattr("serve.http.openapi.document.document", lambda *_: asked.append(1) or {})
+    monkeypatch.setattr(
+        "serve.http.openapi.document.build_document", lambda *_: asked.append(1) or {}
+    )
     with serving(models) as client:
         client.post("/predict/heart", json=HEART_ROW)
         assert asked == []

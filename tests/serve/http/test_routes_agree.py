@@ -1,6 +1,6 @@
-"""One identical answer through every door, for every row of every exported sample.
+"""One identical answer through every route, for every row of every exported sample.
 
-Between the doors there is no tolerance: the same float64, bit for bit. Between the trained pipeline
+Between routes there is no tolerance: the same float64, bit for bit. Between the trained pipeline
 and the exported model `export.tolerance` is allowed, which `export` itself goes by.
 """
 
@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from ruamel.yaml import YAML
 
 from serve.batch import __main__ as batch
-from serve.http.openapi.examples import tensors_of
+from serve.http.openapi.examples import make_tensors
 from serve.runtime.load import load_model
 from stages.contract.columns import Column
 from stages.contract.source import Origin
@@ -153,7 +153,7 @@ def test_the_open_inference_protocol(
 ) -> None:
     model, found = load_model(world.root / "models" / world.task), []
     for row in world.rows:
-        asked = {"inputs": [dict(it) for it in tensors_of(model, row)]}
+        asked = {"inputs": [dict(it) for it in make_tensors(model, row)]}
         response = client.post(f"/v2/models/{world.task}/infer", json=asked)
         outputs = {it["name"]: it["data"] for it in response.json()["outputs"]}
         numbers = outputs.get("probabilities") or outputs.get("interval", [])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from serve.http.auth import MOST_BUCKETS, Bucket, Gate
+from serve.http.auth import MAX_BUCKETS, Authenticator, Bucket
 from serve.http.keys import main, new_key
 from serve.http.settings import Settings, SettingsError, read_settings
 from serve.runtime.errors import RequestError
@@ -145,12 +145,12 @@ def test_each_key_has_a_rate_of_its_own(models: Path) -> None:
 
 
 def test_the_memory_of_clients_is_bounded() -> None:
-    gate = Gate(Settings(rate_limit=1.0, rate_burst=1))
-    for number in range(MOST_BUCKETS + 10):
+    gate = Authenticator(Settings(rate_limit=1.0, rate_burst=1))
+    for number in range(MAX_BUCKETS + 10):
         gate.admit({"client": (f"address {number}", 1)}, {}, "predict")
-    assert len(gate._buckets) == MOST_BUCKETS
+    assert len(gate._buckets) == MAX_BUCKETS
     with pytest.raises(RequestError):  # the last ones are remembered
-        gate.admit({"client": (f"address {MOST_BUCKETS + 9}", 1)}, {}, "predict")
+        gate.admit({"client": (f"address {MAX_BUCKETS + 9}", 1)}, {}, "predict")
 
 
 # Headers

@@ -68,7 +68,7 @@ def test_each_row_is_a_line_with_what_was_sent_and_answered(models: Path, tmp_pa
         assert (line["task"], line["version"], line["request_id"]) == about
 
 
-def test_every_door_is_logged(models: Path, tmp_path: Path) -> None:
+def test_every_route_is_logged(models: Path, tmp_path: Path) -> None:
     tensors = [
         {"name": "age", "shape": [1], "datatype": "INT64", "data": [63]},
         {"name": "sex", "shape": [1], "datatype": "INT64", "data": [1]},

@@ -19,7 +19,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeRegressor
 
-from serve.runtime.attribution import Attribution, AttributionError, answer
+from serve.runtime.attribution import Attribution, AttributionError, apply_link
 from serve.runtime.load import load_model
 from serve.runtime.manifest_file import ManifestError
 from stages.exporting import explaining
@@ -142,7 +142,7 @@ def test_other_ways_of_boosting_sum_as_well(boosting: str) -> None:
     base, added = contributions(pipeline, X[:9].astype(float), X.astype(float))
     scores = base + added.sum(axis=2)
     link = "log" if boosting == "poisson" else "identity"
-    answers = [answer(row, link, is_class=False)[0] for row in scores]
+    answers = [apply_link(row, link, is_class=False)[0] for row in scores]
     np.testing.assert_allclose(answers, estimator.predict(X[:9]), rtol=1e-9)
 
 
@@ -399,7 +399,7 @@ def test_an_explanation_of_another_model_is_refused() -> None:
 def test_scores_become_answers(
     scores: list[float], link: str, is_class: bool, expected: list[float]
 ) -> None:
-    assert answer(np.array(scores), link, is_class) == pytest.approx(expected, abs=1e-15)
+    assert apply_link(np.array(scores), link, is_class) == pytest.approx(expected, abs=1e-15)
 
 
 # The route

@@ -13,8 +13,8 @@ from serve.http.routes.predict import answer
 from serve.runtime.answers import Outcome
 from serve.runtime.encode import Encoder, RowError
 from serve.runtime.errors import RequestError
-from serve.runtime.fast_decoder import QuickDecoder
-from serve.runtime.json_rows import rows_of
+from serve.runtime.fast_decoder import FastDecoder
+from serve.runtime.json_rows import parse_rows
 from serve.runtime.load import load_model
 from serve.runtime.manifest_file import read_manifest
 from tests.support.serve_models import column, write_heart, write_housing
@@ -41,8 +41,8 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def quick(encoder: Encoder) -> QuickDecoder:
-    made = QuickDecoder.of([item.column for item in encoder.inputs])
+def quick(encoder: Encoder) -> FastDecoder:
+    made = FastDecoder.of([item.column for item in encoder.inputs])
     assert made
     return made
 
@@ -50,7 +50,7 @@ def quick(encoder: Encoder) -> QuickDecoder:
 def carefully(encoder: Encoder, body: bytes) -> list[list[float]] | None:
     """Return the vectors of the careful way, or None if it refuses a row or warns of one."""
     try:
-        encoded = [encoder.encode(place, row) for place, row in rows_of(body, MOST)]
+        encoded = [encoder.encode(place, row) for place, row in parse_rows(body, MOST)]
     except (RequestError, RowError):
         return None
     return None if any(warnings for _, warnings in encoded) else [vector for vector, _ in encoded]
@@ -60,16 +60,16 @@ def changed(**changes: Any) -> bytes:
     return json.dumps({**ROW, **changes}, ensure_ascii=False).encode()
 
 
-def test_a_row_is_read_as_numbers_and_codes(quick: QuickDecoder) -> None:
+def test_a_row_is_read_as_numbers_and_codes(quick: FastDecoder) -> None:
     assert quick.decode(changed(), MOST) == [VECTOR]
 
 
-def test_rows_keep_their_order(quick: QuickDecoder) -> None:
+def test_rows_keep_their_order(quick: FastDecoder) -> None:
     body = b"[" + changed() + b"," + changed(age=30) + b"]"
     assert quick.decode(body, MOST) == [VECTOR, [30.0, *VECTOR[1:]]]
 
 
-def test_null_and_an_absent_key_are_nan(quick: QuickDecoder) -> None:
+def test_null_and_an_absent_key_are_nan(quick: FastDecoder) -> None:
     absent = {key: value for key, value in ROW.items() if key != "chol"}
     for body in (changed(chol=None), json.dumps(absent).encode()):
         (vector,) = quick.decode(body, MOST) or [[]]
@@ -107,7 +107,7 @@ def test_null_and_an_absent_key_are_nan(quick: QuickDecoder) -> None:
         b"[" + b",".join([changed()] * (MOST + 1)) + b"]",
     ],
 )
-def test_what_needs_a_message_takes_the_careful_way(quick: QuickDecoder, body: bytes) -> None:
+def test_what_needs_a_message_takes_the_careful_way(quick: FastDecoder, body: bytes) -> None:
     assert quick.decode(body, MOST) is None
 
 
@@ -154,7 +154,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @example(changed().replace(b"age", b"\\u0061ge"))
 @given(body=damaged())
 def test_what_is_accepted_is_what_the_careful_way_reads(
-    quick: QuickDecoder, encoder: Encoder, body: bytes
+    quick: FastDecoder, encoder: Encoder, body: bytes
 ) -> None:
     vectors = quick.decode(body, MOST)
     if vectors is not None:
@@ -178,13 +178,13 @@ def test_values_that_need_more_than_a_look_have_no_quick_way(
     folder = write_heart(
         tmp_path, columns=columns, golden=[{"input": {name: value}, "output": [1]}]
     )
-    assert QuickDecoder.of(read_manifest(folder).columns) is None
+    assert FastDecoder.of(read_manifest(folder).columns) is None
 
 
 @pytest.mark.parametrize("write", [write_heart, write_housing])
 @pytest.mark.parametrize("interval", [True, False])
 def test_the_json_is_that_of_the_typed_answer(tmp_path: Path, write: Any, interval: bool) -> None:
-    """Both are made of the same outcome: the JSON directly, the typed answer for other doors."""
+    """Both are made of the same outcome: the JSON directly, the typed answer for other routes."""
     folder = write(tmp_path)
     if not interval and write is write_housing:
         target = {"labels": [], "positive": None, "threshold": None, "unit": "100 %"}

@@ -18,10 +18,10 @@ from serve.http.openapi.rows import column_schema
 from serve.runtime import load, text
 from serve.runtime.encode import Encoder, MisfitError
 from serve.runtime.load import load_model
-from serve.runtime.manifest import MOST_CHARACTERS, Column
+from serve.runtime.manifest import MAX_CHARACTERS, Column
 from serve.runtime.manifest_file import ManifestError, read_manifest
 from serve.runtime.spelling import clean_text
-from serve.runtime.text import MOST_MARKS, Vectoriser, flaw
+from serve.runtime.text import MAX_MARKS, Vectoriser, find_flaw
 from stages.exporting.golden import HARD_TEXT
 from stages.exporting.vectorisers import render_vectorisers
 from stages.shared.loading import load_pipeline
@@ -211,8 +211,8 @@ def test_a_blank_text_is_a_missing_one(blank: str | None) -> None:
 
 
 def test_without_a_declared_length_there_is_a_limit_all_the_same() -> None:
-    assert checked("a" * MOST_CHARACTERS, length=None) == "a" * MOST_CHARACTERS
-    assert checked("a" * (MOST_CHARACTERS + 1), length=None) == {"wrong_length"}
+    assert checked("a" * MAX_CHARACTERS, length=None) == "a" * MAX_CHARACTERS
+    assert checked("a" * (MAX_CHARACTERS + 1), length=None) == {"wrong_length"}
 
 
 def test_a_text_far_too_long_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,9 +226,9 @@ def test_a_text_far_too_long_is_refused_unread(monkeypatch: pytest.MonkeyPatch) 
     assert checked("a" + "\u0301\u0316" * 500_000) == {"wrong_length"}
 
 
-@pytest.mark.parametrize(("marks", "taken"), [(MOST_MARKS, True), (MOST_MARKS + 1, False)])
+@pytest.mark.parametrize(("marks", "taken"), [(MAX_MARKS, True), (MAX_MARKS + 1, False)])
 def test_marks_without_end_are_refused(marks: int, taken: bool) -> None:
-    assert (flaw("x" * 200 + "\u0301" * marks + "y") is None) == taken
+    assert (find_flaw("x" * 200 + "\u0301" * marks + "y") is None) == taken
 
 
 @pytest.mark.parametrize(

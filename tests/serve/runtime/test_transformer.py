@@ -1,4 +1,4 @@
-"""A served transformer: the same doors, contract and answers as tables have, without torch."""
+"""A served transformer: the same routes, contract and answers as tables have, without torch."""
 
 import hashlib
 import json
@@ -73,10 +73,10 @@ def probabilities(answer: Json) -> list[float]:
     return [answer["probabilities"][label] for label in ("negative", "positive")]
 
 
-# One answer through every door
+# One answer through every route
 
 
-def test_every_door_gives_the_bits_of_the_shipped_file(models: Path, client: TestClient) -> None:
+def test_every_route_gives_the_bits_of_the_shipped_file(models: Path, client: TestClient) -> None:
     sent = rows()
     folder, manifest = models / "demo", read_manifest(models / "demo")
     assert manifest.tokenizer is not None
@@ -202,14 +202,14 @@ def held(monkeypatch: Any) -> Iterator[tuple[threading.Event, threading.Event]]:
 
 
 SLOW = {**ROW, "review": "read it slowly"}
-DOORS = {"/predict/demo": SLOW, "/v2/models/demo/infer": as_tensors([SLOW])}
+ROUTES = {"/predict/demo": SLOW, "/v2/models/demo/infer": as_tensors([SLOW])}
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ROUTES)
 def test_the_server_answers_others_meanwhile(models: Path, held: Any, path: str) -> None:
     begun, go_on = held
     with serving(models, threads="2") as client, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(client.post, path, json=DOORS[path])
+        waiting = pool.submit(client.post, path, json=ROUTES[path])
         assert begun.wait(30)
         assert client.get("/health").status_code == 200
         assert client.post("/predict/demo", json=ROW).status_code == 200
@@ -218,14 +218,14 @@ def test_the_server_answers_others_meanwhile(models: Path, held: Any, path: str)
         assert waiting.result().status_code == 200
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ROUTES)
 def test_too_many_at_a_time_are_told_to_come_back(models: Path, held: Any, path: str) -> None:
     begun, go_on = held
     settings = {"threads": "1", "max_waiting": "1"}
     with serving(models, **settings) as client, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.post, "/predict/demo", json=SLOW)
         assert begun.wait(30)
-        refused = client.post(path, json=DOORS[path])
+        refused = client.post(path, json=ROUTES[path])
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
         assert "try again later" in refused.text
