@@ -65,7 +65,9 @@ def main() -> None:
     truth, sites = examples.y[held], table["site"].to_numpy()[held]
     slow, _ = trainer(pretrained, examples, parts[0][0], held[:0], LONGEST, TIMED_STEPS)
     lower = "fp32" not in precisions
-    _, answers = over(parts, lambda *rows: trainer(pretrained, examples, *rows, None, -1, lower))
+    _, answers = over(
+        parts, lambda fitted, held: trainer(pretrained, examples, fitted, held, None, -1, lower)
+    )
     reference = answers == truth
     print(f"{'Trainer, padded, fp32':24} {slow:6.1f} texts/s   1.0x  ", end="")
     print(shown(reference, reference, sites), flush=True)
@@ -174,7 +176,8 @@ def trainer(
         made.train()
         spent = time.process_time() - start
         seen = steps * BATCH if steps > 0 else EPOCHS * len(fitted)
-        answers = made.predict([int(row) for row in held]).predictions if len(held) else held
+        asked: Any = [int(row) for row in held]  # what the Trainer takes for a data set
+        answers: Any = made.predict(asked).predictions if len(held) else held
     return seen / spent, answers.argmax(axis=1) if len(held) else held
 
 

@@ -31,7 +31,7 @@ from stages.runner import declare
 from stages.shared.predicting import predict
 from stages.shared.schema import Field, Schema
 from stages.train import STAGE as TRAIN
-from stages.train import build_recipe
+from stages.training.recipe import build_recipe
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SITES = ("amazon_cells", "imdb", "yelp")
@@ -90,7 +90,7 @@ def answers(fitted: pd.DataFrame, held: pd.DataFrame) -> Iterator[tuple[str, Arr
     found = tutorial.fit(fitted["text"], fitted["label"]).predict_proba(held["text"])
     yield "scikit-learn, words 1-2", found[:, 1], time.process_time() - start
     params = config.read_yaml(config.compose_params())
-    declare.read_params = lambda *_: params  # what every stage then loads
+    declare.read_params = lambda *_: params  # type: ignore[assignment]  # what every stage then loads
     X, y = (fitted[["text"]].to_numpy(dtype=object), fitted["label"].to_numpy())
     for model in params["task"]["sentiment"]["models"]:
         start = time.process_time()

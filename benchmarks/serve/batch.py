@@ -12,12 +12,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from serve import batch
+from serve.batch.__main__ import main as run_batch
 from serve.http.openapi.examples import list_rows, write_csv
 from serve.runtime.load import load_model
 from serve.runtime.model import Model
@@ -81,13 +82,15 @@ def main() -> None:
             is_csv = source.suffix == ".csv"
             width = len(model.manifest.target.labels) + 3
             parts: dict[str, Callable[[], object]] = {
-                "file": lambda s=source, o=out, c=is_csv, w=width: (
-                    copy_csv(s, o, w) if c else copy_parquet(s, o)
+                "file": (
+                    partial(copy_csv, source, out, width)
+                    if is_csv
+                    else partial(copy_parquet, source, out)
                 ),
                 "model": lambda: run_model(model, rows),
-                "batch": lambda c=command: batch.main(c),
+                "batch": partial(run_batch, command),
             }
-            found = {name: [] for name in parts}
+            found: dict[str, list[float]] = {name: [] for name in parts}
             for _ in range(given.rounds):
                 for name, work in parts.items():
                     found[name].append(cpu(work, rows))

@@ -167,7 +167,7 @@ def measure_accuracy(model: FineTuned, folders: dict[str, Path], held: pd.DataFr
     found = {"torch": network}
     for name, folder in folders.items():
         served = load_model(folder / TASK)
-        rows = [(["body"], {"text": text}) for text in held["text"]]
+        rows: list[Any] = [(["body"], {"text": text}) for text in held["text"]]
         found[name] = np.array([it.output[1] for it in served.run(served.check(rows))])
     for name, positive in found.items():
         same = (positive >= 0.5) == (network >= 0.5)

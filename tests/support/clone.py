@@ -30,7 +30,7 @@ class Clone:
 
     def repro(self, *targets: str, **extra: str) -> set[str]:
         """Run ``dvc repro`` and return the names of the stages that were executed."""
-        return set(RUNNING.findall(self.run("dvc", "repro", *targets, **extra).stdout))
+        return set(RUNNING.findall(self.run("dvc", "repro", *targets, check=True, **extra).stdout))
 
     def compose(self) -> None:
         self.run(sys.executable, "-m", "commands", "compose")

@@ -1,6 +1,7 @@
 """A small simulated task with trained candidates, laid out as `prepare` and `train` leave it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,9 @@ METRICS = {"binary": "roc_auc", "several": "roc_auc", "regression": "rmse"}
 
 def make_schema(kind: str) -> Schema:
     labels = LABELS[kind]
-    problem = "classification" if labels else "regression"
-    return Schema(problem=problem, fields=FIELDS, labels=labels)
+    if labels:
+        return Schema(problem="classification", fields=FIELDS, labels=labels)
+    return Schema(problem="regression", fields=FIELDS, labels=labels)
 
 
 def make_frame(kind: str, rows: int, seed: int, first: int = 1) -> pd.DataFrame:
@@ -97,7 +99,7 @@ def build_fixture(root: Path, kind: str = "binary", rows: int = 240, **settings:
     write_json(prepared / "schema.json", schema.model_dump(mode="json"))
     known = pd.concat([train, validation])
     for name, complexity, make in (("linear", 1, linear), ("forest", 2, forest)):
-        write_candidate(root, name, complexity, lambda make=make: make(kind), known, schema)
+        write_candidate(root, name, complexity, partial(make, kind), known, schema)
     task = {"metric": METRICS[kind], "class_weight": None}
     with (root / "params.yaml").open("w", encoding="utf-8") as file:
         YAML().dump({"task": {"demo": task}, "evaluation": SETTINGS | settings}, file)

@@ -112,7 +112,12 @@ def _target(kind: str, level: Array) -> Any:
 def make_estimator(family: str, kind: str) -> Any:
     values = kind == "regression"
     trees = {"n_estimators": 30, "min_samples_leaf": 3, "random_state": 1, "n_jobs": 1}
-    boosted = {"n_estimators": 120, "learning_rate": 0.2, "random_state": 1, "n_jobs": 1}
+    boosted: dict[str, Any] = {
+        "n_estimators": 120,
+        "learning_rate": 0.2,
+        "random_state": 1,
+        "n_jobs": 1,
+    }
     match family:
         case "linear":
             return Ridge() if values else LogisticRegression(max_iter=500)

@@ -121,7 +121,7 @@ def _run(root: Path, steps: int | None, writes: int | None) -> None:
     os.chdir(root)
     learned, flushed = Counted(Trainer.train_step, steps), Counted(os.fsync, writes)
     Trainer.train_step = lambda self: learned(self)  # type: ignore[method-assign]
-    os.fsync = flushed
+    os.fsync = flushed  # type: ignore[assignment]
     fine_tune.main("demo", "tiny")
     (root / "steps").write_text(str(learned.calls), encoding="utf-8")
 

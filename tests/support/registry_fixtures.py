@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from commands.registry import register, runs
+from commands.registry import pictures, register
 from commands.workspace import provenance
 from commands.workspace.provenance import Workspace
 from stages import export
@@ -59,7 +59,7 @@ def enter(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     patch.setattr(register, "read_workspace", lambda _: WORKSPACE)
     patch.setattr(provenance, "read_workspace", lambda _: WORKSPACE)
-    patch.setattr(runs.pictures, "draw", lambda *_: None)
+    patch.setattr(pictures, "draw", lambda *_: None)
     declare.read_params.cache_clear()
 
 

@@ -75,7 +75,7 @@ class Content:
         treated = frame["treated"].to_numpy(dtype=np.float64)
         level = 2 * frame["dose"].to_numpy() - treated + noise * rng.normal(size=len(frame))
         if self.kind == "regression":
-            return 100 + 10 * level
+            return np.asarray(100 + 10 * level)
         cuts = np.array([0.0] if self.kind == "binary" else [-1.0, 1.0])
         above = 1 / (1 + np.exp(cuts - level[:, None]))
         ends = np.ones((len(frame), 1)), np.zeros((len(frame), 1))

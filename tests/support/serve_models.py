@@ -146,7 +146,7 @@ def write_other_heart(models: Path, factor: float = 2.0) -> str:
 def write_housing(models: Path, **changes: Any) -> Path:
     """One value in dollars: 40,000 for each unit of income, less 50,000 inland."""
     interval = {"coverage": 0.9, "half_width": 25_000.0}
-    plain = {"labels": [], "positive": None, "threshold": None}
+    plain: dict[str, Any] = {"labels": [], "positive": None, "threshold": None}
     made = {
         "problem": "regression",
         "columns": HOUSING,
@@ -174,4 +174,4 @@ def write_wide(models: Path) -> Path:
 
 def softmax(scores: np.ndarray) -> np.ndarray:
     powers = np.exp(scores - scores.max())
-    return powers / powers.sum()
+    return np.asarray(powers / powers.sum())

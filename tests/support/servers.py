@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -153,9 +154,11 @@ def _initialise(binaries: Path, folder: Path) -> None:
 def _running(binaries: Path, folder: Path) -> Iterator[None]:
     settings = {"listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off"}
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-    command = [binaries / "postgres", "-D", folder / "data", *options]
+    command = [str(binaries / "postgres"), "-D", str(folder / "data"), *options]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, **_as_user(), cwd="/", stdout=log, stderr=log)
+        server: subprocess.Popen[bytes] = subprocess.Popen(
+            command, **_as_user(), cwd="/", stdout=log, stderr=log
+        )
         try:
             _wait_until_ready(server, folder)
             yield
@@ -188,6 +191,6 @@ def _ordinary_user() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
-def _as_user() -> dict[str, object]:
+def _as_user() -> dict[str, Any]:
     user = _ordinary_user()
     return {"user": user, "extra_groups": []} if user else {}

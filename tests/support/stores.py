@@ -18,8 +18,10 @@ KEY_ID = "AKIDTHATMUSTSTAYTHERETOO"
 class Store(Protocol):
     """A remote as its owner sees it: objects by their path in it."""
 
-    url: str
     environment: dict[str, str]
+
+    @property
+    def url(self) -> str: ...
 
     def names(self) -> set[str]: ...
 

@@ -5,13 +5,14 @@ Each line of the log is the stage's name, ``read`` or ``write``, and the path, s
 
 import os
 import sys
+from typing import Any
 
 
 def start(stage: str, log: str) -> None:
     root = os.getcwd()
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def note(event: str, arguments: tuple) -> None:
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str | bytes):
             path = os.path.abspath(os.fsdecode(arguments[0]))
             writes = bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
