@@ -176,8 +176,8 @@ def trainer(
         made.train()
         spent = time.process_time() - start
         seen = steps * BATCH if steps > 0 else EPOCHS * len(fitted)
-        asked: Any = [int(row) for row in held]  # what the Trainer takes for a data set
-        answers: Any = made.predict(asked).predictions if len(held) else held
+        rows: Any = [int(row) for row in held]  # what the Trainer takes for a data set
+        answers: Any = made.predict(rows).predictions if len(held) else held
     return seen / spent, answers.argmax(axis=1) if len(held) else held
 
 
