@@ -23,7 +23,7 @@ from sklearn.model_selection import GroupKFold, KFold, RepeatedStratifiedKFold
 from stages.composing import config
 from stages.fetch import main as fetch
 from stages.prepare import STAGE as PREPARE
-from stages.prepare import PrepareParams, raw_columns, schema, typed
+from stages.prepare import PrepareParams, build_schema, cast_table, raw_columns
 from stages.preparing.parsing import read_raw
 from stages.runner import declare
 from stages.shared.features import encode, encode_target
@@ -44,7 +44,7 @@ def main() -> None:
     for task in sys.argv[1:] or ["heart", "housing"]:
         table, params = published(task)
         for model in params_file["task"][task]["models"]:
-            recipe = build_recipe(TRAIN.load(task=task, model=model), schema(params), model)
+            recipe = build_recipe(TRAIN.load(task=task, model=model), build_schema(params), model)
             report(task, model, table, recipe)
 
 
@@ -52,7 +52,7 @@ def published(task: str) -> tuple[pd.DataFrame, PrepareParams]:
     """Fetch, parse and type a published table; splits play no part here."""
     fetch(task)
     params = PREPARE.load(task=task)
-    return typed(read_raw(params.origin, raw_columns(params), task), params)[0], params
+    return cast_table(read_raw(params.origin, raw_columns(params), task), params)[0], params
 
 
 def report(task: str, model: str, table: pd.DataFrame, recipe: Recipe) -> None:

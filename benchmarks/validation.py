@@ -14,7 +14,7 @@ import numpy as np
 
 from stages.contract.source import Origin
 from stages.fetching.archive import Gathering, gather
-from stages.validating.checks import find
+from stages.validating.checks import run_checks
 from stages.validating.rules import Rule
 from stages.validating.statistics import statistics
 from tests.support.validation_fixtures import prepared, shipped
@@ -48,7 +48,7 @@ def row(task: str, source: str, data: Path, resamples: int, folder: Path) -> str
     for _ in range(resamples):
         table = folder / "resampled"
         table.write_text(resampled(header, lines, rng), encoding="utf-8")
-        told = find(prepared(task, table, accepted, origin=origin))
+        told = run_checks(prepared(task, table, accepted, origin=origin))
         errors += any(it.severity == "error" for it in told)
         warned += any(it.rule in DISTRIBUTION for it in told)
         others.update({it.rule for it in told} - DISTRIBUTION)

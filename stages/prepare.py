@@ -58,7 +58,7 @@ def main(task: str) -> None:
     folder, where = Path("data/prepared", task), f"conf/task/{task}.yaml"
     wanted = raw_columns(params)
     raw = read_raw(params.origin, wanted, f"{where}, sources")
-    table, unparsed = typed(raw, params)
+    table, unparsed = cast_table(raw, params)
     found = faults(raw, table, params.columns, params.target) if params.quarantines else {}
     bad, aside = set_aside(
         raw, table, found, params.max_bad_row_share, f"{where}: max_bad_row_share"
@@ -66,7 +66,7 @@ def main(task: str) -> None:
     places = split_names(table[list(params.columns)], raw, params.split)
     for split in SPLITS:
         write_frame(folder / f"{split}.parquet", table[(places == split) & ~bad])
-    write_json(folder / "schema.json", schema(params).model_dump())
+    write_json(folder / "schema.json", build_schema(params).model_dump())
     write_json(folder / "unparsed.json", {} if params.quarantines else unparsed)
     write_text(folder / "quarantine.csv", aside.to_csv(index=False, lineterminator="\n"))
     write_json(
@@ -86,7 +86,7 @@ def raw_columns(params: PrepareParams) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfits]:
+def cast_table(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfits]:
     """Return the table and the cells that did not fit their type.
 
     The table holds row number, columns and target, what to slice by, and the group where rows are
@@ -107,7 +107,7 @@ def typed(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, Misfi
     return table, {name: cells for name, cells in found.items() if cells}
 
 
-def schema(params: PrepareParams) -> Schema:
+def build_schema(params: PrepareParams) -> Schema:
     """Return what the later stages need to know of the contract."""
     return Schema(
         problem=params.target.problem,

@@ -12,7 +12,7 @@ from stages.shared.errors import PipelineError
 from stages.shared.frozen import Items
 from stages.shared.schema import SPLITS, read_schema
 from stages.shared.storage import read_frame, read_json, write_json, write_text
-from stages.validating.checks import find
+from stages.validating.checks import run_checks
 from stages.validating.prepared import Prepared, Unparsed
 from stages.validating.report import Report, errors, on_screen, page, summary
 from stages.validating.rules import check_rules
@@ -61,7 +61,7 @@ def main(task: str) -> None:
     folder = Path("data/validated", task)
     (folder / "verdict").unlink(missing_ok=True)  # an earlier table's
     prepared = read(Path("data/prepared", task), task, params)
-    findings = find(prepared)
+    findings = run_checks(prepared)
     report = Report.of(prepared, findings)
     write_json(folder / "validation.json", report.model_dump())
     write_text(folder / "validation.html", page(report, params.title, prepared))

@@ -10,7 +10,7 @@ from commands.review.side import Side
 from commands.review.store import MissingError
 from stages.shared.errors import PipelineError
 from stages.shared.schema import Field, Schema
-from stages.validating.distribution import same_relations, same_spread, swapped
+from stages.validating.distribution import check_relations, check_spreads, check_swaps
 from stages.validating.findings import Finding
 from stages.validating.prepared import PLACE, Prepared
 from stages.validating.spreads import Statistics
@@ -74,7 +74,7 @@ def _retyped(old: Field, new: Field) -> str:
 def _shifts(base: Side, here: Side) -> tuple[tuple[Finding, ...], str]:
     try:
         prepared = _prepared(base, here)
-        rules = (same_spread, swapped, same_relations)
+        rules = (check_spreads, check_swaps, check_relations)
         return tuple(finding for rule in rules for finding in rule(prepared)), ""
     except MissingError as error:
         return (), str(error)

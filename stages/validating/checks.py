@@ -19,28 +19,28 @@ from stages.contract.types import ColumnType
 from stages.shared.heuristics import SENTINELS
 from stages.shared.schema import ROW, SPLITS, TARGET
 from stages.validating.cells import LISTED, Mask, Numbers, as_numbers, shown
-from stages.validating.columns import clean_names, expected_columns
+from stages.validating.columns import check_column_names, check_extra_columns
 from stages.validating.distribution import (
-    as_many_rows,
-    same_relations,
-    same_spread,
-    swapped,
+    check_relations,
+    check_row_count,
+    check_spreads,
+    check_swaps,
 )
 from stages.validating.findings import Finding
-from stages.validating.leakage import apart, no_crossing, no_formula, no_tellers
+from stages.validating.leakage import check_formulas, check_groups, check_leaks, check_split_overlap
 from stages.validating.prepared import Prepared, Unparsed
 from stages.validating.rows import Codes, mixed, numbered, refined
 from stages.validating.rules import SEVERITY, Rule
 from stages.validating.spellings import spelling_hint
-from stages.validating.texts import decoded, lengths, without_the_label
+from stages.validating.texts import check_decoding, check_labels_in_text, check_lengths
 from stages.validating.values import (
-    marks_for_missing,
-    missing_shares,
-    no_identifiers,
-    one_unit,
+    check_dominant,
+    check_identifiers,
+    check_missing_shares,
+    check_sentinels,
+    check_units,
     swap_hint,
     unit_hint,
-    varied,
 )
 
 FEW_ROWS = 20  # in a split
@@ -57,7 +57,7 @@ READABLE = {
 Check = Callable[[Prepared], Iterator[Finding]]
 
 
-def find(prepared: Prepared) -> list[Finding]:
+def run_checks(prepared: Prepared) -> list[Finding]:
     """Run all checks; errors come first, then the most serious rule, then the most rows."""
     order = list(SEVERITY)
     found = [finding for check in CHECKS for finding in check(prepared)]
@@ -75,7 +75,7 @@ def _weighed(prepared: Prepared, finding: Finding) -> Finding | None:
     return finding.model_copy(update={"severity": verdict})
 
 
-def set_aside(prepared: Prepared) -> Iterator[Finding]:
+def check_quarantine(prepared: Prepared) -> Iterator[Finding]:
     """Rows that `prepare` took out because they break the contract."""
     count = prepared.quarantined.get("rows", 0)
     if count:
@@ -92,7 +92,7 @@ def set_aside(prepared: Prepared) -> Iterator[Finding]:
         )
 
 
-def enough_rows(prepared: Prepared) -> Iterator[Finding]:
+def check_split_sizes(prepared: Prepared) -> Iterator[Finding]:
     for place, rows in prepared.rows.items():
         if rows < FEW_ROWS:
             yield prepared.finding(
@@ -106,7 +106,7 @@ def enough_rows(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def parsed(prepared: Prepared) -> Iterator[Finding]:
+def check_types(prepared: Prepared) -> Iterator[Finding]:
     for name, cells in prepared.unparsed.items():
         kind = _kind(prepared, name)
         key = "target.expression" if name == TARGET else f"columns.{name}.type"
@@ -134,7 +134,7 @@ def _kind(prepared: Prepared, name: str) -> ColumnType:
     return prepared.fields[name].type
 
 
-def filled(prepared: Prepared) -> Iterator[Finding]:
+def check_empty_columns(prepared: Prepared) -> Iterator[Finding]:
     """A column that may lack values and lacks them all says so; another stops the run.
 
     A column whose cells did not parse is left to the rule `type`.
@@ -154,7 +154,7 @@ def filled(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def complete(prepared: Prepared) -> Iterator[Finding]:
+def check_missing(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         count, missing = _missing(prepared, name)
         if column.missing == "forbidden" and 0 < count < len(prepared.frame):
@@ -170,7 +170,7 @@ def complete(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def target_present(prepared: Prepared) -> Iterator[Finding]:
+def check_target_present(prepared: Prepared) -> Iterator[Finding]:
     count, missing = _missing(prepared, TARGET)
     if count:
         yield prepared.finding(
@@ -185,13 +185,13 @@ def target_present(prepared: Prepared) -> Iterator[Finding]:
         )
 
 
-def in_range(prepared: Prepared) -> Iterator[Finding]:
+def check_ranges(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         if column.type in ("number", "integer"):
             yield from _out_of_range(prepared, "range", name, column, f"columns.{name}.range")
 
 
-def target_in_range(prepared: Prepared) -> Iterator[Finding]:
+def check_target_range(prepared: Prepared) -> Iterator[Finding]:
     if prepared.target.problem == "regression":
         yield from _out_of_range(prepared, "target_range", TARGET, prepared.target, "target.range")
 
@@ -236,14 +236,14 @@ def _range_hints(prepared: Prepared, name: str, numbers: Numbers, bad: Mask) -> 
     return list(filter(None, [swap or unit_hint(outside, inside, unit)]))
 
 
-def declared_values(prepared: Prepared) -> Iterator[Finding]:
+def check_values(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         if column.type == "category":
             key = f"columns.{name}.values"
             yield from _undeclared(prepared, "values", name, column.tokens, column.tokens, key)
 
 
-def declared_classes(prepared: Prepared) -> Iterator[Finding]:
+def check_classes(prepared: Prepared) -> Iterator[Finding]:
     labels, classes = prepared.target.labels, prepared.target.classes
     if classes:
         known = [*labels, *classes]
@@ -274,7 +274,7 @@ def _undeclared(
         )
 
 
-def two_classes(prepared: Prepared) -> Iterator[Finding]:
+def check_two_classes(prepared: Prepared) -> Iterator[Finding]:
     present = prepared.frame[TARGET].dropna().unique()
     if prepared.target.classes and len(present) == 1:
         yield prepared.finding(
@@ -288,7 +288,7 @@ def two_classes(prepared: Prepared) -> Iterator[Finding]:
         )
 
 
-def every_class(prepared: Prepared) -> Iterator[Finding]:
+def check_every_class(prepared: Prepared) -> Iterator[Finding]:
     """A declared class without any row is an error; one that a split lacks is a matter of luck."""
     target = prepared.frame[TARGET]
     parts = {name: target[inside] for name, inside in prepared.places.items() if inside.any()}
@@ -308,7 +308,7 @@ def every_class(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def varying(prepared: Prepared) -> Iterator[Finding]:
+def check_constant(prepared: Prepared) -> Iterator[Finding]:
     """A constant column is of no use; a constant number to predict leaves nothing to learn."""
     for name in prepared.fields:
         present = prepared.frame[name].dropna()
@@ -330,7 +330,7 @@ def varying(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def whole_rows(prepared: Prepared) -> Iterator[Finding]:
+def check_duplicates(prepared: Prepared) -> Iterator[Finding]:
     """Compare rows with one another: numbering equal ones is costly, so it is done once."""
     cells = prepared.frame[list(prepared.columns)]
     inputs, told = numbered(cells), cells.notna().any(axis=1).to_numpy()  # empty ones are no case
@@ -372,38 +372,38 @@ def _unrepeated(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[Findi
 
 
 CHECKS: tuple[Check, ...] = (
-    expected_columns,
-    clean_names,
-    set_aside,
-    enough_rows,
-    filled,
-    target_present,
-    declared_classes,
-    two_classes,
-    every_class,
-    target_in_range,
-    parsed,
-    complete,
-    declared_values,
-    in_range,
-    missing_shares,
-    lengths,
-    decoded,
-    marks_for_missing,
-    one_unit,
-    varying,
-    varied,
-    no_identifiers,
-    no_tellers,
-    no_formula,
-    without_the_label,
-    apart,
-    no_crossing,
-    swapped,
-    same_spread,
-    same_relations,
-    as_many_rows,
-    whole_rows,
+    check_extra_columns,
+    check_column_names,
+    check_quarantine,
+    check_split_sizes,
+    check_empty_columns,
+    check_target_present,
+    check_classes,
+    check_two_classes,
+    check_every_class,
+    check_target_range,
+    check_types,
+    check_missing,
+    check_values,
+    check_ranges,
+    check_missing_shares,
+    check_lengths,
+    check_decoding,
+    check_sentinels,
+    check_units,
+    check_constant,
+    check_dominant,
+    check_identifiers,
+    check_leaks,
+    check_formulas,
+    check_labels_in_text,
+    check_split_overlap,
+    check_groups,
+    check_swaps,
+    check_spreads,
+    check_relations,
+    check_row_count,
+    check_duplicates,
 )
 
 

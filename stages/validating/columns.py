@@ -10,7 +10,7 @@ from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared
 
 
-def expected_columns(prepared: Prepared) -> Iterator[Finding]:
+def check_extra_columns(prepared: Prepared) -> Iterator[Finding]:
     """A column that nothing declares may be new, or another's new name; the contract decides."""
     known = {*prepared.columns, *prepared.ignored, *_used_otherwise(prepared)}
     for name in prepared.header:
@@ -25,7 +25,7 @@ def expected_columns(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def clean_names(prepared: Prepared) -> Iterator[Finding]:
+def check_column_names(prepared: Prepared) -> Iterator[Finding]:
     """Blanks around names are no part of them, but programs less careful think so.
 
     Where one follows every delimiter, that is how the file is written.

@@ -36,7 +36,7 @@ SAMPLE = 20_000  # rows by which columns are compared with one another
 AMOUNTS, WORDS = ("number", "integer"), ("category", "boolean")
 
 
-def as_many_rows(prepared: Prepared) -> Iterator[Finding]:
+def check_row_count(prepared: Prepared) -> Iterator[Finding]:
     accepted = prepared.accepted
     if accepted and len(prepared.frame) < SHRUNK * accepted.rows:
         yield _finding(
@@ -48,7 +48,7 @@ def as_many_rows(prepared: Prepared) -> Iterator[Finding]:
         )
 
 
-def same_spread(prepared: Prepared) -> Iterator[Finding]:
+def check_spreads(prepared: Prepared) -> Iterator[Finding]:
     """Compare every column's missing share and spread with the accepted table's."""
     accepted = prepared.accepted
     for name, old in (accepted.columns if accepted else {}).items():
@@ -150,7 +150,7 @@ def _neighbours(expected: Numbers) -> Numbers:
     return np.minimum(np.array(groups, dtype=np.float64), last)
 
 
-def same_relations(prepared: Prepared) -> Iterator[Finding]:
+def check_relations(prepared: Prepared) -> Iterator[Finding]:
     """Compare how columns go together, and in which sense the target goes with them."""
     accepted = prepared.accepted
     if accepted:
@@ -229,7 +229,7 @@ def _cosine(one: Numbers, two: Numbers) -> float:
     return float(one @ two / lengths) if lengths else 0.0
 
 
-def swapped(prepared: Prepared) -> Iterator[Finding]:
+def check_swaps(prepared: Prepared) -> Iterator[Finding]:
     """Two columns each of which is spread as the other was."""
     away = _distances(prepared)
     for one, two in itertools.combinations(away, 2):

@@ -22,7 +22,7 @@ GAPS = 0.2  # share of a column's values that may be missing where formulas are 
 NUMERIC = ("number", "integer", "boolean")
 
 
-def no_tellers(prepared: Prepared) -> Iterator[Finding]:
+def check_leaks(prepared: Prepared) -> Iterator[Finding]:
     """A column that alone tells the target is known too late, or is the target by another name."""
     target = prepared.frame[TARGET]
     cells = target.to_numpy(object if prepared.target.classes else np.float64)
@@ -53,7 +53,7 @@ def _codes(prepared: Prepared, name: str) -> Numbers:
     return np.where(codes < 0, np.nan, codes)
 
 
-def no_formula(prepared: Prepared) -> Iterator[Finding]:
+def check_formulas(prepared: Prepared) -> Iterator[Finding]:
     """A number that is a sum, difference, product or ratio of columns needs no model.
 
     Columns with many gaps are left aside: hardly a row would have all.
@@ -130,7 +130,7 @@ def _grain(target: Numbers) -> float:
     return 0.0
 
 
-def apart(prepared: Prepared) -> Iterator[Finding]:
+def check_split_overlap(prepared: Prepared) -> Iterator[Finding]:
     """Equal inputs must lie in one split: as they are, but for an identifier, or for spelling.
 
     Splitting by content keeps equal inputs together; by time or group it may not.
@@ -191,7 +191,7 @@ def _identifiers(prepared: Prepared) -> list[str]:
     ]
 
 
-def no_crossing(prepared: Prepared) -> Iterator[Finding]:
+def check_groups(prepared: Prepared) -> Iterator[Finding]:
     """With a time split a date column must be in order from split to split."""
     time = prepared.split.time
     if not time or time.column not in prepared.columns:

@@ -22,7 +22,7 @@ OFTEN = 0.2  # share of a class's texts that hold it
 ENOUGH = 20  # texts that hold it
 
 
-def lengths(prepared: Prepared) -> Iterator[Finding]:
+def check_lengths(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         if column.type != "text" or not column.length:
             continue
@@ -41,7 +41,7 @@ def lengths(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def decoded(prepared: Prepared) -> Iterator[Finding]:
+def check_decoding(prepared: Prepared) -> Iterator[Finding]:
     """Text read in the wrong encoding, characters lost in it, and control characters."""
     for name, column in prepared.columns.items():
         if column.type not in ("text", "category"):
@@ -77,7 +77,7 @@ def _broken(texts: pd.Series) -> list[str]:
     ]
 
 
-def without_the_label(prepared: Prepared) -> Iterator[Finding]:
+def check_labels_in_text(prepared: Prepared) -> Iterator[Finding]:
     """A word that nearly only one class's texts hold, and often, may be the label written out."""
     labels = prepared.target.labels
     for name, column in prepared.columns.items():

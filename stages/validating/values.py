@@ -42,7 +42,7 @@ UNITS: Mapping[
 }
 
 
-def marks_for_missing(prepared: Prepared) -> Iterator[Finding]:
+def check_sentinels(prepared: Prepared) -> Iterator[Finding]:
     for name, column, numbers in _amounts(prepared):
         low, high = column.range or (-np.inf, np.inf)
         inside = numbers[(numbers >= low) & (numbers <= high)]  # of others the rule `range` tells
@@ -59,7 +59,7 @@ def marks_for_missing(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def varied(prepared: Prepared) -> Iterator[Finding]:
+def check_dominant(prepared: Prepared) -> Iterator[Finding]:
     """One value in nearly every row: the others may be what is wrong, or the column of no use."""
     for name in prepared.columns:
         present = prepared.frame[name].dropna()
@@ -79,7 +79,7 @@ def varied(prepared: Prepared) -> Iterator[Finding]:
         )
 
 
-def no_identifiers(prepared: Prepared) -> Iterator[Finding]:
+def check_identifiers(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         present = prepared.frame[name].dropna()
         if column.type not in ("integer", "category") or len(present) < ENOUGH:
@@ -100,7 +100,7 @@ def counts_rows(present: pd.Series, column: Column) -> bool:
     return column.type == "integer" and bool((present.diff().dropna() == 1).all())
 
 
-def missing_shares(prepared: Prepared) -> Iterator[Finding]:
+def check_missing_shares(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         missing = prepared.frame[name].isna().to_numpy()
         share, most = float(missing.mean()) if len(missing) else 0.0, column.max_missing_share
@@ -118,7 +118,7 @@ def missing_shares(prepared: Prepared) -> Iterator[Finding]:
         )
 
 
-def one_unit(prepared: Prepared) -> Iterator[Finding]:
+def check_units(prepared: Prepared) -> Iterator[Finding]:
     """Two groups of values, one a known factor above the other, are one column in two units."""
     for name, column, numbers in _amounts(prepared):
         found = _two_units(numbers, column.unit)

@@ -10,11 +10,11 @@ import pandas as pd
 from stages.composing.config import compose_params, read_yaml
 from stages.contract.source import Origin
 from stages.contract.task import Task
-from stages.prepare import PrepareParams, raw_columns, typed
+from stages.prepare import PrepareParams, cast_table, raw_columns
 from stages.preparing.parsing import column_names, read_raw
 from stages.preparing.splitting import split_names
 from stages.shared.schema import SPLITS
-from stages.validating.checks import find
+from stages.validating.checks import run_checks
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared, Unparsed
 from stages.validating.spreads import Statistics
@@ -43,7 +43,7 @@ def prepared(
     origin = Origin.parse(content["origin"], task)
     wanted = raw_columns(params)
     raw = read_raw(origin, wanted, f"conf/task/{task}.yaml, sources")
-    frame, unparsed = typed(raw, params)
+    frame, unparsed = cast_table(raw, params)
     places = split_names(frame[list(declared.columns)], raw, declared.split)
     return Prepared.of(
         {name: frame[places == name] for name in SPLITS},
@@ -81,7 +81,7 @@ def findings(task: str, folder: Path, text: str | bytes, **contract: Any) -> lis
     """Return what is found in a file of this content, held against the accepted sample."""
     path = folder / "table.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return find(prepared(task, path, accepted(task), **contract))
+    return run_checks(prepared(task, path, accepted(task), **contract))
 
 
 def as_csv(frame: pd.DataFrame, **how: Any) -> str:

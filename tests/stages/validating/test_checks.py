@@ -11,7 +11,7 @@ from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
 from stages.validating.cells import shown
-from stages.validating.checks import find, mixed, numbered
+from stages.validating.checks import mixed, numbered, run_checks
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared, Unparsed
 
@@ -82,7 +82,7 @@ def findings(frame: pd.DataFrame, sizes: tuple[int, int] = (60, 20), **other: An
         "target": ILL if is_heart else VALUE,
         "split": BY_CONTENT,
     }
-    return find(Prepared.of(parts, **{**contract, **other}))
+    return run_checks(Prepared.of(parts, **{**contract, **other}))
 
 
 def only(found: list[Finding]) -> Finding:

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from stages.contract.columns import Column
-from stages.validating.checks import find
+from stages.validating.checks import run_checks
 from stages.validating.distribution import FALSE_ALARMS, FEWEST, differ, level
 from stages.validating.findings import Finding
 from stages.validating.spreads import count_numbers, count_words, spread
@@ -40,7 +40,7 @@ def test_halves_of_a_table_agree(task: str, tmp_path: Path) -> None:
     path.write_text(as_csv(frame.head(half)))
     reference = statistics(prepared(task, path))
     (tmp_path / "other.csv").write_text(as_csv(frame.tail(half)))
-    assert alarms(find(prepared(task, tmp_path / "other.csv", reference))) == []
+    assert alarms(run_checks(prepared(task, tmp_path / "other.csv", reference))) == []
 
 
 def test_the_test_is_pearsons() -> None:

@@ -10,7 +10,7 @@ from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
 from stages.shared.schema import SPLITS
-from stages.validating.checks import find
+from stages.validating.checks import run_checks
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared
 
@@ -34,7 +34,7 @@ def told(cells: list[Any], labels: list[str] | None = None, **column: Any) -> li
         }
     )
     cuts = np.split(np.arange(rows), [rows * 6 // 10, rows * 8 // 10])
-    return find(
+    return run_checks(
         Prepared.of(
             {name: frame.iloc[part] for name, part in zip(SPLITS, cuts, strict=True)},
             task="notes",

@@ -17,7 +17,7 @@ from stages.contract.split import Split
 from stages.contract.target import Target
 from stages.shared.schema import SPLITS
 from stages.shared.storage import write_frame, write_json, write_text
-from stages.validating.checks import find
+from stages.validating.checks import run_checks
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared
 from stages.validating.profiles import BINS, Part, histogram, profiles
@@ -216,7 +216,7 @@ def test_json_keeps_to_its_format(failed):
 def test_an_infinite_number_does_not_break_the_report():
     frame = table("heart")
     frame.loc[3, "income"] = np.inf
-    found = find(prepared(frame))
+    found = run_checks(prepared(frame))
     report = Report.of(prepared(frame), found)
     assert [finding.values for finding in found] == [("inf",)]
     json.dumps(report.model_dump(), allow_nan=False)
@@ -243,7 +243,7 @@ class Page(html.parser.HTMLParser):
 
 def rendered(frame: pd.DataFrame, task: str = "heart", title: str = "Title") -> str:
     table = prepared(frame, task)
-    return page(Report.of(table, find(table)), title, table)
+    return page(Report.of(table, run_checks(table)), title, table)
 
 
 def test_page_escapes_what_the_data_say():
@@ -277,7 +277,7 @@ def test_page_names_what_a_screen_reader_needs():
 def test_page_holds_every_field_of_a_finding():
     frame = spoilt(table("heart"))
     text = " ".join(Page(rendered(frame)).text.split())
-    for finding in find(prepared(frame)):
+    for finding in run_checks(prepared(frame)):
         for part in (finding.rule, finding.severity, finding.column, finding.found):
             assert part in text
         assert finding.expected in text
@@ -318,7 +318,7 @@ def test_screen_with_few_findings_tells_all():
 
 def test_summary_counts_in_words():
     table_ = prepared(spoilt(table("heart")).assign(place="INLAND"))
-    assert summary(Report.of(table_, find(table_))) == "1 error and 1 warning in 100 rows"
+    assert summary(Report.of(table_, run_checks(table_))) == "1 error and 1 warning in 100 rows"
 
 
 def test_share_that_rounds_to_nothing_is_not_shown_as_zero():
