@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from scipy.stats import binomtest
 
 from serve.runtime.load import load_model
-from serve.runtime.manifest import version
+from serve.runtime.manifest import compute_version
 from serve.runtime.manifest_file import ManifestError, read_manifest
 from serve.runtime.transformer import Transformer
 from tests.support.environments import ROOT, find_distributions, link_distributions, read_group
@@ -303,7 +303,7 @@ def test_the_version_follows_the_tokenizer(models: Path) -> None:
     manifest = read_manifest(models / "demo")
     assert manifest.tokenizer is not None
     other = manifest.tokenizer.model_copy(update={"separator": " "})
-    assert version(manifest.model_copy(update={"tokenizer": other})) != manifest.version
+    assert compute_version(manifest.model_copy(update={"tokenizer": other})) != manifest.version
 
 
 # Without torch
