@@ -1,5 +1,6 @@
 """What a model or encoder runs on is found however its file spells it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,10 @@ SPELLINGS = (
 
 @pytest.fixture(autouse=True)
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with this repository's code and lock files, and a conf/ of its own."""
+    """A folder with this repository's code and lock files, and a copy of its conf/."""
     for name in ("stages", "serve", "requirements.lock", "requirements-torch.lock"):
         (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "conf/model").mkdir(parents=True)
-    (tmp_path / "conf/encoder").mkdir()
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
