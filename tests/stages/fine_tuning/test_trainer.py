@@ -123,7 +123,7 @@ def test_the_gradient_is_that_of_the_weighted_mean_loss(pretrained: Pretrained) 
     )
 
 
-def test_parts_of_a_team_add_up_to_the_whole(pretrained: Pretrained) -> None:
+def test_parts_of_a_group_add_up_to_the_whole(pretrained: Pretrained) -> None:
     whole = gradients(trainer(pretrained, batch_tokens=ALL_AT_ONCE))
     parts = []
     for rank in range(2):
@@ -135,7 +135,7 @@ def test_parts_of_a_team_add_up_to_the_whole(pretrained: Pretrained) -> None:
 class Alone(ProcessGroup):
     """A member of a group that never hears of the others."""
 
-    def add(self, tensors: list[torch.Tensor]) -> None:
+    def all_reduce(self, tensors: list[torch.Tensor]) -> None:
         """Leave them as they are."""
 
 
