@@ -71,3 +71,15 @@ def test_an_experiment_is_adopted_by_its_name_onto_a_later_conf(clone: Clone) ->
     assert "linear: { C: 0.5 }" in clone.read("conf/task/heart.yaml")
     assert "bins: 8" in clone.read("conf/config.yaml")
     assert "C: 0.5" in clone.read("params.yaml")
+
+
+def test_a_failed_experiment_leaves_nothing_that_is_lost_in_silence(clone: Clone) -> None:
+    failed = clone.run(
+        "dvc", "exp", "run", "-S", "task.heart.columns.age.range=[18,20]", "validate@heart",
+        check=False,
+    )  # fmt: skip
+    assert failed.returncode
+    stopped = clone.run(*MAKE, check=False)
+    assert "task.heart.columns.age.range: [18, 100] → [18, 20]" in stopped.stderr
+    clone.run(sys.executable, "-m", "commands", "compose", "--discard")
+    assert clone.run("git", "status", "--porcelain", "params.yaml").stdout == ""
