@@ -38,7 +38,7 @@ def read_export(folder: Path) -> tuple[Manifest, str]:
 
 def file_names(manifest: Manifest) -> list[str]:
     """Return the names of the files that make an exported model."""
-    entries = [manifest.model, *manifest.vectorisers, manifest.explanation]
+    entries = [manifest.model, *manifest.vectorisers, manifest.tokenizer, manifest.explanation]
     return [*(entry.file for entry in entries if entry), CARD, MANIFEST]
 
 

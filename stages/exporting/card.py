@@ -17,7 +17,7 @@ WORST = 5  # parts of the test rows listed
 
 
 class Verbatim(str):
-    """Text inside a code block, where Markdown needs no escapes."""
+    """Text inside a code span or block, where Markdown needs no escapes."""
 
 
 def render_card(manifest: Manifest, evaluation: Evaluation, rows: Mapping[str, int]) -> str:
@@ -36,6 +36,7 @@ def render_card(manifest: Manifest, evaluation: Evaluation, rows: Mapping[str, i
         "span": format_span,
         "shell_json": quote_json,
         "answer": format_answer,
+        "verbatim": Verbatim,
     }
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.http.openapi.rows import column_schema
-from serve.runtime import load, text
+from serve.runtime import encode, load, text
 from serve.runtime.encode import Encoder, MisfitError
 from serve.runtime.load import load_model
 from serve.runtime.manifest import MAX_CHARACTERS, Column
@@ -221,8 +221,8 @@ def test_a_text_far_too_long_is_refused_unread(monkeypatch: pytest.MonkeyPatch) 
     def read(*_: Any) -> None:
         raise AssertionError("was read")
 
-    monkeypatch.setattr(text, "clean", read)
-    monkeypatch.setattr(text, "flaw", read)
+    monkeypatch.setattr(encode, "clean_text", read)
+    monkeypatch.setattr(text, "find_flaw", read)
     assert checked("a" + "\u0301\u0316" * 500_000) == {"wrong_length"}
 
 

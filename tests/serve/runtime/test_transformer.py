@@ -16,6 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from scipy.stats import binomtest
 
+from commands.registry.artifact import file_names
 from serve.runtime.load import load_model
 from serve.runtime.manifest import compute_version
 from serve.runtime.manifest_file import ManifestError, read_manifest
@@ -304,6 +305,11 @@ def test_the_version_follows_the_tokenizer(models: Path) -> None:
     assert manifest.tokenizer is not None
     other = manifest.tokenizer.model_copy(update={"separator": " "})
     assert compute_version(manifest.model_copy(update={"tokenizer": other})) != manifest.version
+
+
+def test_a_registered_one_carries_every_file_that_was_exported(models: Path) -> None:
+    manifest = read_manifest(models / "demo")
+    assert set(file_names(manifest)) == {path.name for path in (models / "demo").iterdir()}
 
 
 # Without torch

@@ -529,6 +529,14 @@ def test_the_call_on_the_card_is_the_first_golden_row() -> None:
     assert json.loads(words[-1]) == read().golden[0].input
 
 
+@pytest.mark.usefixtures("exported")
+def test_a_name_in_code_stands_on_the_card_as_it_is() -> None:
+    page = (OUTPUT / "README.md").read_text(encoding="utf-8")
+    estimator = read().model.estimator
+    assert "._" in estimator  # which Markdown outside of code would have to escape
+    assert f"`{estimator}`" in page
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
