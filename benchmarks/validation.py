@@ -16,7 +16,7 @@ from stages.contract.source import Origin
 from stages.fetching.archive import Gathering, gather
 from stages.validating.checks import run_checks
 from stages.validating.rules import Rule
-from stages.validating.statistics import statistics
+from stages.validating.statistics import compute_statistics
 from tests.support.validation_fixtures import prepared, shipped
 
 DISTRIBUTION: set[Rule] = {"shift", "correlation", "row_count", "swapped", "flipped"}
@@ -43,7 +43,7 @@ def row(task: str, source: str, data: Path, resamples: int, folder: Path) -> str
     origin |= {"url": None, "sha256": None, "members": []}
     lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # U+0085 ends no line
     header = [] if origin.get("header") is False else [lines.pop(0)]
-    accepted = statistics(prepared(task, path, origin=origin))
+    accepted = compute_statistics(prepared(task, path, origin=origin))
     rng, errors, warned, others = np.random.default_rng(1), 0, 0, Counter[str]()
     for _ in range(resamples):
         table = folder / "resampled"

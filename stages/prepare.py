@@ -10,10 +10,10 @@ from stages.contract.expressions import Expression
 from stages.contract.source import Origin
 from stages.contract.split import Split
 from stages.contract.target import Target
-from stages.preparing.casting import Misfits, as_tokens, cast, cast_target, misfits
-from stages.preparing.parsing import column_names, read_raw
-from stages.preparing.quarantine import faults, set_aside
-from stages.preparing.splitting import split_names
+from stages.preparing.casting import Misfits, as_tokens, cast, cast_target, find_misfits
+from stages.preparing.parsing import read_column_names, read_raw
+from stages.preparing.quarantine import find_faults, set_aside
+from stages.preparing.splitting import assign_splits
 from stages.runner.declare import At, Params, Stage
 from stages.shared.frozen import Items
 from stages.shared.schema import GROUP, ROW, SLICE, SPLITS, TARGET, Derived, Field, Schema
@@ -59,11 +59,11 @@ def main(task: str) -> None:
     wanted = raw_columns(params)
     raw = read_raw(params.origin, wanted, f"{where}, sources")
     table, unparsed = cast_table(raw, params)
-    found = faults(raw, table, params.columns, params.target) if params.quarantines else {}
+    found = find_faults(raw, table, params.columns, params.target) if params.quarantines else {}
     bad, aside = set_aside(
         raw, table, found, params.max_bad_row_share, f"{where}: max_bad_row_share"
     )
-    places = split_names(table[list(params.columns)], raw, params.split)
+    places = assign_splits(table[list(params.columns)], raw, params.split)
     for split in SPLITS:
         write_frame(folder / f"{split}.parquet", table[(places == split) & ~bad])
     write_json(folder / "schema.json", build_schema(params).model_dump())
@@ -72,7 +72,7 @@ def main(task: str) -> None:
     write_json(
         folder / "reading.json",
         {
-            "columns": column_names(params.origin, wanted, f"{where}, sources"),
+            "columns": read_column_names(params.origin, wanted, f"{where}, sources"),
             "quarantined": int(bad.sum()),
             "reasons": {reason: int(mask.sum()) for reason, mask in found.items()},
         },
@@ -96,10 +96,10 @@ def cast_table(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, 
     rows = pd.Series(range(1, len(raw) + 1), index=raw.index, name=ROW, dtype="int64")
     columns = {name: cast(raw[name], column, decimal) for name, column in params.columns.items()}
     target = cast_target(raw, params.target, decimal)
-    found = {name: misfits(raw[name], column, rows) for name, column in columns.items()}
+    found = {name: find_misfits(raw[name], column, rows) for name, column in columns.items()}
     operands = list(Expression.parse(params.target.expression).names)
     if len(operands) == 1:
-        found[TARGET] = misfits(raw[operands[0]], target, rows)
+        found[TARGET] = find_misfits(raw[operands[0]], target, rows)
     by = params.split.group
     others = {SLICE + name: as_tokens(raw[name]) for name in params.slices}
     others |= {GROUP: as_tokens(raw[by])} if by else {}

@@ -14,10 +14,16 @@ from stages.shared.schema import SPLITS, read_schema
 from stages.shared.storage import read_frame, read_json, write_json, write_text
 from stages.validating.checks import run_checks
 from stages.validating.prepared import Prepared, Unparsed
-from stages.validating.report import Report, errors, on_screen, page, summary
+from stages.validating.report import (
+    Report,
+    list_errors,
+    render_page,
+    render_screen,
+    summarise_report,
+)
 from stages.validating.rules import check_rules
 from stages.validating.spreads import Statistics
-from stages.validating.statistics import statistics
+from stages.validating.statistics import compute_statistics
 
 
 class ValidateParams(Params):
@@ -62,15 +68,17 @@ def main(task: str) -> None:
     (folder / "verdict").unlink(missing_ok=True)  # an earlier table's
     prepared = read(Path("data/prepared", task), task, params)
     findings = run_checks(prepared)
-    report = Report.of(prepared, findings)
+    report = Report.from_findings(prepared, findings)
     write_json(folder / "validation.json", report.model_dump())
-    write_text(folder / "validation.html", page(report, params.title, prepared))
-    write_json(folder / "statistics.json", statistics(prepared).model_dump())
-    print(on_screen(findings, folder / "validation.html"), end="", flush=True)
-    if errors(findings):
-        raise PipelineError(f"{summary(report)}; all of it is in {folder / 'validation.html'}")
+    write_text(folder / "validation.html", render_page(report, params.title, prepared))
+    write_json(folder / "statistics.json", compute_statistics(prepared).model_dump())
+    print(render_screen(findings, folder / "validation.html"), end="", flush=True)
+    if list_errors(findings):
+        raise PipelineError(
+            f"{summarise_report(report)}; all of it is in {folder / 'validation.html'}"
+        )
     write_text(folder / "verdict", "passed\n")
-    print(f"{task}: passed, with {summary(report)}")
+    print(f"{task}: passed, with {summarise_report(report)}")
 
 
 def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
@@ -83,7 +91,7 @@ def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
         )
     unparsed = folder / "unparsed.json"
     reading = read_json(folder / "reading.json")
-    return Prepared.of(
+    return Prepared.from_splits(
         {split: read_frame(folder / f"{split}.parquet") for split in SPLITS},
         task=task,
         columns=params.columns,

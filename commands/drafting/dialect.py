@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from stages.contract.source import Origin
-from stages.preparing.layout import UTF_16, WESTERN, check_content, likely_encoding
+from stages.preparing.layout import UTF_16, WESTERN, check_content, guess_encoding
 from stages.preparing.parsing import read_raw
 from stages.shared.errors import PipelineError
 
@@ -97,7 +97,7 @@ def _guess_encoding(path: Path) -> str:
     except UnicodeDecodeError as error:
         with path.open("rb") as file:
             file.seek(max(0, error.start - SLICE // 2) if error.start > SLICE else 0)
-            return likely_encoding(file.read(SLICE)) or WESTERN
+            return guess_encoding(file.read(SLICE)) or WESTERN
     return "utf-8"
 
 

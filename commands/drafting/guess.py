@@ -12,7 +12,7 @@ from serve.runtime.spelling import FALSE, TRUE
 from stages.preparing.casting import as_tokens, to_dates, to_numbers
 from stages.shared.heuristics import find_sentinels, is_named_as_identifier
 from stages.shared.schema import RESERVED
-from stages.validating.spellings import AMOUNTS, DAY_FIRST, form_hint
+from stages.validating.spellings import AMOUNTS, DAY_FIRST, suggest_form
 
 MARKS = (
     "-",
@@ -162,7 +162,7 @@ def widen_range(low: float, high: float, whole: bool) -> list[float]:
 
 def _guess_words(name: str, words: pd.Series, numbers: pd.Series) -> Guess:
     different = words.unique().tolist()
-    amount = form_hint(different, AMOUNTS)
+    amount = suggest_form(different, AMOUNTS)
     if words.str.fullmatch(DAY_FIRST).all() or (amount and len(different) > CODES):
         words_of = amount or repr(different[0][:40])
         return Guess(name, left_out=f"neither numbers nor ISO 8601 dates: {words_of}")

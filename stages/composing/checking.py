@@ -123,7 +123,7 @@ def check_space(params: Any, name: str, models: Mapping[str, Model]) -> None:
     }
     taken = {argument: _problems_taking(models[name], argument, where) for argument in spaces}
     for problem in models[name].target:
-        able = {it: space for it, space in spaces.items() if problem in taken[it]}
+        able = {argument: space for argument, space in spaces.items() if problem in taken[argument]}
         for values in _corners(able):
             merged = models[name].with_overrides(problem, values, where)
             try_arguments(merged, problem, values, where)
@@ -200,7 +200,11 @@ def _list_items(stage: Stage[Any], tasks: Mapping[str, Task]) -> list[dict[str, 
         return [{"task": name} for name in tasks]
     axis = stage.over[1]
     field = {"model": "models", "encoder": "encoders", "tuned": "tune"}[axis]
-    return [{"task": name, axis: it} for name, task in tasks.items() for it in getattr(task, field)]
+    return [
+        {"task": name, axis: choice}
+        for name, task in tasks.items()
+        for choice in getattr(task, field)
+    ]
 
 
 def _check_params(kind: type[Params], params: Any, item: Mapping[str, str]) -> None:

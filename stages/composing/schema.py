@@ -32,7 +32,7 @@ def render_schema() -> str:
     defaults = read_file(DEFAULTS["task"])
     for name, value in defaults.items():
         properties[name].setdefault("default", value)
-    schema["required"] = [it for it in schema["required"] if it in properties.keys() - defaults]
+    schema["required"] = [key for key in schema["required"] if key in properties.keys() - defaults]
     for name in LAID_OVER:
         definitions[name].pop("required")
     _allow_yaml_forms(properties, definitions)

@@ -83,7 +83,7 @@ class Task(Section):
         """Let ``linear:`` with nothing behind it mean the model as its own file has it."""
         if not isinstance(models, dict):
             return models
-        return {name: {} if it is None else it for name, it in models.items()}
+        return {name: {} if changes is None else changes for name, changes in models.items()}
 
     @property
     def has_text(self) -> bool:

@@ -27,9 +27,9 @@ def cast(raw: pd.Series, column: Column, decimal: str = ".") -> pd.Series:
             numbers = to_numbers(raw, decimal)
             return numbers.where((numbers % 1 == 0) & (numbers.abs() < EXACT)).astype("Int64")
         case "boolean":
-            return _booleans(raw)
+            return _to_booleans(raw)
         case "category":
-            return _categories(raw, column.tokens)
+            return _to_categories(raw, column.tokens)
         case "datetime":
             return to_dates(raw)
         case "text":
@@ -54,7 +54,7 @@ def to_dates(raw: pd.Series) -> pd.Series:
     Digits beyond microseconds are cut off.
     """
     if raw.dtype.kind != "M":
-        text = _text(raw)
+        text = _to_text(raw)
         short = text.str.replace(r"([.,]\d{6})\d+", r"\1", regex=True)
         raw = short.where(text.str.fullmatch(DATE_LIKE))
     dates = pd.to_datetime(raw, errors="coerce", utc=True, format="ISO8601")
@@ -63,12 +63,12 @@ def to_dates(raw: pd.Series) -> pd.Series:
 
 def to_texts(raw: pd.Series, form: Literal["NFC", "NFKC"] | None) -> pd.Series:
     """Return str in the Unicode normalisation form, without blanks around it; blank is missing."""
-    texts = _text(raw)
+    texts = _to_text(raw)
     clean = texts.map(lambda cell: clean_text(cell, form), na_action="ignore").astype("str")
     return clean.mask(clean == "")
 
 
-def misfits(raw: pd.Series, typed: pd.Series, rows: pd.Series) -> dict[str, Any] | None:
+def find_misfits(raw: pd.Series, typed: pd.Series, rows: pd.Series) -> dict[str, Any] | None:
     """Return count, first rows and first values of the cells that casting could not keep."""
     lost = (raw.notna() & typed.isna()).to_numpy()
     if not lost.any():
@@ -84,37 +84,37 @@ def cast_target(raw: pd.DataFrame, target: Target, decimal: str = ".") -> pd.Ser
     if target.classes is None:
         operands = {name: to_numbers(raw[name], decimal).to_numpy() for name in expression.names}
         return pd.Series(expression.evaluate(operands), index=raw.index, dtype="float64")
-    tokens = _target_tokens(raw, expression, target.classes, decimal)
+    tokens = _read_target_tokens(raw, expression, target.classes, decimal)
     return tokens.map(target.classes).fillna(tokens).astype("str")
 
 
-def _target_tokens(
+def _read_target_tokens(
     raw: pd.DataFrame, expression: Expression, classes: dict[str, str], decimal: str
 ) -> pd.Series:
     if expression.column:
-        return _categories(raw[expression.column], tuple(classes))
+        return _to_categories(raw[expression.column], tuple(classes))
     text = expression.wanted_text
-    operands = {name: _operand(raw[name], text, decimal) for name in expression.names}
+    operands = {name: _to_operand(raw[name], text, decimal) for name in expression.names}
     missing = np.logical_or.reduce([pd.isna(values) for values in operands.values()])
     values = pd.Series(expression.evaluate(operands), index=raw.index)
     return values.map(to_token).mask(missing)
 
 
-def _operand(raw: pd.Series, text: str | None, decimal: str) -> Any:
+def _to_operand(raw: pd.Series, text: str | None, decimal: str) -> Any:
     """Return the cells as text where the formula compares with ``text``, else as numbers."""
     if text is not None:
-        return _categories(raw, (text,)).to_numpy(dtype=object)
+        return _to_categories(raw, (text,)).to_numpy(dtype=object)
     return to_numbers(raw, decimal).to_numpy()
 
 
-def _booleans(raw: pd.Series) -> pd.Series:
-    words = _text(raw).str.lower()
+def _to_booleans(raw: pd.Series) -> pd.Series:
+    words = _to_text(raw).str.lower()
     return words.map(BOOLEANS, na_action="ignore").astype("boolean")
 
 
-def _categories(raw: pd.Series, tokens: tuple[str, ...]) -> pd.Series:
+def _to_categories(raw: pd.Series, tokens: tuple[str, ...]) -> pd.Series:
     """Return text; ``3.0`` counts as ``3`` where the contract lists ``3``."""
-    text = _text(raw)
+    text = _to_text(raw)
     strange = [value for value in text.dropna().unique() if value not in tokens]
     spelled = {value: to_token(value) for value in strange if to_token(value) in tokens}
     return text.replace(spelled) if spelled else text
@@ -125,7 +125,7 @@ def as_tokens(raw: pd.Series) -> pd.Series:
     return raw.map(to_token, na_action="ignore").astype("str")
 
 
-def _text(raw: pd.Series) -> pd.Series:
+def _to_text(raw: pd.Series) -> pd.Series:
     if isinstance(raw.dtype, pd.StringDtype):
         return raw.astype("str")
     return as_tokens(raw)

@@ -44,12 +44,12 @@ def check_content(path: Path, origin: Origin, where: str) -> None:
     """Raise PipelineError for a file whose first bytes say that it is something else than CSV."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    found = _other_kind(head) or _undeclared_utf_16(head, origin)
+    found = _recognise_other_kind(head) or _recognise_utf_16(head, origin)
     if found:
         raise PipelineError(f"{path} is not the table that {where} describes: it is {found}")
 
 
-def _other_kind(head: bytes) -> str | None:
+def _recognise_other_kind(head: bytes) -> str | None:
     text = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower()
     if MARKUP.match(text):
         return "a web page, often an error or a login page: download the data again"
@@ -62,7 +62,7 @@ def _other_kind(head: bytes) -> str | None:
     return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
 
 
-def _undeclared_utf_16(head: bytes, origin: Origin) -> str | None:
+def _recognise_utf_16(head: bytes, origin: Origin) -> str | None:
     if codecs.lookup(origin.encoding).name.startswith(("utf-16", "utf-32")):
         return None
     if head.startswith(UTF_32):
@@ -105,7 +105,7 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
 
     ``lines`` is a ``csv.reader`` over the whole file, ``names`` are its columns.
     """
-    rows = _surveyed(lines, names)
+    rows = _survey_rows(lines, names)
     if not origin.header and _names_columns(rows, origin):
         raise PipelineError(
             f"{path}: its first line seems to name the columns "
@@ -113,7 +113,8 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
         )
     if repeated := rows.headers[origin.header :]:
         raise PipelineError(
-            f"{path} repeats its header {_times(repeated)}: it was joined from several exports; "
+            f"{path} repeats its header {_describe_lines(repeated)}: it was joined from several "
+            "exports; "
             "delete these lines"
         )
     number, last = rows.last
@@ -124,24 +125,26 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
         )
     if swallowed := [line for line, row in rows.broken if _swallows(row, rows.usual, origin)]:
         raise PipelineError(
-            f"{path}: a quote opens a cell and swallows the lines after it {_times(swallowed)}. If "
+            f"{path}: a quote opens a cell and swallows the lines after it "
+            f"{_describe_lines(swallowed)}. If "
             f"quotes are plain characters in this file, write `quoting: false` in {where}; else "
             "mend the quotes there"
         )
     if rows.ragged:
         raise PipelineError(
             f"{path} has rows with more or fewer cells than its {len(names)} columns, "
-            f"{_times(rows.ragged)}: a delimiter inside a cell, such as a decimal comma, needs "
+            f"{_describe_lines(rows.ragged)}: a delimiter inside a cell, such as a decimal comma, "
+            "needs "
             f"quotes around it. Mend these lines, or see {where}, delimiter and quoting"
         )
 
 
-def _surveyed(lines: Any, names: Sequence[str]) -> Rows:
-    rows, wanted, start = Rows(), sorted(map(_plain, names)), 1
+def _survey_rows(lines: Any, names: Sequence[str]) -> Rows:
+    rows, wanted, start = Rows(), sorted(map(_fold_name, names)), 1
     for row in lines:
         if is_filled(row):
             rows.first = rows.first if rows.first[0] else (start, row)
-            if _plain(row[0]) in wanted and sorted(map(_plain, row)) == wanted:
+            if _fold_name(row[0]) in wanted and sorted(map(_fold_name, row)) == wanted:
                 rows.headers.append(start)
             elif lines.line_num > start and any("\n" in c or "\r" in c for c in row):
                 rows.broken.append((start, row))
@@ -159,7 +162,7 @@ def is_filled(row: Sequence[str]) -> bool:
     return len(row) > 1 or any(map(str.strip, row))
 
 
-def _plain(name: str) -> str:
+def _fold_name(name: str) -> str:
     return name.strip(AROUND).casefold()
 
 
@@ -167,7 +170,7 @@ def _names_columns(rows: Rows, origin: Origin) -> bool:
     """Say whether the first row holds names: those expected, or words where numbers follow."""
     line, first = rows.first
     columns = zip(*rows.usual[1:], strict=True)
-    above = [cell for cell, column in zip(first, columns, strict=False) if _numeric(column)]
+    above = [cell for cell, column in zip(first, columns, strict=False) if _is_numeric(column)]
     names = [cell for cell in above if NAME.fullmatch(cell) and cell not in origin.missing]
     return rows.headers[:1] == [line] or bool(above and names == above)
 
@@ -196,22 +199,22 @@ def _looks_like(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_usual(cell: str, column: Sequence[str]) -> bool:
-    if _numeric(column):
+    if _is_numeric(column):
         return not cell.strip() or bool(NUMBER.fullmatch(cell.strip()))
     return cell in column if len(set(column)) <= FEW else True
 
 
 def _has_form(column: Sequence[str]) -> bool:
-    return _numeric(column) or len(set(column)) <= FEW
+    return _is_numeric(column) or len(set(column)) <= FEW
 
 
-def _numeric(column: Sequence[str]) -> bool:
+def _is_numeric(column: Sequence[str]) -> bool:
     filled = [cell.strip() for cell in column if cell.strip()]
     numbers = sum(NUMBER.fullmatch(cell) is not None for cell in filled)
     return bool(filled) and numbers >= 0.9 * len(filled)
 
 
-def _times(lines: Sequence[int]) -> str:
+def _describe_lines(lines: Sequence[int]) -> str:
     shown = ", ".join(map(str, itertools.islice(lines, LISTED)))
     more = f" and {len(lines) - LISTED:,} more" if len(lines) > LISTED else ""
     times = "once" if len(lines) == 1 else f"{len(lines):,} times"
@@ -226,7 +229,7 @@ def _ends_with_line_feed(path: Path, origin: Origin) -> bool:
     return tail.decode(origin.encoding, errors="ignore").endswith(("\n", "\r"))
 
 
-def other_delimiter(first: str, origin: Origin) -> str:
+def suggest_delimiter(first: str, origin: Origin) -> str:
     """Return a hint where the first line is divided by another delimiter than the declared one."""
     counts = {mark: first.count(mark) for mark in DELIMITERS if mark != origin.delimiter}
     mark = max(counts, key=counts.__getitem__)
@@ -236,15 +239,15 @@ def other_delimiter(first: str, origin: Origin) -> str:
     return f". It holds {shown} {counts[mark]} times: is `delimiter: {json.dumps(mark)}` meant?"
 
 
-def other_encoding(path: Path, error: UnicodeDecodeError) -> str:
+def suggest_encoding(path: Path, error: UnicodeDecodeError) -> str:
     """Return a hint at the encoding that a file not in the declared one may be in."""
     with path.open("rb") as file:
         file.seek(max(0, error.start - HEAD) if error.start < 1 << 20 else 0)
-        guess = likely_encoding(file.read(1 << 16))
+        guess = guess_encoding(file.read(1 << 16))
     return f" (it may be {guess})" if guess else ""
 
 
-def likely_encoding(content: bytes) -> str | None:
+def guess_encoding(content: bytes) -> str | None:
     """Return the likeliest encoding of text that is not UTF-8, if any.
 
     That of Western Windows, which spreadsheets write, is preferred to one that reads the same.

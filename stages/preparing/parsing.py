@@ -17,8 +17,8 @@ from stages.preparing.layout import (
     check_content,
     check_rows,
     is_filled,
-    other_delimiter,
-    other_encoding,
+    suggest_delimiter,
+    suggest_encoding,
 )
 from stages.shared.errors import PipelineError
 
@@ -44,11 +44,11 @@ def read_raw(origin: Origin, wanted: Iterable[str], where: str) -> pd.DataFrame:
         frame = _read_csv(path, origin, origin.names or columns, where)
     if frame.empty:
         raise PipelineError(f"{path} holds no rows: see {where}, path")
-    found = frame[_found(columns, list(frame.columns), path, where)]
-    return found.apply(_cleaned, origin=origin)
+    found = frame[_find_columns(columns, list(frame.columns), path, where)]
+    return found.apply(_clean_cells, origin=origin)
 
 
-def column_names(origin: Origin, wanted: Iterable[str], where: str) -> list[str]:
+def read_column_names(origin: Origin, wanted: Iterable[str], where: str) -> list[str]:
     """Return the names of all columns that the file has, in their order and as they stand there."""
     path = Path(origin.path)
     if path.suffix == ".parquet":
@@ -57,8 +57,8 @@ def column_names(origin: Origin, wanted: Iterable[str], where: str) -> list[str]
         with path.open("rb") as file:
             return [str(name) for name in pq.read_schema(file).names]
     if not origin.header:
-        return _names(path, origin, origin.names or list(wanted), where)
-    first, *others = _first_rows(path, origin)[0][1]
+        return _read_names(path, origin, origin.names or list(wanted), where)
+    first, *others = _read_first_rows(path, origin)[0][1]
     return [first.removeprefix(MARK), *others]
 
 
@@ -77,15 +77,15 @@ def _read_parquet(path: Path, where: str) -> pd.DataFrame:
 def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -> pd.DataFrame:
     check_content(path, origin, where)
     try:
-        names = _names(path, origin, expected, where)
-        with path.open(encoding=_encoding(origin), newline="") as file:
-            check_rows(_lines(file, origin), names, path, origin, where)
-        return _cells(path, origin, names)
+        names = _read_names(path, origin, expected, where)
+        with path.open(encoding=_choose_encoding(origin), newline="") as file:
+            check_rows(_make_reader(file, origin), names, path, origin, where)
+        return _read_cells(path, origin, names)
     except UnicodeDecodeError as error:
         around = error.object[max(0, error.start - 20) : error.start + 20]
         raise PipelineError(
             f"{path} is not {origin.encoding}: byte {error.object[error.start]:#04x} in "
-            f"{around!r}{other_encoding(path, error)}; say what it is in {where}, encoding"
+            f"{around!r}{suggest_encoding(path, error)}; say what it is in {where}, encoding"
         ) from error
     except UnicodeError as error:  # what a codec says of a byte-order mark that is lacking
         raise PipelineError(
@@ -96,8 +96,11 @@ def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -
         raise PipelineError(f"{path} does not read as {where} says: {error}") from error
 
 
-def _cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
-    with path.open(encoding=_encoding(origin), newline="") as file, warnings.catch_warnings():
+def _read_cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
+    with (
+        path.open(encoding=_choose_encoding(origin), newline="") as file,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("error", pd.errors.ParserWarning)  # the first rows are too long
         return pd.read_csv(
             file,
@@ -111,21 +114,21 @@ def _cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
         )
 
 
-def _names(path: Path, origin: Origin, expected: Sequence[str], where: str) -> list[str]:
+def _read_names(path: Path, origin: Origin, expected: Sequence[str], where: str) -> list[str]:
     """Return the names in the first line, or the expected ones where there is no header."""
-    rows = _first_rows(path, origin)
+    rows = _read_first_rows(path, origin)
     if not rows:
         raise PipelineError(f"{path} is empty: see {where}, path")
     _, first = rows[0]
-    names = list(map(_name, first)) if origin.header else list(expected)
+    names = list(map(_clean_name, first)) if origin.header else list(expected)
     if origin.header and not {*names} & {*expected}:
         _check_header(path, names, rows, expected, where)
     if len(first) != len(names) or len(first) == 1 < len(expected):
         line = origin.delimiter.join(first)
         raise PipelineError(
-            f"{path} has {_counted(first)}, but {len(expected)} are expected "
+            f"{path} has {_format_count(first)}, but {len(expected)} are expected "
             f"({', '.join(expected)}): see {where}, names and delimiter; the first line is "
-            f"{line[:200]!r}{other_delimiter(line, origin)}"
+            f"{line[:200]!r}{suggest_delimiter(line, origin)}"
         )
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
@@ -141,7 +144,7 @@ def _check_header(
     where: str,
 ) -> None:
     """Raise PipelineError where data stand in place of names, or the names further down."""
-    below = [line for line, row in rows if {*expected} <= {*map(_name, row)}]
+    below = [line for line, row in rows if {*expected} <= {*map(_clean_name, row)}]
     if below:
         raise PipelineError(
             f"{path} has its columns' names in line {below[0]}: delete the lines above it, which "
@@ -154,33 +157,33 @@ def _check_header(
         )
 
 
-def _first_rows(path: Path, origin: Origin) -> list[tuple[int, list[str]]]:
+def _read_first_rows(path: Path, origin: Origin) -> list[tuple[int, list[str]]]:
     """Return the first rows that are not blank, each with the line in which it ends."""
-    with path.open(encoding=_encoding(origin), newline="") as file:
-        lines = _lines(file, origin)
+    with path.open(encoding=_choose_encoding(origin), newline="") as file:
+        lines = _make_reader(file, origin)
         filled = ((lines.line_num, row) for row in lines if is_filled(row))
         return list(itertools.islice(filled, LOOKED_AT))
 
 
-def _name(cell: str) -> str:
+def _clean_name(cell: str) -> str:
     return cell.removeprefix(MARK).strip()
 
 
-def _counted(cells: Sequence[str]) -> str:
+def _format_count(cells: Sequence[str]) -> str:
     return f"{len(cells)} columns" if len(cells) > 1 else "one column"
 
 
-def _lines(file: Iterable[str], origin: Origin) -> Any:
+def _make_reader(file: Iterable[str], origin: Origin) -> Any:
     csv.field_size_limit(LONGEST_CELL)
     return csv.reader(file, delimiter=origin.delimiter, quoting=origin.csv_quoting)
 
 
-def _encoding(origin: Origin) -> str:
+def _choose_encoding(origin: Origin) -> str:
     """UTF-8 with or without the byte-order mark that spreadsheets put before it."""
     return "utf-8-sig" if codecs.lookup(origin.encoding).name == "utf-8" else origin.encoding
 
 
-def _cleaned(cells: pd.Series, origin: Origin) -> pd.Series:
+def _clean_cells(cells: pd.Series, origin: Origin) -> pd.Series:
     marks = pd.Series(origin.missing_marks(str(cells.name)), dtype="str")
     if isinstance(cells.dtype, pd.CategoricalDtype):
         cells = cells.astype(object).infer_objects()
@@ -192,11 +195,11 @@ def _cleaned(cells: pd.Series, origin: Origin) -> pd.Series:
     return cells
 
 
-def _found(wanted: list[str], names: list[str], path: Path, where: str) -> list[str]:
+def _find_columns(wanted: list[str], names: list[str], path: Path, where: str) -> list[str]:
     absent = [name for name in wanted if name not in names]
     if absent:
         others = [str(name) for name in names if name and name not in wanted]
-        lines = "\n".join(f"  {name}{_suggestion(name, others)}" for name in absent)
+        lines = "\n".join(f"  {name}{_suggest_name(name, others)}" for name in absent)
         raise PipelineError(
             f"{path} lacks columns that the contract names:\n{lines}\n"
             f"It has {', '.join(map(str, names))}. Mend the file or {where}"
@@ -204,7 +207,7 @@ def _found(wanted: list[str], names: list[str], path: Path, where: str) -> list[
     return wanted
 
 
-def _suggestion(name: str, others: list[str]) -> str:
+def _suggest_name(name: str, others: list[str]) -> str:
     """Return a hint at a name that is spelled alike, or that holds this one or is held by it."""
     folded = {other.casefold().strip(): other for other in others}
     own = name.casefold()

@@ -15,29 +15,31 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 REASONS = "reasons"
 
 
-def faults(
+def find_faults(
     raw: pd.DataFrame, table: pd.DataFrame, columns: Mapping[str, Column], target: Target
 ) -> dict[str, Mask]:
     """Return for each reason (``column: rule``) the rows of the typed table to which it applies."""
     found: dict[str, Mask] = {}
     for name, column in columns.items():
-        found |= _of_column(raw[name], table[name], name, column)
+        found |= _find_column_faults(raw[name], table[name], name, column)
     missing = table[TARGET].isna().to_numpy()
     found["target: missing"] = missing
     if target.labels:
         found["target: undeclared class"] = ~table[TARGET].isin(target.labels).to_numpy() & ~missing
     else:
-        found["target: out of range"] = _outside(table[TARGET], target.range)
+        found["target: out of range"] = _find_outside(table[TARGET], target.range)
     return {reason: mask for reason, mask in found.items() if mask.any()}
 
 
-def _of_column(raw: pd.Series, cells: pd.Series, name: str, column: Column) -> dict[str, Mask]:
+def _find_column_faults(
+    raw: pd.Series, cells: pd.Series, name: str, column: Column
+) -> dict[str, Mask]:
     missing, given = cells.isna().to_numpy(), raw.notna().to_numpy()
     found = {f"{name}: not of its type": missing & given}
     if column.missing == "forbidden":
         found[f"{name}: missing"] = missing & ~given
     if column.type in ("number", "integer"):
-        found[f"{name}: out of range"] = _outside(cells, column.range)
+        found[f"{name}: out of range"] = _find_outside(cells, column.range)
     if column.type == "category":
         found[f"{name}: undeclared value"] = ~cells.isin(column.tokens).to_numpy() & ~missing
     if column.type == "text" and column.length:
@@ -46,7 +48,7 @@ def _of_column(raw: pd.Series, cells: pd.Series, name: str, column: Column) -> d
     return found
 
 
-def _outside(cells: pd.Series, bounds: tuple[float, ...] | None) -> Mask:
+def _find_outside(cells: pd.Series, bounds: tuple[float, ...] | None) -> Mask:
     numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
     low, high = bounds or (-np.inf, np.inf)
     return np.asarray((numbers < low) | (numbers > high) | np.isinf(numbers))
@@ -67,7 +69,9 @@ def set_aside(
             f"{most:.1%} that {key} allows to set aside: {counts}"
         )
     aside = raw[bad].copy()
-    reasons = ["; ".join(it for it, mask in found.items() if mask[i]) for i in np.flatnonzero(bad)]
+    reasons = [
+        "; ".join(reason for reason, mask in found.items() if mask[i]) for i in np.flatnonzero(bad)
+    ]
     aside.insert(0, REASONS, pd.Series(reasons, index=aside.index, dtype="str"))
     aside.insert(0, "row", table.loc[bad, ROW])
     return bad, aside

@@ -38,7 +38,7 @@ class Params(Frozen):
     @classmethod
     def keys(cls) -> dict[str, str]:
         """Return the key template of each field."""
-        found = ((name, part) for name, it in cls.model_fields.items() for part in it.metadata)
+        found = ((name, part) for name, info in cls.model_fields.items() for part in info.metadata)
         return {name: part.key for name, part in found if isinstance(part, At)}
 
 

@@ -11,9 +11,9 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def first_values(column: pd.Series) -> tuple[str, ...]:
+def list_first_values(column: pd.Series) -> tuple[str, ...]:
     """Return the first different values, made printable."""
-    return tuple(shown(value) for value in column.dropna().drop_duplicates().head(LISTED))
+    return tuple(format_value(value) for value in column.dropna().drop_duplicates().head(LISTED))
 
 
 def as_numbers(column: pd.Series) -> Numbers:
@@ -27,7 +27,7 @@ def as_seconds(column: pd.Series) -> Numbers:
     return np.asarray(np.where(column.isna(), np.nan, seconds))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as a person reads it: 80 for 80.0, nothing unprintable, cut where long."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))

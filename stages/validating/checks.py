@@ -18,7 +18,7 @@ from stages.contract.target import Target
 from stages.contract.types import ColumnType
 from stages.shared.heuristics import SENTINELS
 from stages.shared.schema import ROW, SPLITS, TARGET
-from stages.validating.cells import LISTED, Mask, Numbers, as_numbers, shown
+from stages.validating.cells import LISTED, Mask, Numbers, as_numbers, format_value
 from stages.validating.columns import check_column_names, check_extra_columns
 from stages.validating.distribution import (
     check_relations,
@@ -29,9 +29,9 @@ from stages.validating.distribution import (
 from stages.validating.findings import Finding
 from stages.validating.leakage import check_formulas, check_groups, check_leaks, check_split_overlap
 from stages.validating.prepared import Prepared, Unparsed
-from stages.validating.rows import Codes, mixed, numbered, refined
+from stages.validating.rows import Codes, find_mixed, number_rows, refine_codes
 from stages.validating.rules import SEVERITY, Rule
-from stages.validating.spellings import spelling_hint
+from stages.validating.spellings import suggest_spelling
 from stages.validating.texts import check_decoding, check_labels_in_text, check_lengths
 from stages.validating.values import (
     check_dominant,
@@ -39,8 +39,8 @@ from stages.validating.values import (
     check_missing_shares,
     check_sentinels,
     check_units,
-    swap_hint,
-    unit_hint,
+    suggest_swap,
+    suggest_unit,
 )
 
 FEW_ROWS = 20  # in a split
@@ -61,15 +61,20 @@ def run_checks(prepared: Prepared) -> list[Finding]:
     """Run all checks; errors come first, then the most serious rule, then the most rows."""
     order = list(SEVERITY)
     found = [finding for check in CHECKS for finding in check(prepared)]
-    findings = [it for finding in found if (it := _weighed(prepared, finding))]
+    findings = [weighed for finding in found if (weighed := _apply_severity(prepared, finding))]
     return sorted(
-        findings, key=lambda it: (it.severity != "error", order.index(it.rule), -it.share)
+        findings,
+        key=lambda finding: (
+            finding.severity != "error",
+            order.index(finding.rule),
+            -finding.share,
+        ),
     )
 
 
-def _weighed(prepared: Prepared, finding: Finding) -> Finding | None:
+def _apply_severity(prepared: Prepared, finding: Finding) -> Finding | None:
     """Return the finding as serious as the contract takes it, or None where it is off."""
-    verdict = prepared.severity(finding.rule, finding.column, finding.severity)
+    verdict = prepared.choose_severity(finding.rule, finding.column, finding.severity)
     if verdict == "off":
         return None
     return finding.model_copy(update={"severity": verdict})
@@ -79,9 +84,9 @@ def check_quarantine(prepared: Prepared) -> Iterator[Finding]:
     """Rows that `prepare` took out because they break the contract."""
     count = prepared.quarantined.get("rows", 0)
     if count:
-        reasons = {name: it for name, it in prepared.quarantined.items() if name != "rows"}
+        reasons = {name: number for name, number in prepared.quarantined.items() if name != "rows"}
         told = ", ".join(f"{reason} ({number:,})" for reason, number in reasons.items())
-        yield prepared.finding(
+        yield prepared.make_finding(
             "quarantined",
             None,
             np.zeros(len(prepared.frame), dtype=bool),
@@ -95,38 +100,38 @@ def check_quarantine(prepared: Prepared) -> Iterator[Finding]:
 def check_split_sizes(prepared: Prepared) -> Iterator[Finding]:
     for place, rows in prepared.rows.items():
         if rows < FEW_ROWS:
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "rows",
                 None,
                 prepared.places[place],
                 severity="warn" if rows else "error",
                 found=f"{place} has {rows or 'no'} row{'' if rows == 1 else 's'}",
                 expected=f"{FEW_ROWS} rows or more in each split",
-                remedy=f"bring more rows, or change {prepared.key('split')}",
+                remedy=f"bring more rows, or change {prepared.locate_key('split')}",
             )
 
 
 def check_types(prepared: Prepared) -> Iterator[Finding]:
     for name, cells in prepared.unparsed.items():
-        kind = _kind(prepared, name)
+        kind = _find_type(prepared, name)
         key = "target.expression" if name == TARGET else f"columns.{name}.type"
         yield Finding(
             rule="type",
             severity=SEVERITY["type"],
             column=name,
-            found=f"{_values(cells.count, prepared)} cannot be read as {kind}",
+            found=f"{_format_count(cells.count, prepared)} cannot be read as {kind}",
             expected=READABLE[kind],
-            remedy=spelling_hint(cells.values, kind)
+            remedy=suggest_spelling(cells.values, kind)
             or "correct the source, or list what stands for a missing value under `missing` "
-            f"of the source, or change {prepared.key(key)}",
+            f"of the source, or change {prepared.locate_key(key)}",
             count=cells.count,
-            share=prepared.share(cells.count),
+            share=prepared.compute_share(cells.count),
             rows=cells.rows[:LISTED],
-            values=tuple(shown(value) for value in cells.values[:LISTED]),
+            values=tuple(format_value(value) for value in cells.values[:LISTED]),
         )
 
 
-def _kind(prepared: Prepared, name: str) -> ColumnType:
+def _find_type(prepared: Prepared, name: str) -> ColumnType:
     """Return the type that cells were read as: a formula with numbers in it reads numbers."""
     expression = Expression.parse(prepared.target.expression)
     if name == TARGET and not expression.column and expression.wanted_text is None:
@@ -143,60 +148,63 @@ def check_empty_columns(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         missing = prepared.frame[name].isna().to_numpy()
         if name not in prepared.unparsed and train.any() and missing[train].all():
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "empty",
                 name,
                 missing if missing.all() else train,
                 severity="error" if column.missing == "forbidden" else "warn",
                 found=f"there is no value {'at all' if missing.all() else 'in train'}",
                 expected="values to learn from",
-                remedy=f"fill the column, or take it out of {prepared.key(f'columns.{name}')}",
+                remedy="fill the column, or take it out of "
+                f"{prepared.locate_key(f'columns.{name}')}",
             )
 
 
 def check_missing(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
-        count, missing = _missing(prepared, name)
+        count, missing = _count_missing(prepared, name)
         if column.missing == "forbidden" and 0 < count < len(prepared.frame):
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "missing",
                 name,
                 missing,
                 count=count,
-                found=f"{_values(count, prepared)} {_are(count)} missing",
+                found=f"{_format_count(count, prepared)} {_choose_verb(count)} missing",
                 expected="a value in every row",
                 remedy="fill the gaps, or write `allowed` in "
-                + prepared.key(f"columns.{name}.missing"),
+                + prepared.locate_key(f"columns.{name}.missing"),
             )
 
 
 def check_target_present(prepared: Prepared) -> Iterator[Finding]:
-    count, missing = _missing(prepared, TARGET)
+    count, missing = _count_missing(prepared, TARGET)
     if count:
-        yield prepared.finding(
+        yield prepared.make_finding(
             "target_missing",
             TARGET,
             missing,
             count=count,
-            found=f"{_values(count, prepared)} {_are(count)} missing",
+            found=f"{_format_count(count, prepared)} {_choose_verb(count)} missing",
             expected="a target in every row",
             remedy="take these rows out of the source, or change "
-            + prepared.key("target.expression"),
+            + prepared.locate_key("target.expression"),
         )
 
 
 def check_ranges(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         if column.type in ("number", "integer"):
-            yield from _out_of_range(prepared, "range", name, column, f"columns.{name}.range")
+            yield from _find_out_of_range(prepared, "range", name, column, f"columns.{name}.range")
 
 
 def check_target_range(prepared: Prepared) -> Iterator[Finding]:
     if prepared.target.problem == "regression":
-        yield from _out_of_range(prepared, "target_range", TARGET, prepared.target, "target.range")
+        yield from _find_out_of_range(
+            prepared, "target_range", TARGET, prepared.target, "target.range"
+        )
 
 
-def _out_of_range(
+def _find_out_of_range(
     prepared: Prepared, rule: Rule, name: str, declared: Column | Target, key: str
 ) -> Iterator[Finding]:
     """An infinite number is out of every range, also where none is declared."""
@@ -205,21 +213,26 @@ def _out_of_range(
     below, above = (numbers < low) | np.isneginf(numbers), (numbers > high) | np.isposinf(numbers)
     count = int((below | above).sum())
     if count:
-        yield prepared.finding(
+        yield prepared.make_finding(
             rule,
             name,
             below | above,
-            found=f"{_values(count, prepared)} {_are(count)} out of range: "
+            found=f"{_format_count(count, prepared)} {_choose_verb(count)} out of range: "
             f"{below.sum():,} below, {above.sum():,} above",
-            expected=_bounds(low, high, declared.unit) if declared.range else "finite numbers",
+            expected=_format_bounds(low, high, declared.unit)
+            if declared.range
+            else "finite numbers",
             remedy="; ".join(
-                [*_range_hints(prepared, name, numbers, below | above), "correct the source"]
+                [
+                    *_suggest_range_causes(prepared, name, numbers, below | above),
+                    "correct the source",
+                ]
             )
-            + f", or change {prepared.key(key)}",
+            + f", or change {prepared.locate_key(key)}",
         )
 
 
-def _range_hints(prepared: Prepared, name: str, numbers: Numbers, bad: Mask) -> list[str]:
+def _suggest_range_causes(prepared: Prepared, name: str, numbers: Numbers, bad: Mask) -> list[str]:
     """Say what values out of range may be: another unit, another column, a mark for missing."""
     declared = prepared.fields[name].range
     outside = numbers[bad & np.isfinite(numbers)]
@@ -228,29 +241,32 @@ def _range_hints(prepared: Prepared, name: str, numbers: Numbers, bad: Mask) -> 
     marks = [value for value in np.unique(outside) if value in {*SENTINELS, 0.0}]
     if len(marks) == 1 and len(np.unique(outside)) == 1:
         return [
-            f"if {shown(marks[0])} stands for missing, list it under `missing_in` of the source"
+            f"if {format_value(marks[0])} stands for missing, list it under `missing_in` of the "
+            "source"
         ]
-    swap = swap_hint(prepared, name) if name in prepared.columns else ""
+    swap = suggest_swap(prepared, name) if name in prepared.columns else ""
     inside = numbers[~bad & np.isfinite(numbers)]
     unit = prepared.fields[name].unit
-    return list(filter(None, [swap or unit_hint(outside, inside, unit)]))
+    return list(filter(None, [swap or suggest_unit(outside, inside, unit)]))
 
 
 def check_values(prepared: Prepared) -> Iterator[Finding]:
     for name, column in prepared.columns.items():
         if column.type == "category":
             key = f"columns.{name}.values"
-            yield from _undeclared(prepared, "values", name, column.tokens, column.tokens, key)
+            yield from _find_undeclared(prepared, "values", name, column.tokens, column.tokens, key)
 
 
 def check_classes(prepared: Prepared) -> Iterator[Finding]:
     labels, classes = prepared.target.labels, prepared.target.classes
     if classes:
         known = [*labels, *classes]
-        yield from _undeclared(prepared, "target_classes", TARGET, labels, known, "target.classes")
+        yield from _find_undeclared(
+            prepared, "target_classes", TARGET, labels, known, "target.classes"
+        )
 
 
-def _undeclared(
+def _find_undeclared(
     prepared: Prepared, rule: Rule, name: str, tokens: Sequence[str], known: Sequence[str], key: str
 ) -> Iterator[Finding]:
     """``tokens`` are what the column may hold, ``known`` the spellings to suggest."""
@@ -258,32 +274,37 @@ def _undeclared(
     bad = (column.notna() & ~column.isin(tokens)).to_numpy()
     count, different = int(bad.sum()), column[bad].drop_duplicates()
     if count:
-        hints = filter(None, (_hint(str(value), known) for value in different.head(LISTED)))
-        yield prepared.finding(
+        hints = filter(
+            None, (_suggest_declared(str(value), known) for value in different.head(LISTED))
+        )
+        yield prepared.make_finding(
             rule,
             name,
             bad,
-            found=f"{_values(count, prepared)} {_are(count)} not declared"
+            found=f"{_format_count(count, prepared)} {_choose_verb(count)} not declared"
             + (
-                f" ({len(different):,} different: {_counted(column[bad])})"
+                f" ({len(different):,} different: {_format_counts(column[bad])})"
                 if len(different) > 1
                 else ""
             ),
-            expected=f"one of {_listing(tokens)}",
-            remedy="; ".join(["correct the source", *hints, f"or add it to {prepared.key(key)}"]),
+            expected=f"one of {_list_tokens(tokens)}",
+            remedy="; ".join(
+                ["correct the source", *hints, f"or add it to {prepared.locate_key(key)}"]
+            ),
         )
 
 
 def check_two_classes(prepared: Prepared) -> Iterator[Finding]:
     present = prepared.frame[TARGET].dropna().unique()
     if prepared.target.classes and len(present) == 1:
-        yield prepared.finding(
+        yield prepared.make_finding(
             "target_classes",
             TARGET,
             prepared.frame[TARGET].notna().to_numpy(),
-            found=f"every row is of the class {shown(present[0])}",
+            found=f"every row is of the class {format_value(present[0])}",
             expected="rows of two classes or more",
-            remedy=f"bring rows of the others, or change {prepared.key('target.expression')} "
+            remedy="bring rows of the others, or change "
+            f"{prepared.locate_key('target.expression')} "
             "or target.classes",
         )
 
@@ -297,14 +318,14 @@ def check_every_class(prepared: Prepared) -> Iterator[Finding]:
     several = bool(labels) and target.nunique() > 1  # else `two_classes` has said it
     for label, places in lacking.items():
         if places and several:
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "target_classes",
                 TARGET,
                 np.zeros(len(target), dtype=bool),
                 severity="error" if len(places) == len(parts) else "warn",
-                found=f"no row of the class {shown(label)} in {' and '.join(places)}",
+                found=f"no row of the class {format_value(label)} in {' and '.join(places)}",
                 expected="rows of every declared class in each split",
-                remedy=f"bring more rows of it, or change {prepared.key('target.classes')}",
+                remedy=f"bring more rows of it, or change {prepared.locate_key('target.classes')}",
             )
 
 
@@ -315,52 +336,55 @@ def check_constant(prepared: Prepared) -> Iterator[Finding]:
         if name == TARGET and prepared.target.classes:
             continue  # `two_classes` tells it
         if present.nunique() == 1:
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "constant",
                 name,
                 prepared.frame[name].notna().to_numpy(),
                 severity="error" if name == TARGET else "warn",
-                found=f"every value present is {shown(present.iloc[0])}",
+                found=f"every value present is {format_value(present.iloc[0])}",
                 expected="numbers that vary: there is nothing to learn"
                 if name == TARGET
                 else "a column that varies: this one tells the models nothing",
-                remedy=f"see {prepared.key('target.expression')}"
+                remedy=f"see {prepared.locate_key('target.expression')}"
                 if name == TARGET
-                else f"take it out of {prepared.key(f'columns.{name}')}",
+                else f"take it out of {prepared.locate_key(f'columns.{name}')}",
             )
 
 
 def check_duplicates(prepared: Prepared) -> Iterator[Finding]:
     """Compare rows with one another: numbering equal ones is costly, so it is done once."""
     cells = prepared.frame[list(prepared.columns)]
-    inputs, told = numbered(cells), cells.notna().any(axis=1).to_numpy()  # empty ones are no case
-    yield from _unambiguous(prepared, inputs, told)
-    yield from _unrepeated(prepared, inputs, told)
+    inputs, told = (
+        number_rows(cells),
+        cells.notna().any(axis=1).to_numpy(),
+    )  # empty ones are no case
+    yield from _find_conflicts(prepared, inputs, told)
+    yield from _find_duplicates(prepared, inputs, told)
 
 
-def _unambiguous(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[Finding]:
+def _find_conflicts(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[Finding]:
     known = told & prepared.frame[TARGET].notna().to_numpy()
     targets, _ = pd.factorize(prepared.frame.loc[known, TARGET])
     bad = np.zeros(len(known), dtype=bool)
-    bad[known] = mixed(inputs[known], targets.astype(np.int64))
+    bad[known] = find_mixed(inputs[known], targets.astype(np.int64))
     if bad.any():
-        yield prepared.finding(
+        yield prepared.make_finding(
             "conflicts",
             None,
             bad,
             found=f"{bad.sum():,} rows have the inputs of another row, but not its target",
             expected="one target for the same inputs: no model can get all of these right",
             remedy="see whether the source is wrong there, or a column that tells them apart is "
-            f"lacking in {prepared.key('columns')}",
+            f"lacking in {prepared.locate_key('columns')}",
         )
 
 
-def _unrepeated(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[Finding]:
-    content = refined(inputs, prepared.frame[TARGET])
+def _find_duplicates(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[Finding]:
+    content = refine_codes(inputs, prepared.frame[TARGET])
     bad = told & pd.Series(content).duplicated().to_numpy()
     if bad.any():
         count = int(bad.sum())
-        yield prepared.finding(
+        yield prepared.make_finding(
             "duplicates",
             None,
             bad,
@@ -407,7 +431,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _missing(prepared: Prepared, name: str) -> tuple[int, Mask]:
+def _count_missing(prepared: Prepared, name: str) -> tuple[int, Mask]:
     """Return how many cells were missing from the start, and where.
 
     A cell that did not parse is missing, too, but told by the rule `type`. `prepare` lists the
@@ -420,40 +444,44 @@ def _missing(prepared: Prepared, name: str) -> tuple[int, Mask]:
     return int(missing.sum()) - cells.count, missing & sure & ~np.isin(rows, cells.rows)
 
 
-def _hint(value: str, known: Sequence[str]) -> str:
+def _suggest_declared(value: str, known: Sequence[str]) -> str:
     """Return the declared spelling that ``value`` may stand for, in a sentence, or nothing."""
-    folded = {_folded(token): token for token in known}
-    same = folded.get(_folded(value))
+    folded = {_fold_spelling(token): token for token in known}
+    same = folded.get(_fold_spelling(value))
     if same:
-        return f"'{shown(value)}' is '{shown(same)}' but for case or blanks"
-    close = difflib.get_close_matches(_folded(value), folded, n=1, cutoff=CLOSE)
+        return f"'{format_value(value)}' is '{format_value(same)}' but for case or blanks"
+    close = difflib.get_close_matches(_fold_spelling(value), folded, n=1, cutoff=CLOSE)
     is_word = any(character.isalpha() for character in value)  # 10 is no misspelled 100
-    return f"'{shown(value)}' looks like '{shown(folded[close[0]])}'" if close and is_word else ""
+    return (
+        f"'{format_value(value)}' looks like '{format_value(folded[close[0]])}'"
+        if close and is_word
+        else ""
+    )
 
 
-def _counted(cells: pd.Series) -> str:
+def _format_counts(cells: pd.Series) -> str:
     """Return the most frequent spellings with their counts."""
     counts = cells.value_counts().head(LISTED)
-    return ", ".join(f"{shown(value)} x {count:,}" for value, count in counts.items())
+    return ", ".join(f"{format_value(value)} x {count:,}" for value, count in counts.items())
 
 
-def _listing(tokens: Sequence[str]) -> str:
-    first = [shown(token) for token in tokens[:NAMED]]
+def _list_tokens(tokens: Sequence[str]) -> str:
+    first = [format_value(token) for token in tokens[:NAMED]]
     return ", ".join(first) + (f" and {len(tokens) - NAMED} more" if len(tokens) > NAMED else "")
 
 
-def _folded(text: str) -> str:
+def _fold_spelling(text: str) -> str:
     return re.sub(r"[\s_-]+", " ", text.casefold()).strip()
 
 
-def _bounds(low: float, high: float, unit: str | None) -> str:
+def _format_bounds(low: float, high: float, unit: str | None) -> str:
     times = "times " if unit and unit[0].isdigit() else ""  # a unit such as `10000 US dollars`
-    return f"{shown(low)} to {shown(high)} {times}{unit or ''}".strip()
+    return f"{format_value(low)} to {format_value(high)} {times}{unit or ''}".strip()
 
 
-def _values(count: int, prepared: Prepared) -> str:
+def _format_count(count: int, prepared: Prepared) -> str:
     return f"{count:,} of {len(prepared.frame):,} values"
 
 
-def _are(count: int) -> str:
+def _choose_verb(count: int) -> str:
     return "is" if count == 1 else "are"

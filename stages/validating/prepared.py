@@ -14,7 +14,7 @@ from stages.contract.split import Split
 from stages.contract.target import Target
 from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import ROW, SPLITS, TARGET
-from stages.validating.cells import LISTED, Mask, first_values
+from stages.validating.cells import LISTED, Mask, list_first_values
 from stages.validating.findings import Finding
 from stages.validating.rules import SEVERITY, Rule, Severity
 from stages.validating.spreads import Statistics
@@ -32,7 +32,7 @@ class Unparsed(Frozen):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared table with its contract; made by ``Prepared.of``.
+    """A prepared table with its contract; made by ``Prepared.from_splits``.
 
     ``frame`` holds the rows of all splits in the raw table's order, and in ``_split`` which split
     each is in. ``header`` are the raw table's columns, ``ignored`` those that the contract leaves
@@ -54,7 +54,7 @@ class Prepared:
     source: str = ""
 
     @classmethod
-    def of(cls, parts: Mapping[str, pd.DataFrame], **contract: Any) -> "Prepared":
+    def from_splits(cls, parts: Mapping[str, pd.DataFrame], **contract: Any) -> "Prepared":
         """Put the splits, named as in ``SPLITS``, together."""
         sizes = [len(parts[name]) for name in SPLITS]
         frame = pd.concat([parts[name] for name in SPLITS], ignore_index=True)
@@ -80,17 +80,17 @@ class Prepared:
         column = Column(type="number", unit=target.unit, range=target.range)
         return {**self.columns, TARGET: column}
 
-    def severity(self, rule: Rule, column: str | None, usual: Severity) -> Verdict:
+    def choose_severity(self, rule: Rule, column: str | None, usual: Severity) -> Verdict:
         """Return how serious a finding is: as the column says, else the task, else as usual."""
         declared = self.columns.get(column) if column else None
         own = declared.checks if declared else {}
         return own.get(rule, self.checks.get(rule, usual))
 
-    def key(self, name: str) -> str:
+    def locate_key(self, name: str) -> str:
         """Return where in the contract a person finds ``name``."""
         return f"conf/task/{self.task}.yaml: {name}"
 
-    def finding(
+    def make_finding(
         self,
         rule: Rule,
         column: str | None,
@@ -112,11 +112,11 @@ class Prepared:
             expected=expected,
             remedy=remedy,
             count=number,
-            share=self.share(number),
+            share=self.compute_share(number),
             rows=tuple(self.frame.loc[bad, ROW].head(LISTED).tolist()),
-            values=first_values(self.frame.loc[bad, column]) if column else (),
+            values=list_first_values(self.frame.loc[bad, column]) if column else (),
         )
 
-    def share(self, count: int) -> float:
+    def compute_share(self, count: int) -> float:
         """Return ``count`` as a part of all rows."""
         return count / max(len(self.frame), 1)

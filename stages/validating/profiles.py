@@ -9,7 +9,7 @@ import pandas as pd
 from stages.contract.columns import Column
 from stages.contract.types import ColumnType
 from stages.shared.frozen import Frozen, Items
-from stages.validating.cells import Mask, Numbers, shown
+from stages.validating.cells import Mask, Numbers, format_value
 from stages.validating.prepared import Prepared
 from stages.validating.spreads import as_amounts
 
@@ -66,19 +66,19 @@ class Profile(Frozen):
     others: int = 0
 
 
-def profiles(prepared: Prepared) -> dict[str, Profile]:
+def profile_columns(prepared: Prepared) -> dict[str, Profile]:
     """Return the profile of each column and of the target."""
     places = {ALL: np.full(len(prepared.frame), True), **prepared.places}
     return {
-        name: _profile(prepared.frame[name], column, places)
+        name: _profile_column(prepared.frame[name], column, places)
         for name, column in prepared.fields.items()
     }
 
 
-def _profile(cells: pd.Series, column: Column, places: dict[str, Mask]) -> Profile:
+def _profile_column(cells: pd.Series, column: Column, places: dict[str, Mask]) -> Profile:
     if column.type in ("category", "boolean"):
-        parts = {name: _counted(cells[inside]) for name, inside in places.items()}
-        values, others = _values(cells, column, places)
+        parts = {name: _count_cells(cells[inside]) for name, inside in places.items()}
+        values, others = _count_values(cells, column, places)
         return Profile(
             type=column.type, unit=column.unit, parts=parts, values=values, others=others
         )
@@ -86,39 +86,41 @@ def _profile(cells: pd.Series, column: Column, places: dict[str, Mask]) -> Profi
     return Profile(
         type=column.type,
         unit="characters" if column.type == "text" else column.unit,
-        parts={name: _measured(numbers[inside], column.type) for name, inside in places.items()},
-        histogram=histogram(numbers, column.range or column.length or (-np.inf, np.inf)),
+        parts={
+            name: _measure_numbers(numbers[inside], column.type) for name, inside in places.items()
+        },
+        histogram=build_histogram(numbers, column.range or column.length or (-np.inf, np.inf)),
     )
 
 
-def _counted(cells: pd.Series) -> Part:
+def _count_cells(cells: pd.Series) -> Part:
     return Part(present=int(cells.notna().sum()), missing=int(cells.isna().sum()))
 
 
-def _measured(numbers: Numbers, kind: ColumnType) -> Part:
+def _measure_numbers(numbers: Numbers, kind: ColumnType) -> Part:
     finite, missing = numbers[np.isfinite(numbers)], int(np.isnan(numbers).sum())
     counts = {"present": len(numbers) - missing, "missing": missing}
     if not len(finite):
         return Part(**counts)
-    low, median, high = (plain(f(finite), kind) for f in (np.min, np.median, np.max))
+    low, median, high = (to_plain(f(finite), kind) for f in (np.min, np.median, np.max))
     return Part(**counts, low=low, median=median, high=high)
 
 
-def plain(number: float, kind: ColumnType) -> Plain:
+def to_plain(number: float, kind: ColumnType) -> Plain:
     """Return a number as it is, and seconds since 1970 as a date."""
     if kind == "datetime":
         return pd.Timestamp(round(number * 1e6), unit="us").isoformat()
     return float(number)
 
 
-def histogram(numbers: Numbers, bounds: tuple[float, ...]) -> Histogram | None:
+def build_histogram(numbers: Numbers, bounds: tuple[float, ...]) -> Histogram | None:
     """Count the values within ``bounds`` in bins; None where there are none to count."""
     below, above = numbers < bounds[0], numbers > bounds[1]
     inside = numbers[np.isfinite(numbers) & ~below & ~above]
     span = float(inside.max()) - float(inside.min()) if len(inside) else math.inf
     if not math.isfinite(span):
         return None
-    low, (width, bins) = float(inside.min()), _bins(inside, span)
+    low, (width, bins) = float(inside.min()), _choose_bins(inside, span)
     places = np.minimum((inside - low) // width, bins - 1) if width else np.zeros(len(inside))
     return Histogram(
         low=low,
@@ -130,7 +132,7 @@ def histogram(numbers: Numbers, bounds: tuple[float, ...]) -> Histogram | None:
     )
 
 
-def _bins(numbers: Numbers, span: float) -> tuple[float, int]:
+def _choose_bins(numbers: Numbers, span: float) -> tuple[float, int]:
     """Return width and number; each bin holds as many whole numbers as the others."""
     if (numbers % 1 == 0).all():
         width = math.ceil((span + 1) / BINS)
@@ -138,18 +140,18 @@ def _bins(numbers: Numbers, span: float) -> tuple[float, int]:
     return span / BINS, BINS if span / BINS else 1
 
 
-def _values(
+def _count_values(
     cells: pd.Series, column: Column, places: dict[str, Mask]
 ) -> tuple[tuple[Value, ...], int]:
     """Return the most frequent values (equals in the contract's order) and how many others."""
-    text = cells if column.type == "category" else cells.map(_word, na_action="ignore")
+    text = cells if column.type == "category" else cells.map(_to_word, na_action="ignore")
     declared = column.tokens or ("true", "false")
     counts = {name: text[inside].value_counts().to_dict() for name, inside in places.items()}
     names = list(dict.fromkeys([*declared, *counts[ALL]]))
     first = sorted(names, key=lambda name: -counts[ALL].get(name, 0))[:LISTED_VALUES]
     values = tuple(
         Value(
-            value=shown(name),
+            value=format_value(name),
             declared=name in declared,
             rows={place: count.get(name, 0) for place, count in counts.items()},
         )
@@ -158,5 +160,5 @@ def _values(
     return values, len(names) - len(first)
 
 
-def _word(value: Any) -> str:
+def _to_word(value: Any) -> str:
     return str(value).lower()

@@ -10,24 +10,24 @@ from stages.validating.cells import Mask
 Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
-def numbered(frame: pd.DataFrame) -> Codes:
+def number_rows(frame: pd.DataFrame) -> Codes:
     """Return a number for each row, the same for two rows just when all their cells are equal.
 
     A missing cell equals a missing cell.
     """
     codes: Codes = np.zeros(len(frame), dtype=np.int64)
     for name in frame:
-        codes = refined(codes, frame[name])
+        codes = refine_codes(codes, frame[name])
     return codes
 
 
-def refined(codes: Codes, column: pd.Series) -> Codes:
+def refine_codes(codes: Codes, column: pd.Series) -> Codes:
     """Number the different pairs of code and cell; both stay below 2^31, so that none overflow."""
     cells, different = pd.factorize(column, use_na_sentinel=False)
     return pd.factorize(codes * max(len(different), 1) + cells)[0].astype(np.int64)
 
 
-def mixed(groups: Codes, marks: Codes) -> Mask:
+def find_mixed(groups: Codes, marks: Codes) -> Mask:
     """Return for each row whether its group holds more than one mark."""
     _, first, place = np.unique(groups, return_index=True, return_inverse=True)
     differs = marks != marks[first][place]

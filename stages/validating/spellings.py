@@ -56,15 +56,15 @@ KNOWN = {
 }
 
 
-def spelling_hint(values: Sequence[str], kind: str) -> str:
+def suggest_spelling(values: Sequence[str], kind: str) -> str:
     """Return in words how the cells that are no ``kind`` are written, or nothing if unknown.
 
     Most of them must be written in that way; the first of these is quoted.
     """
-    return form_hint(values, KNOWN.get(kind, {}))
+    return suggest_form(values, KNOWN.get(kind, {}))
 
 
-def form_hint(values: Sequence[str], forms: Mapping[str, str]) -> str:
+def suggest_form(values: Sequence[str], forms: Mapping[str, str]) -> str:
     """Return the words of the first form in which most of the values are written, or nothing."""
     for form, words in forms.items():
         found = [value for value in values if re.fullmatch(form, value.strip())]

@@ -48,7 +48,7 @@ class Statistics(Frozen):
     words: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
-def spread(cells: pd.Series, column: Column) -> Spread:
+def measure_spread(cells: pd.Series, column: Column) -> Spread:
     """Return how a column is spread, cut where it falls into parts of equal size."""
     missing = int(cells.isna().sum())
     if column.type in ("category", "boolean"):

@@ -10,7 +10,7 @@ import pandas as pd
 from stages.shared.schema import TARGET
 from stages.validating.cells import Numbers, as_numbers
 from stages.validating.prepared import Prepared
-from stages.validating.spreads import Statistics, spread
+from stages.validating.spreads import Statistics, measure_spread
 from stages.validating.texts import MOST_TEXTS, WORDS
 
 MOST_WORDS = 20  # of a text column, those that go most with the target ...
@@ -18,43 +18,48 @@ RARE = 10  # ... and are in more texts than so many
 DIGITS = 6
 
 
-def statistics(prepared: Prepared) -> Statistics:
+def compute_statistics(prepared: Prepared) -> Statistics:
     """Sum up a prepared table, all splits together."""
     fields = prepared.fields
-    names, matrix = ranked(prepared)
+    names, matrix = rank_columns(prepared)
     return Statistics(
         task=prepared.task,
         source=prepared.source,
         rows=len(prepared.frame),
-        columns={name: spread(prepared.frame[name], it) for name, it in fields.items()},
+        columns={
+            name: measure_spread(prepared.frame[name], column) for name, column in fields.items()
+        },
         ranked=tuple(names),
-        correlations=tuple(tuple(_plain(value) for value in row) for row in matrix),
-        words={name: _telling(related_words(prepared, name)) for name in text_columns(prepared)},
+        correlations=tuple(tuple(_round_value(value) for value in row) for row in matrix),
+        words={
+            name: _pick_telling(relate_words(prepared, name))
+            for name in list_text_columns(prepared)
+        },
     )
 
 
-def ranked(prepared: Prepared) -> tuple[list[str], Any]:
+def rank_columns(prepared: Prepared) -> tuple[list[str], Any]:
     """Return the columns that can be ranked, and Spearman's correlations between them."""
     kinds = ("number", "integer", "boolean")
     columns = {
         name: as_numbers(prepared.frame[name])
-        for name, it in prepared.columns.items()
-        if it.type in kinds
+        for name, column in prepared.columns.items()
+        if column.type in kinds
     }
-    target = _ranked_target(prepared)
+    target = _rank_target(prepared)
     if target is not None:
         columns[TARGET] = target
     ranks = pd.DataFrame(columns).rank()
     return list(columns), ranks.corr(min_periods=10).to_numpy() if columns else np.empty((0, 0))
 
 
-def text_columns(prepared: Prepared) -> list[str]:
-    return [name for name, it in prepared.columns.items() if it.type == "text"]
+def list_text_columns(prepared: Prepared) -> list[str]:
+    return [name for name, column in prepared.columns.items() if column.type == "text"]
 
 
-def related_words(prepared: Prepared, name: str) -> dict[str, float]:
+def relate_words(prepared: Prepared, name: str) -> dict[str, float]:
     """Return how each word that is not rare in a text column goes with the target (phi)."""
-    target = _ranked_target(prepared)
+    target = _rank_target(prepared)
     if target is None:
         return {}
     texts = prepared.frame[name]
@@ -74,12 +79,12 @@ def related_words(prepared: Prepared, name: str) -> dict[str, float]:
     }
 
 
-def _telling(related: Mapping[str, float]) -> dict[str, float]:
+def _pick_telling(related: Mapping[str, float]) -> dict[str, float]:
     order = sorted(related, key=lambda word: (-abs(related[word]), word))
     return {word: round(related[word], DIGITS) for word in order[:MOST_WORDS]}
 
 
-def _ranked_target(prepared: Prepared) -> Numbers | None:
+def _rank_target(prepared: Prepared) -> Numbers | None:
     labels, target = prepared.target.labels, prepared.frame[TARGET]
     if not labels:
         return as_numbers(target)
@@ -89,5 +94,5 @@ def _ranked_target(prepared: Prepared) -> Numbers | None:
     return np.where(known, (target == labels[1]).to_numpy(dtype=np.float64), np.nan)
 
 
-def _plain(value: float) -> float | None:
+def _round_value(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), DIGITS)

@@ -30,14 +30,15 @@ def check_lengths(prepared: Prepared) -> Iterator[Finding]:
         least, most = column.length
         short, long = (count < least).to_numpy(bool), (count > most).to_numpy(bool)
         if short.any() or long.any():
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "length",
                 name,
                 short | long,
                 found=f"{int((short | long).sum()):,} of {len(count):,} texts are out of length: "
                 f"{short.sum():,} shorter, {long.sum():,} longer",
                 expected=f"{least:,} to {most:,} characters",
-                remedy=f"correct the source, or change {prepared.key(f'columns.{name}.length')}",
+                remedy="correct the source, or change "
+                f"{prepared.locate_key(f'columns.{name}.length')}",
             )
 
 
@@ -47,13 +48,16 @@ def check_decoding(prepared: Prepared) -> Iterator[Finding]:
         if column.type not in ("text", "category"):
             continue
         cells = prepared.frame[name]
-        broken = cells.isin(_broken(cells.dropna().drop_duplicates().head(MOST_TEXTS))).to_numpy()
+        broken = cells.isin(
+            _find_broken(cells.dropna().drop_duplicates().head(MOST_TEXTS))
+        ).to_numpy()
         if broken.any():
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "mojibake",
                 name,
                 broken,
-                found=f"{_values(int(broken.sum()))} characters that a wrong encoding leaves, "
+                found=f"{_format_count(int(broken.sum()))} characters that a wrong encoding "
+                "leaves, "
                 "or control characters",
                 expected="text that was decoded as it was encoded",
                 remedy="read the original again with the right `encoding` of the source, or mend "
@@ -61,11 +65,11 @@ def check_decoding(prepared: Prepared) -> Iterator[Finding]:
             )
 
 
-def _values(count: int) -> str:
+def _format_count(count: int) -> str:
     return f"{count:,} value holds" if count == 1 else f"{count:,} values hold"
 
 
-def _broken(texts: pd.Series) -> list[str]:
+def _find_broken(texts: pd.Series) -> list[str]:
     from ftfy.badness import is_bad
 
     return [
@@ -86,19 +90,19 @@ def check_labels_in_text(prepared: Prepared) -> Iterator[Finding]:
         known = prepared.frame[[name, TARGET]].dropna().head(MOST_TEXTS)
         if known[TARGET].nunique() < 2:  # then every word is of one class
             continue
-        for word, label, texts in _tell_tales(known[name], known[TARGET]):
-            yield prepared.finding(
+        for word, label, texts in _find_tell_tales(known[name], known[TARGET]):
+            yield prepared.make_finding(
                 "label_in_text",
                 name,
-                _holding(prepared.frame[name], word),
+                _find_holding(prepared.frame[name], word),
                 found=f"{texts:,} texts hold {word!r}, and nearly all of them are {label}",
                 expected="texts from which the class has to be understood",
                 remedy="take the label out of the texts, or write `checks: { label_in_text: off }` "
-                f"in {prepared.key(f'columns.{name}')} where the word belongs there",
+                f"in {prepared.locate_key(f'columns.{name}')} where the word belongs there",
             )
 
 
-def _tell_tales(texts: pd.Series, labels: pd.Series) -> Iterator[tuple[str, str, int]]:
+def _find_tell_tales(texts: pd.Series, labels: pd.Series) -> Iterator[tuple[str, str, int]]:
     """Yield each word that gives a class away, the class, and how many texts hold the word."""
     sizes = labels.value_counts()
     holding: dict[str, Counter[str]] = {}
@@ -112,6 +116,6 @@ def _tell_tales(texts: pd.Series, labels: pd.Series) -> Iterator[tuple[str, str,
             yield word, label, total
 
 
-def _holding(texts: pd.Series, word: str) -> Mask:
+def _find_holding(texts: pd.Series, word: str) -> Mask:
     held = texts.str.contains(rf"(?<!\w){re.escape(word)}(?!\w)", case=False)
     return held.fillna(False).to_numpy(dtype=bool)

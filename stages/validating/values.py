@@ -9,7 +9,7 @@ import pandas as pd
 from stages.contract.columns import Column
 from stages.shared.heuristics import find_sentinels, is_named_as_identifier
 from stages.shared.schema import SPLITS, TARGET
-from stages.validating.cells import Mask, Numbers, as_numbers, shown
+from stages.validating.cells import Mask, Numbers, as_numbers, format_value
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared
 
@@ -43,19 +43,20 @@ UNITS: Mapping[
 
 
 def check_sentinels(prepared: Prepared) -> Iterator[Finding]:
-    for name, column, numbers in _amounts(prepared):
+    for name, column, numbers in _list_amounts(prepared):
         low, high = column.range or (-np.inf, np.inf)
         inside = numbers[(numbers >= low) & (numbers <= high)]  # of others the rule `range` tells
         for value in set(find_sentinels(numbers)) & set(inside):
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "sentinel",
                 name,
                 numbers == value,
-                found=f"{shown(value)} occurs {int((numbers == value).sum()):,} times, apart from "
+                found=f"{format_value(value)} occurs {int((numbers == value).sum()):,} times, "
+                "apart from "
                 "all other values: it seems to stand for missing",
                 expected=f"amounts{f' in {column.unit}' if column.unit else ''}, or no value",
-                remedy=f'list "{shown(value)}" for it under `missing_in` of the source, '
-                f"or write `checks: {{ sentinel: off }}` in {_own_checks(prepared, name)}",
+                remedy=f'list "{format_value(value)}" for it under `missing_in` of the source, '
+                f"or write `checks: {{ sentinel: off }}` in {_locate_checks(prepared, name)}",
             )
 
 
@@ -67,15 +68,16 @@ def check_dominant(prepared: Prepared) -> Iterator[Finding]:
         if len(present) < ENOUGH or len(counts) < 2 or counts.iloc[0] < MOST * len(present):
             continue
         value = counts.index[0]
-        yield prepared.finding(
+        yield prepared.make_finding(
             "dominant",
             name,
             (prepared.frame[name] != value).fillna(False).to_numpy(dtype=bool)
             & prepared.frame[name].notna().to_numpy(),
-            found=f"{shown(value)} is {counts.iloc[0] / len(present):.0%} of the values present",
+            found=f"{format_value(value)} is {counts.iloc[0] / len(present):.0%} of the values "
+            "present",
             expected=f"a column that varies, no value above {MOST:.0%}",
             remedy="see whether the other rows were lost on the way, or take it out of "
-            + prepared.key(f"columns.{name}"),
+            + prepared.locate_key(f"columns.{name}"),
         )
 
 
@@ -85,13 +87,13 @@ def check_identifiers(prepared: Prepared) -> Iterator[Finding]:
         if column.type not in ("integer", "category") or len(present) < ENOUGH:
             continue
         if present.is_unique and (counts_rows(present, column) or is_named_as_identifier(name)):
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "identifier",
                 name,
                 np.zeros(len(prepared.frame), dtype=bool),
                 found="every row has another value: it names rows and describes none",
                 expected="a property that rows can share",
-                remedy=f"move it from {prepared.key(f'columns.{name}')} to `ignored`",
+                remedy=f"move it from {prepared.locate_key(f'columns.{name}')} to `ignored`",
             )
 
 
@@ -107,24 +109,25 @@ def check_missing_shares(prepared: Prepared) -> Iterator[Finding]:
         unlearnable = missing[prepared.places[SPLITS[0]]].all()  # the rule `empty` tells it
         if column.missing == "forbidden" or unlearnable or share <= (most or MOSTLY):
             continue
-        yield prepared.finding(
+        yield prepared.make_finding(
             "missing_share",
             name,
             missing,
             severity="warn" if most is None else "error",
             found=f"{int(missing.sum()):,} of {len(missing):,} values ({share:.1%}) are missing",
             expected=f"at most {most if most is not None else MOSTLY:.0%} missing",
-            remedy=f"fill the gaps, or change {prepared.key(f'columns.{name}.max_missing_share')}",
+            remedy="fill the gaps, or change "
+            f"{prepared.locate_key(f'columns.{name}.max_missing_share')}",
         )
 
 
 def check_units(prepared: Prepared) -> Iterator[Finding]:
     """Two groups of values, one a known factor above the other, are one column in two units."""
-    for name, column, numbers in _amounts(prepared):
-        found = _two_units(numbers, column.unit)
+    for name, column, numbers in _list_amounts(prepared):
+        found = _split_units(numbers, column.unit)
         if found:
             words, mask = found
-            yield prepared.finding(
+            yield prepared.make_finding(
                 "units",
                 name,
                 mask,
@@ -132,38 +135,38 @@ def check_units(prepared: Prepared) -> Iterator[Finding]:
                 f"some were {words}",
                 expected=f"one unit{f', {column.unit},' if column.unit else ''} throughout",
                 remedy="convert the smaller group in the source, or write `checks: { units: off }` "
-                f"in {_own_checks(prepared, name)}",
+                f"in {_locate_checks(prepared, name)}",
             )
 
 
-def _units_of(unit: str | None) -> Iterator[tuple[str, float, float]]:
+def _list_units(unit: str | None) -> Iterator[tuple[str, float, float]]:
     """Yield the changes of unit that a column may have undergone: all, where none is declared."""
     for words, (factor, shift, measured) in UNITS.items():
         if not unit or not measured or re.match(rf"({measured})\b", unit, re.IGNORECASE):
             yield words, factor, shift
 
 
-def unit_hint(outside: Numbers, inside: Numbers, unit: str | None) -> str:
+def suggest_unit(outside: Numbers, inside: Numbers, unit: str | None) -> str:
     """Return which change of unit would bring values out of range to where the others are."""
     if min(len(outside), len(inside)) < FEWEST or np.median(inside) <= 0:
         return ""
     centre = float(np.median(inside))
     found = [
         (abs(np.log(max(float(np.median(converted)), 1e-300) / centre)), words)
-        for words, factor, shift in _units_of(unit)
+        for words, factor, shift in _list_units(unit)
         for converted in (outside * factor + shift, (outside - shift) / factor)
     ]
     distance, words = min(found)
     return f"as if they were {words}" if distance < NEAR else ""
 
 
-def swap_hint(prepared: Prepared, name: str) -> str:
+def suggest_swap(prepared: Prepared, name: str) -> str:
     """Return the column whose range this column's values fit, and the reverse."""
     own = prepared.columns[name]
     for other, column in prepared.columns.items():
         if other == name or not own.range or not column.range:
             continue
-        here, there = (as_numbers(prepared.frame[it]) for it in (name, other))
+        here, there = (as_numbers(prepared.frame[each]) for each in (name, other))
         crossed = _fits(here, column) and _fits(there, own)
         if crossed and not _fits(here, own) and not _fits(there, column):
             return f"they fit {other}, whose values fit here: the two columns seem swapped"
@@ -176,12 +179,16 @@ def _fits(numbers: Numbers, column: Column) -> bool:
     return bool(len(present)) and float(np.mean((present >= low) & (present <= high))) >= FITS
 
 
-def _two_units(numbers: Numbers, unit: str | None) -> tuple[str, Mask] | None:
+def _split_units(numbers: Numbers, unit: str | None) -> tuple[str, Mask] | None:
     positive = np.isfinite(numbers) & (numbers > 0)
     if positive.sum() < ENOUGH or len(np.unique(numbers[positive])) < ENOUGH:
         return None
-    for words, factor, shift in _units_of(unit):
-        cut = _cut(np.log(np.sort(numbers[positive])), float(np.log(factor))) if not shift else None
+    for words, factor, shift in _list_units(unit):
+        cut = (
+            _find_cut(np.log(np.sort(numbers[positive])), float(np.log(factor)))
+            if not shift
+            else None
+        )
         if cut is not None:
             above = positive & (np.log(np.where(positive, numbers, 1.0)) > cut)
             smaller = above if above.sum() <= positive.sum() / 2 else positive & ~above
@@ -189,7 +196,7 @@ def _two_units(numbers: Numbers, unit: str | None) -> tuple[str, Mask] | None:
     return None
 
 
-def _cut(logs: Numbers, distance: float) -> float | None:
+def _find_cut(logs: Numbers, distance: float) -> float | None:
     """Return where sorted logarithms part into two groups of like spread ``distance`` apart.
 
     The groups must lie APART deviations from one another with an empty gap between them.
@@ -208,13 +215,13 @@ def _cut(logs: Numbers, distance: float) -> float | None:
     return float((low[-1] + high[0]) / 2) if is_apart and is_clean and is_alike else None
 
 
-def _amounts(prepared: Prepared) -> Iterator[tuple[str, Column, Numbers]]:
+def _list_amounts(prepared: Prepared) -> Iterator[tuple[str, Column, Numbers]]:
     """Yield the columns of numbers, and the target where it is one."""
     for name, column in prepared.fields.items():
         if column.type in ("number", "integer"):
             yield name, column, as_numbers(prepared.frame[name])
 
 
-def _own_checks(prepared: Prepared, name: str) -> str:
+def _locate_checks(prepared: Prepared, name: str) -> str:
     """Return where the contract says how serious a column's rules are; a target has no own."""
-    return prepared.key("checks" if name == TARGET else f"columns.{name}")
+    return prepared.locate_key("checks" if name == TARGET else f"columns.{name}")

@@ -17,7 +17,7 @@ from stages.contract.task import Task
 from stages.shared.features import encode_target
 from stages.shared.schema import ROW, TARGET, Field, Schema
 from stages.validating.prepared import Prepared
-from stages.validating.statistics import statistics
+from stages.validating.statistics import compute_statistics
 from tests.support.evaluate_fixtures import METRICS, SETTINGS, make_frame, make_schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -225,7 +225,7 @@ def evaluated_json(content: Content, schema: Schema) -> dict[str, Any]:
 def summary(task: str, content: Content) -> Any:
     """Return the statistics that `validate` would write."""
     known = Task.parse(contract(content), task)
-    prepared = Prepared.of(
+    prepared = Prepared.from_splits(
         content.frames,
         task=task,
         columns=known.columns,
@@ -233,7 +233,7 @@ def summary(task: str, content: Content) -> Any:
         split=known.split,
         source="sample",
     )
-    return statistics(prepared).model_dump()
+    return compute_statistics(prepared).model_dump()
 
 
 def parquet(frame: pd.DataFrame) -> bytes:

@@ -11,14 +11,14 @@ from stages.composing.config import compose_params, read_yaml
 from stages.contract.source import Origin
 from stages.contract.task import Task
 from stages.prepare import PrepareParams, cast_table, raw_columns
-from stages.preparing.parsing import column_names, read_raw
-from stages.preparing.splitting import split_names
+from stages.preparing.parsing import read_column_names, read_raw
+from stages.preparing.splitting import assign_splits
 from stages.shared.schema import SPLITS
 from stages.validating.checks import run_checks
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared, Unparsed
 from stages.validating.spreads import Statistics
-from stages.validating.statistics import statistics
+from stages.validating.statistics import compute_statistics
 
 
 @cache
@@ -44,15 +44,15 @@ def prepared(
     wanted = raw_columns(params)
     raw = read_raw(origin, wanted, f"conf/task/{task}.yaml, sources")
     frame, unparsed = cast_table(raw, params)
-    places = split_names(frame[list(declared.columns)], raw, declared.split)
-    return Prepared.of(
+    places = assign_splits(frame[list(declared.columns)], raw, declared.split)
+    return Prepared.from_splits(
         {name: frame[places == name] for name in SPLITS},
         task=task,
         columns=declared.columns,
         target=declared.target,
         split=declared.split,
         unparsed={name: Unparsed.parse(cells, name) for name, cells in unparsed.items()},
-        header=tuple(column_names(origin, wanted, task)),
+        header=tuple(read_column_names(origin, wanted, task)),
         ignored=(*declared.ignored, *declared.slices),
         checks=declared.checks,
         accepted=accepted,
@@ -74,7 +74,7 @@ KEYS = (
 
 @cache
 def accepted(task: str) -> Statistics:
-    return statistics(prepared(task, Path(shipped(task)["sources"]["sample"]["path"])))
+    return compute_statistics(prepared(task, Path(shipped(task)["sources"]["sample"]["path"])))
 
 
 def findings(task: str, folder: Path, text: str | bytes, **contract: Any) -> list[Finding]:

@@ -21,7 +21,7 @@ from serve.runtime.manifest import Column, Spelling
 from stages.contract import task
 from stages.contract.source import Origin
 from stages.preparing.casting import cast
-from stages.preparing.parsing import _cleaned
+from stages.preparing.parsing import _clean_cells
 from stages.shared.features import encode_column
 from stages.shared.schema import Field
 from tests.support.serve_models import column as declared
@@ -70,7 +70,7 @@ def trained(raw: pd.Series, kind: str, origin: Origin) -> list[Any]:
     of = task.Column.model_validate_json(
         json.dumps({key: made[key] for key in task.Column.model_fields if key in made})
     )
-    cleaned = _cleaned(raw.rename("x"), origin)
+    cleaned = _clean_cells(raw.rename("x"), origin)
     typed = cast(cleaned, of, origin.decimal)
     field = Field(name="x", type=of.type, values=of.tokens)
     # A text that is blank once it is normalised is a missing one, and nothing is lost.

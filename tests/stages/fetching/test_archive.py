@@ -229,7 +229,7 @@ def test_the_record_says_what_the_table_was_made_of() -> None:
     with http_server({"/r.zip": Answer(packed())}) as server:
         record = run_stage(origin(f"{server.url}/r.zip"))
         assert record["url"] == f"{server.url}/r.zip"
-    assert [it["name"] for it in record["members"]] == ["phones.txt", "films.txt"]
+    assert [part["name"] for part in record["members"]] == ["phones.txt", "films.txt"]
     assert record["sha256"] == hashlib.sha256((RAW / "all.tsv").read_bytes()).hexdigest()
 
 
@@ -297,6 +297,6 @@ def test_the_published_sentences_are_read_as_they_really_are(
     frame = read_raw(source, ["text", "label", "domain"], "conf/task/sentiment.yaml")
     counts = frame.groupby(["domain", "label"]).size()
     domains = ("film", "product", "restaurant")
-    assert counts.to_dict() == {(it, label): 500 for it in domains for label in ("0", "1")}
+    assert counts.to_dict() == {(domain, label): 500 for domain in domains for label in ("0", "1")}
     assert frame["text"].str.contains("\x85").sum() == 2
     assert (frame["text"].str.count('"') % 2 == 1).any()

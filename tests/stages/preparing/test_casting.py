@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stages.contract.columns import Column
 from stages.contract.target import Target
-from stages.preparing.casting import SHOWN, as_tokens, cast, cast_target, misfits, to_dates
+from stages.preparing.casting import SHOWN, as_tokens, cast, cast_target, find_misfits, to_dates
 
 NUMBER, INTEGER = Column(type="number"), Column(type="integer")
 BOOLEAN, DATETIME = Column(type="boolean"), Column(type="datetime")
@@ -83,18 +83,18 @@ def test_what_is_no_exact_integer_is_missing(cell: str) -> None:
 
 def test_misfits_are_counted_with_row_and_value() -> None:
     raw = text("1", "2.5", None, "x", "x", "4")
-    found = misfits(raw, cast(raw, INTEGER), pd.Series([10, 20, 30, 40, 50, 60]))
+    found = find_misfits(raw, cast(raw, INTEGER), pd.Series([10, 20, 30, 40, 50, 60]))
     assert found == {"count": 3, "rows": [20, 40, 50], "values": ["2.5", "x"]}
 
 
 def test_missing_cells_are_no_misfits() -> None:
     raw = text("1", None)
-    assert misfits(raw, cast(raw, INTEGER), pd.Series([1, 2])) is None
+    assert find_misfits(raw, cast(raw, INTEGER), pd.Series([1, 2])) is None
 
 
 def test_only_the_first_misfits_are_shown() -> None:
     raw = text(*(f"x{i}" for i in range(1000)))
-    found = misfits(raw, cast(raw, NUMBER), pd.Series(range(1, 1001)))
+    found = find_misfits(raw, cast(raw, NUMBER), pd.Series(range(1, 1001)))
     assert found is not None
     assert found["count"] == 1000
     assert found["rows"] == list(range(1, SHOWN + 1))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.contract.split import Split
-from stages.preparing.splitting import row_shares, split_names
+from stages.preparing.splitting import assign_splits, compute_row_shares
 from stages.shared.errors import PipelineError
 
 SPLIT = Split(seed=42, validation=0.2, test=0.2)
@@ -41,7 +41,7 @@ def numbers(n: int) -> pd.DataFrame:
 
 
 def shares(*cells: Any, **options: Any) -> list[float]:
-    return row_shares(pd.DataFrame({"a": pd.Series(cells, **options)}), seed=1).tolist()
+    return compute_row_shares(pd.DataFrame({"a": pd.Series(cells, **options)}), seed=1).tolist()
 
 
 @quick
@@ -49,10 +49,10 @@ def shares(*cells: Any, **options: Any) -> list[float]:
 def test_the_same_row_goes_the_same_way_whatever_else_is_there(
     mine: list[Any], others: list[Any], random: Any
 ) -> None:
-    alone = [row_shares(table([row]), 42)[0] for row in mine]
+    alone = [compute_row_shares(table([row]), 42)[0] for row in mine]
     mixed = [*enumerate(mine), *((-1, row) for row in others)]
     random.shuffle(mixed)
-    found = row_shares(table([row for _, row in mixed]), 42)
+    found = compute_row_shares(table([row for _, row in mixed]), 42)
     for (place, _), share in zip(mixed, found, strict=True):
         assert place == -1 or share == alone[place]
 
@@ -60,15 +60,15 @@ def test_the_same_row_goes_the_same_way_whatever_else_is_there(
 @quick
 @given(rows, rows)
 def test_appending_rows_moves_none(before: list[Any], after: list[Any]) -> None:
-    found = split_names(table(before), pd.DataFrame(), SPLIT)
-    later = split_names(table(before + after), pd.DataFrame(), SPLIT)
+    found = assign_splits(table(before), pd.DataFrame(), SPLIT)
+    later = assign_splits(table(before + after), pd.DataFrame(), SPLIT)
     assert later[: len(before)].tolist() == found.tolist()
 
 
 @quick
 @given(rows)
 def test_duplicates_go_together(content: list[Any]) -> None:
-    first, second = np.split(row_shares(table(content + content), 42), 2)
+    first, second = np.split(compute_row_shares(table(content + content), 42), 2)
     assert first.tolist() == second.tolist()
 
 
@@ -77,24 +77,26 @@ def test_rows_that_differ_in_one_cell_are_dealt_apart() -> None:
     others = (1.6, 4, False, "y", dt.datetime(2020, 1, 2))
     changed = [tuple(others[k] if k == i else base[k] for k in range(5)) for i in range(5)]
     missing = [tuple(None if k == i else base[k] for k in range(5)) for i in range(5)]
-    assert len(set(row_shares(table([base, *changed, *missing]), 42))) == 11
+    assert len(set(compute_row_shares(table([base, *changed, *missing]), 42))) == 11
 
 
 def test_the_order_of_the_columns_does_not_matter() -> None:
     frame = numbers(100)
-    assert row_shares(frame, 1).tolist() == row_shares(frame[["c", "a"]], 1).tolist()
+    assert (
+        compute_row_shares(frame, 1).tolist() == compute_row_shares(frame[["c", "a"]], 1).tolist()
+    )
 
 
 def test_columns_that_are_not_in_the_contract_do_not_matter() -> None:
     content, raw = numbers(100), numbers(100).assign(id=range(100))
-    found = split_names(content, raw, SPLIT)
-    assert found.tolist() == split_names(content, raw.assign(id="x"), SPLIT).tolist()
+    found = assign_splits(content, raw, SPLIT)
+    assert found.tolist() == assign_splits(content, raw.assign(id="x"), SPLIT).tolist()
 
 
 def test_the_index_does_not_matter() -> None:
     frame = table([(0.5 * i, i, i > 3, str(i), dt.datetime(2020, 1, 1 + i)) for i in range(20)])
     other = frame.set_index(np.arange(20) // 2)
-    assert row_shares(frame, 1).tolist() == row_shares(other, 1).tolist()
+    assert compute_row_shares(frame, 1).tolist() == compute_row_shares(other, 1).tolist()
 
 
 EQUAL = {
@@ -124,7 +126,7 @@ EQUAL = {
 
 @pytest.mark.parametrize("columns", EQUAL.values(), ids=EQUAL.keys())
 def test_equal_content_is_dealt_equally_whatever_its_type(columns: list[pd.Series]) -> None:
-    assert len({row_shares(pd.DataFrame({"a": column}), 1)[0] for column in columns}) == 1
+    assert len({compute_row_shares(pd.DataFrame({"a": column}), 1)[0] for column in columns}) == 1
 
 
 def splitmix(z: int) -> int:
@@ -146,7 +148,7 @@ def by_hand(row: tuple[float, ...], seed: int) -> float:
 
 def test_no_release_of_pandas_may_move_rows() -> None:
     content = [(1.0, 2.5, -3.0), (0.0, 1e300, 7.0)]
-    found = row_shares(pd.DataFrame(content, columns=[*"abc"]), seed=42)
+    found = compute_row_shares(pd.DataFrame(content, columns=[*"abc"]), seed=42)
     assert found.tolist() == [by_hand(row, 42) for row in content]
 
 
@@ -160,14 +162,14 @@ def test_a_text_cannot_be_mistaken_for_a_missing_one() -> None:
 
 def test_another_seed_deals_differently() -> None:
     frame = numbers(2000)
-    one, other = (row_shares(frame, seed) for seed in (1, 2))
+    one, other = (compute_row_shares(frame, seed) for seed in (1, 2))
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.1
     assert not set(one) & set(other)
 
 
 @pytest.mark.parametrize("seed", [0, -1, 2**70])
 def test_any_integer_is_a_seed(seed: int) -> None:
-    found = row_shares(numbers(1000), seed)
+    found = compute_row_shares(numbers(1000), seed)
     assert ((found >= 0) & (found < 1)).all()
     assert abs(found.mean() - 0.5) < 0.05
 
@@ -175,7 +177,7 @@ def test_any_integer_is_a_seed(seed: int) -> None:
 @pytest.mark.parametrize(("validation", "test"), [(0.2, 0.2), (0.1, 0.05), (0.3, 0.6)])
 def test_the_shares_are_about_those_declared(validation: float, test: float) -> None:
     split = Split(seed=3, validation=validation, test=test)
-    found = split_names(numbers(20_000), pd.DataFrame(), split)
+    found = assign_splits(numbers(20_000), pd.DataFrame(), split)
     expected = {"validation": validation, "test": test, "train": 1 - validation - test}
     for name, share in expected.items():
         five_deviations = 5 * (share * (1 - share) / 20_000) ** 0.5
@@ -184,7 +186,7 @@ def test_the_shares_are_about_those_declared(validation: float, test: float) -> 
 
 def test_neighbouring_numbers_are_dealt_independently() -> None:
     """Integers in sequence differ in few bits; the split must not show it."""
-    found = row_shares(pd.DataFrame({"a": np.arange(20_000.0)}), 1)
+    found = compute_row_shares(pd.DataFrame({"a": np.arange(20_000.0)}), 1)
     assert abs(np.corrcoef(found[1:], found[:-1])[0, 1]) < 0.03
     counts, _ = np.histogram(found, bins=20, range=(0, 1))
     assert ((counts - 1000) ** 2 / 1000).sum() < 50  # chi square, 19 degrees: 1 in 10,000
@@ -192,7 +194,7 @@ def test_neighbouring_numbers_are_dealt_independently() -> None:
 
 def grouped(frame: pd.DataFrame, raw: pd.Series) -> pd.Series:
     split = Split(seed=1, validation=0.2, test=0.2, group="owner")
-    return pd.Series(split_names(frame, pd.DataFrame({"owner": raw}), split))
+    return pd.Series(assign_splits(frame, pd.DataFrame({"owner": raw}), split))
 
 
 def test_a_group_never_straddles() -> None:
@@ -223,7 +225,7 @@ def timed(*cells: str, **bounds: str) -> list[str]:
     time = {"column": "day", "validation_from": "2021-01-01", "test_from": "2021-07-01", **bounds}
     split = Split.parse({"seed": 1, "validation": 0.2, "test": 0.2, "time": time}, "x")
     raw = pd.DataFrame({"day": pd.Series(cells, dtype="str")})
-    return split_names(numbers(len(cells)), raw, split).tolist()
+    return assign_splits(numbers(len(cells)), raw, split).tolist()
 
 
 def test_a_time_split_goes_by_its_dates() -> None:
@@ -247,7 +249,7 @@ def test_typed_dates_split_as_their_text_does() -> None:
     )  # fmt: skip
     days = [dt.date(2020, 1, 1), dt.date(2021, 1, 1), dt.date(2021, 7, 1)]
     for raw in (pd.Series(days), pd.to_datetime(pd.Series(days)).dt.tz_localize("UTC")):
-        found = split_names(numbers(3), pd.DataFrame({"d": raw}), split)
+        found = assign_splits(numbers(3), pd.DataFrame({"d": raw}), split)
         assert found.tolist() == ["train", "validation", "test"]
 
 

@@ -10,8 +10,8 @@ import pytest
 from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
-from stages.validating.cells import shown
-from stages.validating.checks import mixed, numbered, run_checks
+from stages.validating.cells import format_value
+from stages.validating.checks import find_mixed, number_rows, run_checks
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared, Unparsed
 
@@ -82,7 +82,7 @@ def findings(frame: pd.DataFrame, sizes: tuple[int, int] = (60, 20), **other: An
         "target": ILL if is_heart else VALUE,
         "split": BY_CONTENT,
     }
-    return run_checks(Prepared.of(parts, **{**contract, **other}))
+    return run_checks(Prepared.from_splits(parts, **{**contract, **other}))
 
 
 def only(found: list[Finding]) -> Finding:
@@ -369,7 +369,9 @@ def test_boolean_and_datetime_columns_are_checked_for_missing_values_only():
     columns = {**HEART, "smoker": Column(type="boolean"), "seen": Column(type="datetime")}
     assert findings(frame, columns=columns) == []
     frame = change(change(frame, "smoker", {1: pd.NA}), "seen", {2: pd.NaT})
-    assert {(it.rule, it.column, it.rows) for it in findings(frame, columns=columns)} == {
+    assert {
+        (finding.rule, finding.column, finding.rows) for finding in findings(frame, columns=columns)
+    } == {
         ("missing", "smoker", (1,)),
         ("missing", "seen", (2,)),
     }
@@ -396,13 +398,13 @@ def test_numbered_agrees_with_pandas_on_which_rows_are_equal():
             "c": pd.array(generator.choice([1, 2], 500), dtype="Int64"),
         }
     )
-    codes = numbered(frame)
+    codes = number_rows(frame)
     assert (pd.Series(codes).duplicated() == frame.duplicated()).all()
 
 
 def test_mixed_marks_every_row_of_a_group_with_two_marks():
     groups, marks = np.array([5, 2, 5, 9, 2]), np.array([0, 1, 1, 0, 1])
-    assert mixed(groups, marks).tolist() == [True, False, True, False, False]
+    assert find_mixed(groups, marks).tolist() == [True, False, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -419,4 +421,4 @@ def test_mixed_marks_every_row_of_a_group_with_two_marks():
     ],
 )
 def test_shown_is_short_and_printable(value, text):
-    assert shown(value) == text
+    assert format_value(value) == text

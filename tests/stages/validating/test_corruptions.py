@@ -122,14 +122,14 @@ def found(frame: Frame, folder: Path, **contract: Any) -> list[Finding]:
 def test_a_defect_is_found_in_its_column_by_its_rule(name: str, tmp_path: Path) -> None:
     change, rule, column, count, words = DEFECTS[name]
     told = found(change(table("heart")), tmp_path)
-    right = [it for it in told if (it.rule, it.column) == (rule, column)]
-    assert right, [(it.rule, it.column, it.found) for it in told]
+    right = [finding for finding in told if (finding.rule, finding.column) == (rule, column)]
+    assert right, [(finding.rule, finding.column, finding.found) for finding in told]
     assert words in f"{right[0].found} {right[0].remedy} {right[0].expected}"
     if count is not None:
         assert right[0].count == count
 
 
-ONE_COLUMN = [name for name, it in DEFECTS.items() if it[2] not in (None, "_target")]
+ONE_COLUMN = [name for name, defect in DEFECTS.items() if defect[2] not in (None, "_target")]
 
 
 @pytest.mark.parametrize("name", ONE_COLUMN)
@@ -137,7 +137,7 @@ def test_no_error_accuses_a_column_that_was_not_touched(name: str, tmp_path: Pat
     before, after = table("heart"), DEFECTS[name][0](table("heart"))
     touched = {column for column in before if not after[column].equals(before[column])}
     told = found(after, tmp_path)
-    assert {it.column for it in told if it.severity == "error"} <= touched
+    assert {finding.column for finding in told if finding.severity == "error"} <= touched
 
 
 MISSING = {
@@ -200,13 +200,13 @@ def more(frame: Frame) -> Frame:
 def test_a_good_table_passes_however_it_is_written(name: str, tmp_path: Path) -> None:
     written, origin = LAYOUTS[name]
     told = findings("heart", tmp_path, written(table("heart")), origin=origin)
-    assert [(it.rule, it.column, it.found) for it in told] == []
+    assert [(finding.rule, finding.column, finding.found) for finding in told] == []
 
 
 def test_a_hint_at_a_unit_fits_what_is_measured(tmp_path: Path) -> None:
     """Pressures half as high again are no lengths, whatever their ratio."""
     told = found(turn("trestbps", slice(0, 40), lambda x: x * 2.54)(table("heart")), tmp_path)
-    range_ = next(it for it in told if it.rule == "range")
+    range_ = next(finding for finding in told if finding.rule == "range")
     assert range_.column == "trestbps"
     assert "inches" not in range_.remedy
 
@@ -218,7 +218,7 @@ def test_blanks_after_delimiters_are_a_way_of_writing(tmp_path: Path) -> None:
 
 def test_a_blank_in_a_name_is_told_once(tmp_path: Path) -> None:
     told = found(table("heart").rename(columns={"chol": " chol", "age": "age "}), tmp_path)
-    assert [it.rule for it in told] == ["blank_name"]
+    assert [finding.rule for finding in told] == ["blank_name"]
     assert "column 1 is called 'age '; column 5 is called ' chol'" in told[0].found
 
 
@@ -235,7 +235,10 @@ def test_a_column_decides_for_itself(tmp_path: Path) -> None:
     frame = put("age", slice(0, 5), "150")(table("heart"))
     frame = put("chol", slice(0, 5), "5000")(frame)
     told = found(frame, tmp_path, columns=columns)
-    assert {it.column: it.severity for it in told} == {"age": "warn", "chol": "error"}
+    assert {finding.column: finding.severity for finding in told} == {
+        "age": "warn",
+        "chol": "error",
+    }
 
 
 def test_a_column_left_out_on_purpose_is_no_finding(tmp_path: Path) -> None:
@@ -283,7 +286,7 @@ def test_a_target_that_is_arithmetic_is_told(
     change: Change, words: str, rule: str, tmp_path: Path
 ) -> None:
     told = findings("housing", tmp_path, as_csv(change(table("housing"))))
-    assert [words in it.found for it in told if it.rule == rule] == [True]
+    assert [words in finding.found for finding in told if finding.rule == rule] == [True]
 
 
 def test_spellings_of_a_category_are_counted_one_by_one(tmp_path: Path) -> None:
@@ -291,7 +294,7 @@ def test_spellings_of_a_category_are_counted_one_by_one(tmp_path: Path) -> None:
     frame.loc[:4, "ocean_proximity"] = "Inland"
     frame.loc[5:6, "ocean_proximity"] = "INLAND?"
     told = findings("housing", tmp_path, as_csv(frame))
-    values = next(it for it in told if it.rule == "values")
+    values = next(finding for finding in told if finding.rule == "values")
     assert (values.column, values.count) == ("ocean_proximity", 7)
     assert "Inland x 5, INLAND? x 2" in values.found
     assert "'Inland' is 'INLAND' but for case or blanks" in values.remedy

@@ -9,10 +9,10 @@ from scipy.stats import chi2_contingency
 
 from stages.contract.columns import Column
 from stages.validating.checks import run_checks
-from stages.validating.distribution import FALSE_ALARMS, FEWEST, differ, level
+from stages.validating.distribution import FALSE_ALARMS, FEWEST, compute_level, differ
 from stages.validating.findings import Finding
-from stages.validating.spreads import count_numbers, count_words, spread
-from stages.validating.statistics import statistics
+from stages.validating.spreads import count_numbers, count_words, measure_spread
+from stages.validating.statistics import compute_statistics
 from tests.support.defaults import TASKS
 from tests.support.validation_fixtures import accepted, as_csv, findings, prepared, table
 
@@ -20,7 +20,7 @@ DISTRIBUTION = {"shift", "correlation", "row_count", "swapped", "flipped"}
 
 
 def alarms(told: list[Finding]) -> list[Finding]:
-    return [it for it in told if it.rule in DISTRIBUTION]
+    return [finding for finding in told if finding.rule in DISTRIBUTION]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -38,7 +38,7 @@ def test_halves_of_a_table_agree(task: str, tmp_path: Path) -> None:
     half = len(frame) // 2
     path = tmp_path / "half.csv"
     path.write_text(as_csv(frame.head(half)))
-    reference = statistics(prepared(task, path))
+    reference = compute_statistics(prepared(task, path))
     (tmp_path / "other.csv").write_text(as_csv(frame.tail(half)))
     assert alarms(run_checks(prepared(task, tmp_path / "other.csv", reference))) == []
 
@@ -75,7 +75,7 @@ def test_nothing_to_compare_is_no_difference(old: list[int], new: list[int]) -> 
 def test_all_tests_of_a_table_share_one_rate() -> None:
     reference = accepted("heart")
     tests = 2 * len(reference.columns) + len(reference.ranked) * (len(reference.ranked) - 1) // 2
-    assert level(reference) * tests == pytest.approx(FALSE_ALARMS)
+    assert compute_level(reference) * tests == pytest.approx(FALSE_ALARMS)
     assert FALSE_ALARMS <= 0.01
 
 
@@ -91,7 +91,7 @@ def test_words_are_counted_and_others_together() -> None:
 
 def test_every_value_that_is_there_is_counted() -> None:
     cells = pd.Series([1.0] * 90 + [2.0] * 5 + [None] * 5)
-    found = spread(cells, Column(type="number"))
+    found = measure_spread(cells, Column(type="number"))
     assert (sum(found.counts), found.missing) == (95, 5)
 
 
@@ -105,13 +105,15 @@ def test_flipped_labels_of_texts_are_found(tmp_path: Path) -> None:
     reviews = table("sentiment")
     turned = reviews["label"].map({"positive": "negative", "negative": "positive"})
     found = alarms(findings("sentiment", tmp_path, as_csv(reviews.assign(label=turned))))
-    assert [(it.rule, it.severity, it.column) for it in found] == [("flipped", "error", "_target")]
+    assert [(finding.rule, finding.severity, finding.column) for finding in found] == [
+        ("flipped", "error", "_target")
+    ]
 
 
 def test_a_words_relation_is_the_correlation_of_having_it(tmp_path: Path) -> None:
     reviews = table("sentiment")
     (tmp_path / "reviews.csv").write_text(as_csv(reviews))
-    related = statistics(prepared("sentiment", tmp_path / "reviews.csv")).words["text"]
+    related = compute_statistics(prepared("sentiment", tmp_path / "reviews.csv")).words["text"]
     has_word = reviews["text"].str.lower().str.contains(r"\bslow\b").astype(float)
     expected = np.corrcoef(has_word, reviews["label"] == "positive")[0, 1]
     assert related["slow"] == pytest.approx(expected, abs=1e-6)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.validating.spellings import spelling_hint
+from stages.validating.spellings import suggest_spelling
 
 HINTS = {
     "thousands": ("number", ["1,234", "12,500", "1,000,000"], "without"),
@@ -33,7 +33,7 @@ HINTS = {
 
 @pytest.mark.parametrize(("kind", "values", "words"), HINTS.values(), ids=HINTS.keys())
 def test_the_way_of_writing_is_named(kind: str, values: list[str], words: str) -> None:
-    hint = spelling_hint(values, kind)
+    hint = suggest_spelling(values, kind)
     assert words in hint
     assert repr(values[0]) in hint
 
@@ -49,4 +49,4 @@ def test_the_way_of_writing_is_named(kind: str, values: list[str], words: str) -
     ],
 )
 def test_the_unknown_gets_no_hint(kind: str, values: list[str]) -> None:
-    assert spelling_hint(values, kind) == ""
+    assert suggest_spelling(values, kind) == ""

@@ -35,7 +35,7 @@ def told(cells: list[Any], labels: list[str] | None = None, **column: Any) -> li
     )
     cuts = np.split(np.arange(rows), [rows * 6 // 10, rows * 8 // 10])
     return run_checks(
-        Prepared.of(
+        Prepared.from_splits(
             {name: frame.iloc[part] for name, part in zip(SPLITS, cuts, strict=True)},
             task="notes",
             columns={"note": Column(type="text", **column)},
@@ -102,24 +102,24 @@ def test_rows_without_any_text_are_not_copies_of_one_another() -> None:
 
 
 def test_where_there_is_one_class_no_word_gives_it_away() -> None:
-    assert {it.rule for it in told(texts(), ["good"] * 200)} == {"target_classes"}
+    assert {finding.rule for finding in told(texts(), ["good"] * 200)} == {"target_classes"}
 
 
 def test_a_label_in_the_text_is_found() -> None:
     labels = ["good", "bad"] * 100
     stars = {"good": "stars5x", "bad": "stars1x"}
     cells = [f"{text} {stars[label]}" for text, label in zip(texts(), labels, strict=True)]
-    found = [it for it in told(cells, labels) if it.rule == "label_in_text"]
-    assert {"'stars5x'" in it.found for it in found} == {True, False}
-    assert {it.count for it in found} == {100}
+    found = [finding for finding in told(cells, labels) if finding.rule == "label_in_text"]
+    assert {"'stars5x'" in finding.found for finding in found} == {True, False}
+    assert {finding.count for finding in found} == {100}
 
 
 def test_an_emoji_for_each_class_is_found() -> None:
     labels = ["good", "bad"] * 100
     faces = {"good": "\U0001f600", "bad": "\U0001f621"}
     cells = [f"{text} {faces[label]}" for text, label in zip(texts(), labels, strict=True)]
-    found = [it for it in told(cells, labels) if it.rule == "label_in_text"]
-    assert [it.count for it in found] == [100, 100]
+    found = [finding for finding in told(cells, labels) if finding.rule == "label_in_text"]
+    assert [finding.count for finding in found] == [100, 100]
 
 
 def test_words_that_lean_to_a_class_are_no_label() -> None:
@@ -128,7 +128,7 @@ def test_words_that_lean_to_a_class_are_no_label() -> None:
         "great" if (label == "good") == (i % 7 != 0) else "poor" for i, label in enumerate(labels)
     ]
     cells = [f"{text} {word}" for text, word in zip(texts(), lean, strict=True)]
-    assert [it for it in told(cells, labels) if it.rule == "label_in_text"] == []
+    assert [finding for finding in told(cells, labels) if finding.rule == "label_in_text"] == []
 
 
 def test_the_same_text_in_two_splits_but_for_case_and_stops_is_a_leak() -> None:

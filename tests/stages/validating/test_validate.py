@@ -20,8 +20,15 @@ from stages.shared.storage import write_frame, write_json, write_text
 from stages.validating.checks import run_checks
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared
-from stages.validating.profiles import BINS, Part, histogram, profiles
-from stages.validating.report import SCREEN, Report, on_screen, page, percent, summary
+from stages.validating.profiles import BINS, Part, build_histogram, profile_columns
+from stages.validating.report import (
+    SCREEN,
+    Report,
+    format_percent,
+    render_page,
+    render_screen,
+    summarise_report,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ATTACK = "<script>alert('x')</script>"
@@ -61,7 +68,7 @@ def parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def prepared(frame: pd.DataFrame, task: str = "heart") -> Prepared:
-    return Prepared.of(
+    return Prepared.from_splits(
         parts(frame),
         task=task,
         columns={name: Column.parse(column, name) for name, column in COLUMNS.items()},
@@ -217,7 +224,7 @@ def test_an_infinite_number_does_not_break_the_report():
     frame = table("heart")
     frame.loc[3, "income"] = np.inf
     found = run_checks(prepared(frame))
-    report = Report.of(prepared(frame), found)
+    report = Report.from_findings(prepared(frame), found)
     assert [finding.values for finding in found] == [("inf",)]
     json.dumps(report.model_dump(), allow_nan=False)
 
@@ -243,7 +250,7 @@ class Page(html.parser.HTMLParser):
 
 def rendered(frame: pd.DataFrame, task: str = "heart", title: str = "Title") -> str:
     table = prepared(frame, task)
-    return page(Report.of(table, run_checks(table)), title, table)
+    return render_page(Report.from_findings(table, run_checks(table)), title, table)
 
 
 def test_page_escapes_what_the_data_say():
@@ -304,7 +311,7 @@ def findings(count: int) -> list[Finding]:
 
 
 def test_screen_tells_how_many_more_there_are_and_where():
-    lines = on_screen(findings(40), Path("report.html")).splitlines()
+    lines = render_screen(findings(40), Path("report.html")).splitlines()
     assert len(lines) <= SCREEN
     told = sum(line.startswith("error") for line in lines)
     assert lines[-1] == f"… and {40 - told} more: see report.html"
@@ -312,17 +319,20 @@ def test_screen_tells_how_many_more_there_are_and_where():
 
 
 def test_screen_with_few_findings_tells_all():
-    assert on_screen(findings(1), Path("x")).count("\n") == 2
-    assert on_screen([], Path("x")) == ""
+    assert render_screen(findings(1), Path("x")).count("\n") == 2
+    assert render_screen([], Path("x")) == ""
 
 
 def test_summary_counts_in_words():
     table_ = prepared(spoilt(table("heart")).assign(place="INLAND"))
-    assert summary(Report.of(table_, run_checks(table_))) == "1 error and 1 warning in 100 rows"
+    assert (
+        summarise_report(Report.from_findings(table_, run_checks(table_)))
+        == "1 error and 1 warning in 100 rows"
+    )
 
 
 def test_share_that_rounds_to_nothing_is_not_shown_as_zero():
-    assert [percent(share) for share in (0.0, 0.0004, 0.0005, 1.0)] == [
+    assert [format_percent(share) for share in (0.0, 0.0004, 0.0005, 1.0)] == [
         "0.0 %",
         "< 0.1 %",
         "0.1 %",
@@ -333,7 +343,7 @@ def test_share_that_rounds_to_nothing_is_not_shown_as_zero():
 def test_profile_of_numbers_and_dates():
     frame = table("heart")
     frame.loc[0:1, "income"] = np.nan  # leaves 20, 30, … 990 in all and 20 … 590 in train
-    found = profiles(prepared(frame))
+    found = profile_columns(prepared(frame))
     parts_ = found["income"].parts
     assert parts_["all"] == Part(present=98, missing=2, low=20.0, median=505.0, high=990.0)
     assert parts_["train"] == Part(present=58, missing=2, low=20.0, median=305.0, high=590.0)
@@ -342,8 +352,8 @@ def test_profile_of_numbers_and_dates():
 
 
 def test_profile_of_categories_counts_each_split_and_marks_what_is_not_declared():
-    values = profiles(prepared(spoilt(table("heart"))))["place"].values
-    assert [(it.value, it.declared, it.rows) for it in values] == [
+    values = profile_columns(prepared(spoilt(table("heart"))))["place"].values
+    assert [(value.value, value.declared, value.rows) for value in values] == [
         ("INLAND", True, {"all": 50, "train": 30, "validation": 10, "test": 10}),
         ("<1H OCEAN", True, {"all": 49, "train": 29, "validation": 10, "test": 10}),
         (ATTACK, False, {"all": 1, "train": 1, "validation": 0, "test": 0}),
@@ -352,7 +362,7 @@ def test_profile_of_categories_counts_each_split_and_marks_what_is_not_declared(
 
 def test_histogram_counts_every_value_once():
     numbers = np.array([0.0, 0.5, 1.0, 2.5, 10.0, np.nan, np.inf, -3.0, 99.0])
-    drawn = histogram(numbers, (0.0, 10.0))
+    drawn = build_histogram(numbers, (0.0, 10.0))
     assert drawn is not None
     assert sum(drawn.counts) == 5
     assert (drawn.below, drawn.above) == (1, 2)
@@ -360,13 +370,13 @@ def test_histogram_counts_every_value_once():
 
 
 def test_histogram_counts_the_highest_value_in_the_last_bin():
-    drawn = histogram(np.array([0.5, 24.5]), (-np.inf, np.inf))
+    drawn = build_histogram(np.array([0.5, 24.5]), (-np.inf, np.inf))
     assert drawn is not None
     assert drawn.counts == (1, *[0] * (BINS - 2), 1)
 
 
 def test_histogram_gives_each_whole_number_its_own_bin_where_there_is_room():
-    drawn = histogram(np.array([1.0, 1, 2, 4]), (-np.inf, np.inf))
+    drawn = build_histogram(np.array([1.0, 1, 2, 4]), (-np.inf, np.inf))
     assert drawn is not None
     assert (drawn.width, drawn.counts) == (1.0, (2, 1, 0, 1))
 
@@ -375,11 +385,11 @@ def test_histogram_gives_each_whole_number_its_own_bin_where_there_is_room():
     "numbers", [[5.0, 5.0], [0.5], [1e300, 1.0], [1.0, 1.0 + 2**-52], [5e-324, 0.0], [-0.5, 1e9]]
 )
 def test_histogram_stands_extreme_numbers(numbers):
-    drawn = histogram(np.array(numbers), (-np.inf, np.inf))
+    drawn = build_histogram(np.array(numbers), (-np.inf, np.inf))
     assert drawn is not None
     assert sum(drawn.counts) == len(numbers)
 
 
 @pytest.mark.parametrize("numbers", [[], [np.nan], [np.inf], [-1.7e308, 1.7e308]])
 def test_histogram_of_nothing_that_can_be_drawn(numbers):
-    assert histogram(np.array(numbers), (-np.inf, np.inf)) is None
+    assert build_histogram(np.array(numbers), (-np.inf, np.inf)) is None
