@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from commands.review.comment import MARK, MAX_CHARACTERS
+from commands.review.comment import MARK, MOST_CHARACTERS
 from tests.support.clone import ROOT, Clone, environment
 from tests.support.defaults import TASKS
 from tests.support.github_api import TOKEN, GitHub, Refusal, github
@@ -159,9 +159,9 @@ def test_a_run_that_left_no_report_is_said_to_be_broken(api: GitHub, tmp_path: P
 
 def test_a_long_report_is_cut_to_what_github_takes(api: GitHub, reported: Clone) -> None:
     api.open(5, HEAD, SHA)
-    reported.write("data/report/report.md", "é" * 2 * MAX_CHARACTERS)
+    reported.write("data/report/report.md", "é" * 2 * MOST_CHARACTERS)
     comment(reported, api)
-    assert len(api.comments[0]["body"]) == MAX_CHARACTERS
+    assert len(api.comments[0]["body"]) == MOST_CHARACTERS
     assert api.comments[0]["body"].endswith(f"summary.\n[The run]({RUN})")
 
 
