@@ -84,5 +84,7 @@ def _champions(state: State, cache: Path) -> dict[str, str]:
 def _champion(evaluation: dict[str, Any]) -> tuple[str, str]:
     metric = evaluation["metric"]
     value = evaluation["test"]["metrics"][metric]["value"]
-    chosen = next(it["model"] for it in evaluation["candidates"] if it["chosen"])
+    chosen = next(
+        candidate["model"] for candidate in evaluation["candidates"] if candidate["chosen"]
+    )
     return f"{evaluation['task']} {metric}", f"{format_number(value)} {chosen}"

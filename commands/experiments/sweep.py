@@ -37,7 +37,7 @@ class Search(Frozen):
     def overrides(self) -> list[str]:
         """Return them in Hydra's grammar, where a comma makes a sweep."""
         fixed = [f"{key}={_word(value)}" for key, value in self.fixed.items()]
-        swept = [f"{key}={','.join(map(_word, it))}" for key, it in self.values.items()]
+        swept = [f"{key}={','.join(map(_word, choices))}" for key, choices in self.values.items()]
         return [*fixed, *swept]
 
     def queueing(self) -> list[str]:
@@ -60,7 +60,7 @@ def read_search(name: str) -> Search:
     """Read ``conf/search/<name>.yaml``; raises PipelineError where it is absent or wrong."""
     path = FOLDER / f"{name}.yaml"
     if not path.exists():
-        known = ", ".join(sorted(it.stem for it in FOLDER.glob("*.yaml"))) or "none"
+        known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml"))) or "none"
         raise PipelineError(f"there is no {path}; there are: {known}")
     return Search.parse(YAML(typ="safe").load(path.read_text(encoding="utf-8")), str(path))
 

@@ -17,12 +17,18 @@ def data_section(findings: Findings, most: int) -> str:
     """Return what became of each table that changed."""
     if not findings.data:
         return "## Data\n\nNo table changed."
-    known = {task: it for task, it in findings.data.items() if isinstance(it, DataChange)}
-    unknown = [f"- {code(task)}: {it}" for task, it in findings.data.items() if isinstance(it, str)]
+    known = {
+        task: change for task, change in findings.data.items() if isinstance(change, DataChange)
+    }
+    unknown = [
+        f"- {code(task)}: {reason}"
+        for task, reason in findings.data.items()
+        if isinstance(reason, str)
+    ]
     head = ("table", "base:", "here:", "added:", "removed:", "edited:", "in another split:")
-    rows = [(code(task), *(f"{n:,}" for n in _counts(it))) for task, it in known.items()]
+    rows = [(code(task), *(f"{n:,}" for n in _counts(change))) for task, change in known.items()]
     parts = ["## Data", table(head, rows, most) if rows else ""]
-    parts += [_noted(task, it, most) for task, it in list(known.items())[:most]]
+    parts += [_noted(task, change, most) for task, change in list(known.items())[:most]]
     return "\n\n".join(part for part in [*parts, "\n".join(unknown[:most])] if part)
 
 

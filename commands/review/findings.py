@@ -133,7 +133,7 @@ def _data(base: Side, here: Side) -> DataChange | str:
 
 def _seconds(here: Snapshot) -> dict[str, float]:
     found = {name: seconds(entry["cmd"]) for name, entry in here.stages.items()}
-    return {name: it for name, it in found.items() if it is not None}
+    return {name: duration for name, duration in found.items() if duration is not None}
 
 
 def _rank(task: Compared) -> tuple[int, str]:

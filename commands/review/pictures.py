@@ -47,10 +47,11 @@ def draw(task: Compared) -> bytes:
 def _candidates(task: Compared) -> Spec:
     sides = [(side.snapshot.name, side) for side in (task.base, task.here) if side]
     points = [
-        {"model": it.model, "side": name, "mean": it.mean,
-         "low": it.mean - (it.standard_error or 0), "high": it.mean + (it.standard_error or 0)}
+        {"model": candidate.model, "side": name, "mean": candidate.mean,
+         "low": candidate.mean - (candidate.standard_error or 0),
+         "high": candidate.mean + (candidate.standard_error or 0)}
         for name, side in sides
-        for it in side.evaluation.candidates[:MOST_CANDIDATES]
+        for candidate in side.evaluation.candidates[:MOST_CANDIDATES]
     ]  # fmt: skip
     names = [name for name, _ in sides]
     return {
@@ -113,9 +114,9 @@ def _slices(task: Compared) -> Spec | None:
     if not found:
         return None
     points = [
-        {"slice": f"{it.name}  (n = {it.rows})", "value": it.value, "low": it.low,
-         "high": it.high, "verdict": it.verdict}
-        for it in found
+        {"slice": f"{part.name}  (n = {part.rows})", "value": part.value, "low": part.low,
+         "high": part.high, "verdict": part.verdict}
+        for part in found
     ]  # fmt: skip
     return {
         "title": f"Slices: change of {_metric(task)}",
@@ -153,7 +154,9 @@ def _colours(field: str, colours: dict[str, str]) -> Spec:
 
 
 def _seen(found: Sequence[Difference]) -> dict[str, str]:
-    return {name: it for name, it in VERDICTS.items() if name in {one.verdict for one in found}}
+    return {
+        name: colour for name, colour in VERDICTS.items() if name in {one.verdict for one in found}
+    }
 
 
 def _gain(found: Difference) -> float:

@@ -43,7 +43,7 @@ class Stages:
 def compare_stages(base: dict[str, Entry], here: dict[str, Entry]) -> Stages:
     """Return what became of each stage: with the same entry as in the base it need not run."""
     every = {**base, **here}
-    makers = {out["path"]: name for name, it in every.items() for out in it.get("outs", [])}
+    makers = {out["path"]: name for name, entry in every.items() for out in entry.get("outs", [])}
     changed = [name for name, entry in here.items() if entry != base.get(name)]
     return Stages(
         ran=tuple(_ran(name, base.get(name), here[name], makers) for name in changed),
@@ -71,14 +71,16 @@ def outdated(
 
     Looked at are the stages' own files, folders and parameters.
     """
-    made = {path: it for entry in stages.values() for path, it in _hashes(entry, "outs").items()}
+    made = {
+        path: digest for entry in stages.values() for path, digest in _hashes(entry, "outs").items()
+    }
     read = {path for entry in stages.values() for path in _hashes(entry, "deps")}
     now = {path: store.digest(path) for path in read - set(made)} | made
     stale = [
         name
         for name, entry in stages.items()
-        if any(now[path] != it for path, it in _hashes(entry, "deps").items())
-        or any(_value(params, key) != it for key, it in _params(entry).items())
+        if any(now[path] != digest for path, digest in _hashes(entry, "deps").items())
+        or any(_value(params, key) != value for key, value in _params(entry).items())
     ]
     return sorted(declared - set(stages)) + stale
 
@@ -89,7 +91,7 @@ def _hashes(entry: Entry, part: str) -> dict[str, str]:
 
 def _params(entry: Entry) -> dict[str, Any]:
     files = entry.get("params", {})
-    return {key: it for file in files.values() for key, it in file.items()}
+    return {key: value for file in files.values() for key, value in file.items()}
 
 
 def _value(params: Any, key: str) -> Any:

@@ -71,14 +71,20 @@ def _kind(field: Field) -> str:
 
 def _hashes(frame: pd.DataFrame, fields: Sequence[Field]) -> Array:
     """Return a hash of each cell (rows x fields and target), such that a row's is their sum."""
-    cells = [_words(frame[it.name]) if it.type == "category" else encode_column(frame[it.name], it)
-             for it in fields]  # fmt: skip
+    cells = [
+        _words(frame[field.name])
+        if field.type == "category"
+        else encode_column(frame[field.name], field)
+        for field in fields
+    ]
     target = frame[TARGET]
     is_value = pd.api.types.is_numeric_dtype(target)
     cells.append(target.to_numpy(np.float64, na_value=np.nan) if is_value else _words(target))
     names = [*(field.name for field in fields), TARGET]
     odd = pd.util.hash_array(np.array(names, dtype=object)) | np.uint64(1)
-    return np.column_stack([_hashed(it) * factor for it, factor in zip(cells, odd, strict=True)])
+    return np.column_stack(
+        [_hashed(column) * factor for column, factor in zip(cells, odd, strict=True)]
+    )
 
 
 def _words(cells: pd.Series) -> Array:
@@ -116,7 +122,7 @@ def _taken(rest: list[Array], pairs: tuple[Array, Array]) -> tuple[Array, Array]
 def _stayed(
     base: pd.DataFrame, here: pd.DataFrame, hashes: tuple[Array, Array], rest: list[Array]
 ) -> tuple[Array, Array]:
-    old, new = (it[ROW].to_numpy()[r] for it, r in zip((base, here), rest, strict=True))
+    old, new = (frame[ROW].to_numpy()[r] for frame, r in zip((base, here), rest, strict=True))
     _, left, right = np.intersect1d(old, new, return_indices=True)
     pairs = rest[0][left], rest[1][right]
     alike = (hashes[0][pairs[0]] == hashes[1][pairs[1]]).mean(axis=1) >= ALIKE

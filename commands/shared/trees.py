@@ -41,6 +41,6 @@ def dotted(key: Key) -> str:
 
 def describe_changes(values: Mapping[Key, Any], given: Mapping[Key, Any]) -> str:
     """Return a line for each value, with what was given for it before; many are cut short."""
-    lines = [f"  {dotted(it)}: {given.get(it, ABSENT)!r} → {values[it]!r}" for it in values]
+    lines = [f"  {dotted(key)}: {given.get(key, ABSENT)!r} → {values[key]!r}" for key in values]
     more = len(lines) - MOST_SHOWN
     return "\n".join(lines[:MOST_SHOWN]) + (f"\n  … and {more} more" if more > 0 else "")

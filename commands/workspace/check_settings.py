@@ -41,7 +41,9 @@ def _check_search(search: Search, where: str, params: Any) -> None:
 def _list_trials(search: Search) -> Iterator[dict[str, Any]]:
     """Yield values so that each of a search's is among them once at least."""
     for number in range(max(map(len, search.values.values()))):
-        swept = {key: it[min(number, len(it) - 1)] for key, it in search.values.items()}
+        swept = {
+            key: choices[min(number, len(choices) - 1)] for key, choices in search.values.items()
+        }
         yield {**search.fixed, **swept}
 
 

@@ -65,7 +65,7 @@ def find_overrides(composed: str) -> Overrides:
 
 def experiment_overrides(name: str) -> Overrides:
     """Return the values that an experiment set; raises PipelineError where there is none such."""
-    found = {it.experiment: it for it in experiments()}
+    found = {state.experiment: state for state in experiments()}
     if name not in found:
         known = ", ".join(found) or "none"
         raise PipelineError(f"there is no experiment {name}; there are: {known}")
@@ -109,9 +109,9 @@ def _origins(text: str) -> tuple[str | None, list[dict[Key, Any]]]:
     An experiment has its own ``conf/`` beside it. Else it may stem from any commit behind the
     workspace.
     """
-    same = [it for it in experiments() if it.read(PARAMS_FILE.name) == text]
-    commits = [it.commit for it in same] or list(_commits_behind())
-    found = {ask_git("rev-parse", f"{it}:./{CONF}"): it for it in commits}
+    same = [state for state in experiments() if state.read(PARAMS_FILE.name) == text]
+    commits = [state.commit for state in same] or list(_commits_behind())
+    found = {ask_git("rev-parse", f"{commit}:./{CONF}"): commit for commit in commits}
     trees = (compose_at(commit) for commit in found.values())
     return (same[-1].experiment if same else None), [tree for tree in trees if tree is not None]
 

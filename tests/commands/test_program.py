@@ -126,7 +126,9 @@ def test_what_names_no_registered_model_is_refused(words: list[str]) -> None:
 @pytest.mark.parametrize("blank", ["--by", "--why"])
 def test_a_blank_name_or_reason_is_refused(blank: str) -> None:
     words = {"--by": "ada", "--why": "better"} | {blank: "  "}
-    done = runner.invoke(app, ["promote", "heart", *(part for it in words.items() for part in it)])
+    done = runner.invoke(
+        app, ["promote", "heart", *(part for pair in words.items() for part in pair)]
+    )
     assert done.exit_code == 2
     assert f"Invalid value for '{blank}': it is blank" in done.output
 

@@ -38,7 +38,8 @@ def write_values(values: Mapping[Key, Any]) -> dict[Path, str]:
 
 def _changed_files(copy: Path) -> dict[Path, str]:
     found = {
-        CONF / it.relative_to(copy): it.read_text(encoding="utf-8") for it in copy.rglob("*.yaml")
+        CONF / path.relative_to(copy): path.read_text(encoding="utf-8")
+        for path in copy.rglob("*.yaml")
     }
     return {path: text for path, text in found.items() if text != path.read_text(encoding="utf-8")}
 
@@ -95,7 +96,12 @@ def find_home(conf: Path, key: Key) -> tuple[Path, Key]:
 def _presets(conf: Path) -> Iterator[Path]:
     """Yield the presets in force, the one that decides last first."""
     content = YAML(typ="safe").load(conf / MAIN)
-    chosen = {group: it[group] for it in content["defaults"] for group in PRESETS if group in it}
+    chosen = {
+        group: choice[group]
+        for choice in content["defaults"]
+        for group in PRESETS
+        if group in choice
+    }
     for group in PRESETS:
         names = chosen.get(group) or []
         for name in reversed([names] if isinstance(names, str) else names):

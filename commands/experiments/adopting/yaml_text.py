@@ -51,7 +51,7 @@ def is_reference(text: str, keys: Sequence[Any]) -> bool:
 def render(value: Any) -> str:
     """Return a value as a person would write it on one line."""
     if isinstance(value, dict):
-        entries = ", ".join(f"{render(key)}: {render(it)}" for key, it in value.items())
+        entries = ", ".join(f"{render(key)}: {render(item)}" for key, item in value.items())
         return f"{{ {entries} }}" if entries else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(render, value))}]"
@@ -105,7 +105,7 @@ def _insert(text: str, node: Node, entry: str) -> str:
 
 def _cut_flow(text: str, pairs: list[Pair], number: int) -> str:
     if number + 1 < len(pairs):
-        start, end = (pairs[it][0].start_mark.index for it in (number, number + 1))
+        start, end = (pairs[place][0].start_mark.index for place in (number, number + 1))
     else:
         start, end = _end(pairs[number - 1][1]), _end(pairs[number][1])
     return text[:start] + text[end:]

@@ -93,8 +93,8 @@ def read_changes(state: State) -> Iterator[str]:
     if state.commit == state.base:
         return
     here, there = (
-        flatten(YAML(typ="safe").load(it.read(PARAMS)) or {})
-        for it in (state, State("", state.base, state.base, ""))
+        flatten(YAML(typ="safe").load(one.read(PARAMS)) or {})
+        for one in (state, State("", state.base, state.base, ""))
     )
     for key, value in find_changes(here, there).items():
         yield f"{dotted(key)}={value}"

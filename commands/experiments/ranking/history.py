@@ -39,7 +39,7 @@ def states(commits: int) -> list[State]:
     for line in listed.splitlines():
         commit, when = line.split("\t")
         found.append(State("", commit, commit, when))
-        found += [it for it in kept if it.base == commit]
+        found += [state for state in kept if state.base == commit]
     return [*found, State("workspace", "", found[0].commit, "")]
 
 

@@ -38,7 +38,8 @@ class Pipeline:
             raise PipelineError(str(error)) from error
         self._stages = {stage.addressing: stage for stage in plan}
         self.needs = {
-            stage.addressing: {it.addressing for it in graph.successors(stage)} for stage in plan
+            stage.addressing: {needed.addressing for needed in graph.successors(stage)}
+            for stage in plan
         }
         self.efforts = {stage.addressing: (stage.meta or {}).get("effort", 1) for stage in plan}
         self._locked = known_order()
@@ -57,7 +58,7 @@ class Pipeline:
             stage.always_changed
             or stage.is_callback
             or stage.changed_stage()
-            or any(it.status() for it in [*stage.deps, *stage.outs])
+            or any(file.status() for file in [*stage.deps, *stage.outs])
         )
 
     @contextmanager

@@ -78,17 +78,17 @@ def found(clone: Clone, commits: int = 1) -> list[Entry]:
 
 
 def test_a_candidate_is_listed_where_it_was_first(repository: Clone) -> None:
-    listed = {(it.state.experiment, it.model): it.mean for it in found(repository)}
+    listed = {(entry.state.experiment, entry.model): entry.mean for entry in found(repository)}
     assert listed == {("", "linear"): 0.8, ("", "forest"): 0.7, ("brave-fig", "linear"): 0.6}
 
 
 def test_an_experiment_says_what_it_set(repository: Clone) -> None:
-    changes = {it.state.experiment: it.changes for it in found(repository)}
+    changes = {entry.state.experiment: entry.changes for entry in found(repository)}
     assert changes == {"": (), "brave-fig": ("task.fruit.models.linear.C=9",)}
 
 
 def test_only_a_champion_has_been_tested(repository: Clone) -> None:
-    assert [(it.model, it.test) for it in found(repository) if it.test] == [
+    assert [(entry.model, entry.test) for entry in found(repository) if entry.test] == [
         ("linear", (0.5, 0.4, 0.6))
     ]
 
@@ -117,15 +117,17 @@ def test_results_that_the_cache_lacks_are_counted(repository: Clone) -> None:
 
 def test_the_workspace_is_listed_where_it_differs(repository: Clone) -> None:
     keep(repository, evaluation(linear=0.8, forest=0.75), C=1)
-    workspace = [it for it in found(repository) if it.state.experiment == "workspace"]
-    assert [(it.model, it.mean, it.state.commit) for it in workspace] == [("forest", 0.75, "")]
+    workspace = [entry for entry in found(repository) if entry.state.experiment == "workspace"]
+    assert [(entry.model, entry.mean, entry.state.commit) for entry in workspace] == [
+        ("forest", 0.75, "")
+    ]
 
 
 def test_earlier_commits_are_listed_on_demand(repository: Clone) -> None:
     keep(repository, evaluation(linear=0.9, forest=0.7), C=1)
     commit(repository, "later")
-    assert {it.mean for it in found(repository)} == {0.9, 0.7}
-    assert {it.mean for it in found(repository, commits=2)} == {0.9, 0.8, 0.7, 0.6}
+    assert {entry.mean for entry in found(repository)} == {0.9, 0.7}
+    assert {entry.mean for entry in found(repository, commits=2)} == {0.9, 0.8, 0.7, 0.6}
 
 
 def test_commits_and_experiments_are_compared_by_their_champions(

@@ -12,7 +12,7 @@ from commands.experiments.adopting.yaml_text import delete_key, render, set_valu
 from commands.shared.trees import Key, find_changes, flatten
 from tests.support.clone import ROOT
 
-FILES = sorted(it for it in (ROOT / "conf").rglob("*.yaml") if it.parent.name != "conf")
+FILES = sorted(path for path in (ROOT / "conf").rglob("*.yaml") if path.parent.name != "conf")
 FLOW = "a: { b: 1, c: 2 } # why\nd: x\n"
 BLOCK = "# head\na: # why\n  b: 1 # one\n  c:\n    - 2\n    - 3\n\n# of d\nd:\n"
 
@@ -26,7 +26,7 @@ def changed_lines(before: str, after: str) -> list[str]:
     return [line[2:] for line in diff if line.startswith("+ ")]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda it: f"{it.parent.name}/{it.name}")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_value_of_every_shipped_file_can_be_changed_alone(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     before = flatten(load(text))
@@ -37,14 +37,14 @@ def test_every_value_of_every_shipped_file_can_be_changed_alone(path: Path) -> N
         assert changed.count("#") == text.count("#")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda it: f"{it.parent.name}/{it.name}")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_value_of_every_shipped_file_can_be_taken_out_alone(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     before = flatten(load(text))
     for key in before:
         after = flatten(load(delete_key(text, key)) or {})
-        assert {it: value for it, value in before.items() if it != key} == {
-            it: value for it, value in after.items() if value != {} or it in before
+        assert {name: value for name, value in before.items() if name != key} == {
+            name: value for name, value in after.items() if value != {} or name in before
         }
 
 

@@ -48,14 +48,14 @@ def rewrite(log: AuditLog, change: Callable[[Lines], object]) -> None:
 
 def rehashed(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Change a line and its hash: only the chain can tell."""
-    content = {key: it for key, it in {**line, **changes}.items() if key != "hash"}
+    content = {key: value for key, value in {**line, **changes}.items() if key != "hash"}
     return {**content, "hash": hash_content(content)}
 
 
 def test_transitions_are_read_as_they_were_written(log: AuditLog) -> None:
     chain = log.transitions()
-    assert [(it.number, it.version) for it in chain] == [(1, "1"), (2, "2"), (3, "5")]
-    assert [it.previous for it in chain[1:]] == [it.hash for it in chain[:-1]]
+    assert [(entry.number, entry.version) for entry in chain] == [(1, "1"), (2, "2"), (3, "5")]
+    assert [entry.previous for entry in chain[1:]] == [entry.hash for entry in chain[:-1]]
 
 
 def test_a_log_only_ever_grows(log: AuditLog) -> None:
@@ -153,4 +153,4 @@ def test_a_rollback_takes_a_champion_back(
     log = AuditLog("heart", tmp_path)
     for kind, version in transitions:
         append(log, kind, version)
-    assert [it.version for it in standing_promotions(log.transitions())] == standing
+    assert [entry.version for entry in standing_promotions(log.transitions())] == standing

@@ -27,7 +27,7 @@ def values(rows: int, seed: int, errors: tuple[float, float] = (1.0, 1.0)) -> Pa
     """Return two models' predictions of the same values, with normal errors of these sizes."""
     rng = np.random.default_rng(seed)
     truth = rng.normal(size=rows)
-    challenger, champion = (Rows(truth, truth + rng.normal(0, it, rows)) for it in errors)
+    challenger, champion = (Rows(truth, truth + rng.normal(0, error, rows)) for error in errors)
     return Pair(challenger, champion)
 
 
@@ -59,7 +59,7 @@ def test_pairing_finds_what_separate_samples_cannot() -> None:
     champion, challenger = Rows(truth, truth + error), Rows(truth, truth + 0.97 * error)
     assert by(Pair(challenger, champion)) == "better"
     plain = Bootstrap(400, 0.95, 1)
-    one, other = (plain.estimate([MAE], it)["mae"] for it in (challenger, champion))
+    one, other = (plain.estimate([MAE], side)["mae"] for side in (challenger, champion))
     assert one.high > other.low  # the intervals of each alone overlap
 
 
@@ -122,14 +122,14 @@ def test_slices_that_are_small_or_the_same_have_no_say() -> None:
 
 def test_equal_models_are_seldom_called_otherwise() -> None:
     words = [by(values(60, seed)) for seed in range(300)]
-    errors = sum(it in ("better", "worse") for it in words)
+    errors = sum(word in ("better", "worse") for word in words)
     # 5 % are allowed; by the binomial more than 27 of 300 are then rarer than 1 in 1,000.
     assert errors <= stats.binom.ppf(0.999, 300, 0.05)
 
 
 def test_slices_of_equal_models_are_seldom_called_worse() -> None:
     found = [compare_worst_slice(values(250, s), sliced(250), RMSE, TERMS, s) for s in range(150)]
-    worse = sum(it is not None and it.verdict == "worse" for it in found)
+    worse = sum(one is not None and one.verdict == "worse" for one in found)
     assert worse <= stats.binom.ppf(0.999, 150, 0.01)
 
 

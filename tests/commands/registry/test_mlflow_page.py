@@ -107,7 +107,7 @@ def test_a_run_holds_its_files(page: Page) -> None:
 
 def test_a_run_has_the_tables_it_read(page: Page) -> None:
     inputs = page.run.inputs.dataset_inputs
-    found = {it.dataset.name: (it.dataset.digest, it.tags[0].value) for it in inputs}
+    found = {table.dataset.name: (table.dataset.digest, table.tags[0].value) for table in inputs}
     folder = Path("data/prepared/demo")
     assert found == {
         f"demo-{split}": (sha256(folder / f"{split}.parquet")[:32], context)
@@ -117,13 +117,13 @@ def test_a_run_has_the_tables_it_read(page: Page) -> None:
             ("test", "testing"),
         )
     }
-    for it in inputs:
-        path = Path(json.loads(it.dataset.source)["uri"])
-        assert json.loads(it.dataset.profile)["num_rows"] == len(pd.read_parquet(path))
+    for table in inputs:
+        path = Path(json.loads(table.dataset.source)["uri"])
+        assert json.loads(table.dataset.profile)["num_rows"] == len(pd.read_parquet(path))
 
 
 def test_a_model_is_linked_to_run_and_version(page: Page) -> None:
-    assert [it.model_id for it in page.run.outputs.model_outputs] == [page.model.model_id]
+    assert [output.model_id for output in page.run.outputs.model_outputs] == [page.model.model_id]
     assert page.model.source_run_id == page.run.info.run_id
     assert page.version.source == page.model.artifact_location
     assert page.version.run_id == page.run.info.run_id

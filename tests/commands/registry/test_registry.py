@@ -40,7 +40,8 @@ MODELS = Path("models")
 def versions() -> list[Any]:
     with registry() as store:
         return sorted(
-            store.client.search_model_versions(f"name = '{TASK}'"), key=lambda it: int(it.version)
+            store.client.search_model_versions(f"name = '{TASK}'"),
+            key=lambda model: int(model.version),
         )
 
 
@@ -94,11 +95,11 @@ def kept_by_dvc(world: Path, remote: Path) -> str:
 def test_the_same_content_is_the_same_version_and_run(world: Path) -> None:
     for _ in range(2):
         register.register(TASK)
-    assert [str(it.version) for it in versions()] == ["1"]
+    assert [str(model.version) for model in versions()] == ["1"]
     assert len(all_runs()) == 1
     retitle(world, "Another title")
     register.register(TASK)
-    assert [str(it.version) for it in versions()] == ["1", "2"]
+    assert [str(model.version) for model in versions()] == ["1", "2"]
     assert alias(CHALLENGER) == "2"
 
 
@@ -304,7 +305,7 @@ def assert_whole() -> None:
     runs = all_runs()
     assert len({run.data.tags["content"] for run in runs}) == len(runs)
     found = versions()
-    assert len({it.tags["content"] for it in found}) == len(found)
+    assert len({run.tags["content"] for run in found}) == len(found)
     with registry() as store:
         models = store.client.search_logged_models([store.experiment(TASK)])
     assert len({model.tags["content"] for model in models}) == len(models)
@@ -321,7 +322,7 @@ def test_registering_survives_a_kill_at_any_moment() -> None:
     assert run.info.status == "FINISHED"
     with registry() as store:
         history = store.client.get_metric_history(run.info.run_id, "train.loss")
-    assert [it.step for it in history] == [50, 100]
+    assert [point.step for point in history] == [50, 100]
     assert len(versions()) == 1
     assert alias(CHALLENGER) == "1"
 
@@ -368,7 +369,7 @@ def test_a_rollback_that_was_killed_is_finished_and_not_followed_by_a_second(wor
         if alias(CHAMPION) == "2":
             rollback(TASK, "eve", "complaints")
         assert alias(CHAMPION) == "1"
-        assert [it.kind for it in AuditLog(TASK).transitions()][2:] == ["rollback"]
+        assert [change.kind for change in AuditLog(TASK).transitions()][2:] == ["rollback"]
         assert read_json(MODELS / TASK / "registered.json")["version"] == "1"
     assert moment > 8
 
@@ -382,11 +383,13 @@ def test_a_kill_while_tables_are_made_leaves_a_store_that_can_be_made(
     killer = Killer(steps)
     update = HeadMaintainer.update_to_step
     with monkeypatch.context() as patch:
-        patch.setattr(HeadMaintainer, "update_to_step", lambda *it: (killer("step"), update(*it)))
+        patch.setattr(
+            HeadMaintainer, "update_to_step", lambda *args: (killer("step"), update(*args))
+        )
         with pytest.raises(Killed), registry():
             pass
     with registry() as store:
-        assert [it.name for it in store.client.search_experiments()] == ["Default"]
+        assert [experiment.name for experiment in store.client.search_experiments()] == ["Default"]
     assert [path.name for path in FOLDER.iterdir()] == ["mlflow.db"]
 
 

@@ -98,7 +98,7 @@ def test_the_whole_way_on_a_server(
     with registry() as store:
         aliases = [store.version_at_alias(TASK, name) for name in (CHAMPION, CHALLENGER)]
         runs = store.client.search_runs([store.experiment(TASK)])
-    assert [str(it.version) for it in aliases if it] == ["1", "2"]
+    assert [str(model.version) for model in aliases if model] == ["1", "2"]
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
     pull(TASK, CHAMPION, tmp_path / "served")
     served = load_model(tmp_path / "served" / TASK)
@@ -125,10 +125,10 @@ def test_a_server_shows_what_its_pages_ask_for(
         description = api.get("registered-models/get", params={"name": TASK}).json()
     tags = {tag["key"]: tag["value"] for tag in experiment["tags"]}
     assert tags["mlflow.experimentKind"] == "custom_model_development"
-    tables = {it["dataset"]["name"] for it in run["inputs"]["dataset_inputs"]}
+    tables = {entry["dataset"]["name"] for entry in run["inputs"]["dataset_inputs"]}
     assert tables == {"demo-train", "demo-validation", "demo-test"}
     assert run["outputs"]["model_outputs"][0]["model_id"] == model["info"]["model_id"]
-    metrics = {it["key"]: it["dataset_name"] for it in model["data"]["metrics"]}
+    metrics = {metric["key"]: metric["dataset_name"] for metric in model["data"]["metrics"]}
     assert metrics["test.roc_auc"] == "demo-test"
     assert "## What it predicts" in description["registered_model"]["description"]
     assert registered.page == (

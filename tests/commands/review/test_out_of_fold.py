@@ -66,7 +66,9 @@ def test_rows_that_came_later_do_not_count(world: World) -> None:
         part: pd.concat([before.frames[part], frame.tail(60)], ignore_index=True)
         for part, frame in grown.frames.items()
     }
-    more = Content(noise=0.3, seed=1, frames={part: numbered(it) for part, it in frames.items()})
+    more = Content(
+        noise=0.3, seed=1, frames={part: numbered(frame) for part, frame in frames.items()}
+    )
     world.save({"demo": more})
     assert compared(world, base).out_of_fold.rows == 400
 

@@ -134,7 +134,7 @@ def test_equal_models_are_called_different_in_at_most_one_report_of_twenty(
         assert result.slices
         assert result.out_of_fold
         found = (*result.metrics, *result.slices, result.out_of_fold)
-        called += bool({it.verdict for it in found} - {"within noise"})
+        called += bool({difference.verdict for difference in found} - {"within noise"})
     assert called <= 0.05 * seeds
 
 
@@ -154,7 +154,7 @@ def test_values_and_difference_are_the_metrics_of_the_shared_rows() -> None:
     base, here = pair(3, "regression", 100, (0.5, 1.0))
     own = compare(base, here, 0.05).own
     y = truth(Content("regression", frames={"test": base.test}))
-    before, after = (np.sqrt(np.mean((it.predictions - y) ** 2)) for it in (base, here))
+    before, after = (np.sqrt(np.mean((side.predictions - y) ** 2)) for side in (base, here))
     assert (own.base, own.here) == pytest.approx((before, after))
     assert own.value == pytest.approx(after - before)
     assert own.low < own.value < own.high
@@ -167,7 +167,7 @@ def test_an_interval_is_narrower_where_mistakes_are_shared() -> None:
     close = Simulated(base)
     close.__dict__["predictions"] = Simulated(base).predictions + 0.5
     other = Simulated(Content("regression", noise=2.0, frames=frames, seed=2))
-    alike, apart = (compare(Simulated(base), it, 0.05).own for it in (close, other))
+    alike, apart = (compare(Simulated(base), side, 0.05).own for side in (close, other))
     assert alike.high - alike.low < (apart.high - apart.low) / 5
 
 
@@ -175,7 +175,7 @@ def test_slices_that_got_worse_are_found() -> None:
     base, here = pair(1, "binary", 600, (0.1, 0.1))
     broken = here.test["group"].to_numpy() == "a"
     here.predictions[broken] = here.predictions[broken][:, ::-1]
-    worse = {it.name for it in compare(base, here, 0.05).slices if it.verdict == "worse"}
+    worse = {part.name for part in compare(base, here, 0.05).slices if part.verdict == "worse"}
     assert "group = a" in worse
     assert not worse & {"group = b", "group = <c>|"}
 
@@ -189,7 +189,7 @@ def test_flips_are_counted_by_what_they_do() -> None:
     here.predictions[3:5] = here.predictions[3:5][:, ::-1]  # two broken
     flips = compare(base, here, 0.05).flips
     assert flips.counts == {"mended": 3, "broken": 2, "other": 0}
-    assert {it.row for it in flips.largest} == set(base.test[ROW][:5])
+    assert {flip.row for flip in flips.largest} == set(base.test[ROW][:5])
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_rows_are_found_by_content_in_any_order() -> None:
     frame = make_frame("binary", 50, 1)
     twice = pd.concat([frame, frame.head(3)], ignore_index=True)  # copies are rows of their own
     pairs = equal_rows(twice, shuffled(twice), FIELDS)
-    columns = [it.name for it in FIELDS] + [TARGET]
+    columns = [field.name for field in FIELDS] + [TARGET]
     left, right = twice.iloc[pairs.base][columns], shuffled(twice).iloc[pairs.here][columns]
     assert len(pairs.base) == len(set(pairs.base)) == len(set(pairs.here)) == 53
     pd.testing.assert_frame_equal(left.reset_index(drop=True), right.reset_index(drop=True))
@@ -291,7 +291,7 @@ def test_stages_that_ran_say_why() -> None:
         "new": use,
     }
     stages = compare_stages(base, here)
-    assert [(it.name, it.state, it.causes, it.after, it.same) for it in stages.ran] == [
+    assert [(run.name, run.state, run.causes, run.after, run.same) for run in stages.ran] == [
         ("a", "ran", ("depth",), (), False),
         ("b", "ran", ("raw",), (), True),
         ("use", "ran", (), ("a",), True),
@@ -441,7 +441,7 @@ def test_a_column_more_is_said_and_the_rows_still_found(world: World) -> None:
         fields=(*FIELDS, Field(name="extra", type="number")),
         labels=before.schema.labels,
     )
-    frames = {part: it.assign(extra=1.5) for part, it in before.frames.items()}
+    frames = {part: frame.assign(extra=1.5) for part, frame in before.frames.items()}
     world.save({"demo": Content(frames=frames, schema=schema, noise=0.2, seed=3)})
     findings = found(world, base)
     (task,), data = findings.compared, findings.data["demo"]
@@ -459,7 +459,7 @@ def test_classes_in_another_order_are_the_same_classes(world: World) -> None:
     world.save({"demo": turned})
     (task,) = found(world, base).compared
     assert task.flips.total == 0
-    assert all(it.value == pytest.approx(0) for it in task.metrics)
+    assert all(metric.value == pytest.approx(0) for metric in task.metrics)
 
 
 def test_an_unknown_base_names_what_to_do(world: World) -> None:

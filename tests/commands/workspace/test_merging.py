@@ -82,7 +82,9 @@ def ran(clone: Clone) -> list[str]:
 
 def test_the_driver_takes_each_entry_whole_from_the_side_that_changed_it(clone: Clone) -> None:
     install_driver(clone)
-    one, two = (entries(clone.run("git", "show", f"{it}:dvc.lock").stdout) for it in ("one", "two"))
+    one, two = (
+        entries(clone.run("git", "show", f"{branch}:dvc.lock").stdout) for branch in ("one", "two")
+    )
     assert merge(clone).returncode == 0
     found = entries(clone.read("dvc.lock"))
     assert found == {**one, "linear": one["linear"], "forest": two["forest"]}
@@ -97,7 +99,9 @@ def test_without_the_driver_repair_resolves_what_git_marked(
     merge(clone)
     assert has_conflict(clone.read("dvc.lock"))
     assert find_conflicts() == [LOCK]
-    one, two = (entries(clone.run("git", "show", f"{it}:dvc.lock").stdout) for it in ("one", "two"))
+    one, two = (
+        entries(clone.run("git", "show", f"{branch}:dvc.lock").stdout) for branch in ("one", "two")
+    )
     repair()
     assert "dvc.lock was in conflict and is merged by stage (3 kept)" in capsys.readouterr().out
     assert entries(clone.read("dvc.lock")) == {**one, "forest": two["forest"]}

@@ -367,7 +367,7 @@ def ran(done: subprocess.CompletedProcess[str]) -> set[str]:
 
 
 def assert_restored(clone: Clone, original: Clone) -> None:
-    assert {it: clone.read(it) for it in MADE} == {it: original.read(it) for it in MADE}
+    assert {path: clone.read(path) for path in MADE} == {path: original.read(path) for path in MADE}
     assert clone.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 

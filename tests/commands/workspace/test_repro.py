@@ -45,7 +45,9 @@ def run(failing: str = "", unchanged: str = "", jobs: int = 2) -> tuple[list[str
 def test_every_stage_runs_once_after_what_it_needs() -> None:
     started, results = run()
     assert sorted(started) == sorted(DIAMOND) == sorted(results)
-    assert all(started.index(it) < started.index(name) for name in DIAMOND for it in DIAMOND[name])
+    assert all(
+        started.index(need) < started.index(name) for name in DIAMOND for need in DIAMOND[name]
+    )
 
 
 def test_a_failed_stage_stops_only_what_depends_on_it() -> None:
