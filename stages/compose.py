@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.composing import dvcfile, record
-from stages.composing.config import compose_params, differences, read_yaml
+from stages.composing.config import compose_params, list_differences, read_yaml
 from stages.composing.files import check_files, read_text
 from stages.composing.menu import render_choices
 from stages.composing.paths import DVC_FILE
@@ -67,7 +67,7 @@ def note_origin(params: str) -> None:
 
 def compare(found: str, expected: str) -> None:
     if found != expected:
-        changes = "\n".join(differences(read_yaml(found), read_yaml(expected)))
+        changes = "\n".join(list_differences(read_yaml(found), read_yaml(expected)))
         raise PipelineError(f"{PARAMS_FILE} is not what conf/ says:\n{changes}\n{REMEDY}")
 
 

@@ -239,13 +239,15 @@ def collect_hashes(task: str, evaluation: Evaluation) -> Hashes:
     return Hashes(
         data={split: sha256(folder / f"{split}.parquet") for split in SPLITS},
         params={"train": trained.params, "export": STAGE.fingerprint(task=task)},
-        code={"train": trained.code, "export": imports.code_hash(STAGE.verb)},
+        code={"train": trained.code, "export": imports.hash_code(STAGE.verb)},
     )
 
 
 def collect_libraries(evaluation: Evaluation) -> dict[str, str]:
     """Return the versions of the libraries that training and export used, by name."""
-    return dict(sorted({**evaluation.trained.libraries, **imports.versions(STAGE.verb)}.items()))
+    return dict(
+        sorted({**evaluation.trained.libraries, **imports.list_versions(STAGE.verb)}.items())
+    )
 
 
 if __name__ == "__main__":

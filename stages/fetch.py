@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from stages.contract.source import Origin
 from stages.fetching.archive import Gathering, gather
-from stages.fetching.download import mirrored, obtain, official
+from stages.fetching.download import locate_mirrored, locate_official, obtain
 from stages.fetching.sql import Question, materialise
 from stages.runner.declare import At, Params, Stage
 from stages.shared import storage
@@ -73,9 +73,11 @@ def fetch(origin: Origin, task: str) -> dict[str, Any]:
 
 
 def from_url(url: str, sha256: str, path: Path, task: str) -> dict[str, Any]:
-    place = official(url, _contract(task))
+    place = locate_official(url, _contract(task))
     mirror = os.environ.get("DATA_MIRROR")
-    obtain(mirrored(mirror, task, path.name) if mirror else place, sha256, path, _contract(task))
+    obtain(
+        locate_mirrored(mirror, task, path.name) if mirror else place, sha256, path, _contract(task)
+    )
     return {"kind": "url", "url": url, "sha256": sha256, "bytes": path.stat().st_size}
 
 

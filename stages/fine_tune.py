@@ -60,7 +60,7 @@ def main(task: str, encoder: str) -> None:
     model = candidate.build_model(plan, schema, results[-1])
     folder = Path("data/candidates", task, encoder)
     candidate.save_candidate(folder, model, scored, curve)
-    facts = {"code": imports.code_hash("fine_tune"), "params": hashed}
+    facts = {"code": imports.hash_code("fine_tune"), "params": hashed}
     described = {"model": encoder, **candidate.describe_candidate(plan, model), **facts}
     write_json(folder / "candidate.json", described)
     write_json(Path("data/measured", task, f"{encoder}.json"), done.measured)

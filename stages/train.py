@@ -73,7 +73,7 @@ def main(task: str, model: str) -> None:
         joblib.dump(pipeline, file)
     write_curve(folder / "curves", points)
     facts = {
-        "code": imports.code_hash("train"),
+        "code": imports.hash_code("train"),
         "params": STAGE.fingerprint(task=task, model=model),
     }
     content = {
@@ -112,7 +112,7 @@ def describe_candidate(recipe: Recipe, pipeline: Pipeline, rows: int) -> dict[st
         "rounds": estimator.n_estimators if model.early_stopping else None,
         "rows": rows,
         "features": int(estimator.n_features_in_),
-        "libraries": imports.versions(STAGE.verb, model.package),
+        "libraries": imports.list_versions(STAGE.verb, model.package),
     }
 
 

@@ -116,7 +116,7 @@ def build_problem(params: TuneParams, prepared: Path, where: str) -> Problem:
 
 def hash_inputs(task: str, tuned: str, prepared: Path) -> str:
     """Return a hash of all that scores depend on: another search begins where it differs."""
-    facts = [STAGE.fingerprint(task=task, tuned=tuned), imports.code_hash(STAGE.verb)]
+    facts = [STAGE.fingerprint(task=task, tuned=tuned), imports.hash_code(STAGE.verb)]
     names = (*(f"{part}.parquet" for part in ROWS), "schema.json")
     facts += [sha256(prepared / name) for name in names]
     return hashlib.sha256("".join(facts).encode()).hexdigest()[:16]

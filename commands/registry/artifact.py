@@ -81,7 +81,9 @@ def copy_runtime(folder: Path) -> Path:
 def pinned_requirements() -> Iterator[str]:
     """Yield what loading needs, pinned as the lock file pins it."""
     pinned = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", LOCK.read_text(encoding="utf-8"), re.M))
-    for name in imports.libraries(imports.modules(Path("serve/runtime/mlflow_pyfunc.py"))):
+    for name in imports.list_libraries(
+        imports.list_modules(Path("serve/runtime/mlflow_pyfunc.py"))
+    ):
         yield f"{name}=={pinned[name]}"
 
 

@@ -16,7 +16,7 @@ from commands.review.side import EVALUATION, FILES, PREPARED, Side
 from commands.review.snapshot import Snapshot
 from commands.review.values import Change, changes
 from commands.workspace.prune import stage_names
-from stages.runner.stopwatch import seconds
+from stages.runner.stopwatch import read_seconds
 from stages.shared.errors import PipelineError
 from stages.shared.schema import SPLITS
 
@@ -132,7 +132,7 @@ def _data(base: Side, here: Side) -> DataChange | str:
 
 
 def _seconds(here: Snapshot) -> dict[str, float]:
-    found = {name: seconds(entry["cmd"]) for name, entry in here.stages.items()}
+    found = {name: read_seconds(entry["cmd"]) for name, entry in here.stages.items()}
     return {name: duration for name, duration in found.items() if duration is not None}
 
 

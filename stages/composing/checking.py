@@ -55,7 +55,7 @@ def check_configuration(params: Any) -> Configuration:
     return Configuration(tasks, models, chosen)
 
 
-def declared_stages() -> list[Stage[Any]]:
+def list_stages() -> list[Stage[Any]]:
     """Return the declaration of each stage, in the data's order."""
     return [import_module(f"stages.{verb}").STAGE for verb in VERBS]
 
@@ -121,22 +121,22 @@ def check_space(params: Any, name: str, models: Mapping[str, Model]) -> None:
         argument: parse_section(Range, params, f"tune.{name}.{argument}")
         for argument in params["tune"][name]
     }
-    taken = {argument: _problems_taking(models[name], argument, where) for argument in spaces}
+    taken = {argument: _list_problems_taking(models[name], argument, where) for argument in spaces}
     for problem in models[name].target:
         able = {argument: space for argument, space in spaces.items() if problem in taken[argument]}
-        for values in _corners(able):
+        for values in _list_corners(able):
             merged = models[name].with_overrides(problem, values, where)
             try_arguments(merged, problem, values, where)
 
 
-def _corners(spaces: Mapping[str, Range]) -> Iterator[dict[str, Any]]:
+def _list_corners(spaces: Mapping[str, Range]) -> Iterator[dict[str, Any]]:
     """Yield values that try each end of each range, and each choice, in as few fits as can be."""
     ends = {name: space.choices or (space.low, space.high) for name, space in spaces.items()}
     for number in range(max(map(len, ends.values()), default=0)):
         yield {name: values[min(number, len(values) - 1)] for name, values in ends.items()}
 
 
-def _problems_taking(model: Model, argument: str, where: str) -> list[Problem]:
+def _list_problems_taking(model: Model, argument: str, where: str) -> list[Problem]:
     """Return the problems whose estimator takes an argument; raises PipelineError for none."""
     refusals, able = [], []
     for problem in model.target:
@@ -180,8 +180,8 @@ def check_encoders(name: str, task: Task, encoders: Mapping[str, Encoder]) -> di
 
 def check_stages(params: Any, tasks: Mapping[str, Task]) -> None:
     """Hold each stage's parameters against their types, and refuse sections that nothing reads."""
-    stages = declared_stages()
-    known = {key.split(".")[0] for stage in stages for key in stage.params.keys().values()}
+    stages = list_stages()
+    known = {key.split(".")[0] for stage in stages for key in stage.params.list_keys().values()}
     for section in params:
         if section not in {*known, *SECTIONS}:
             choices = ", ".join(sorted({*known, *SECTIONS}))
@@ -208,7 +208,7 @@ def _list_items(stage: Stage[Any], tasks: Mapping[str, Task]) -> list[dict[str, 
 
 
 def _check_params(kind: type[Params], params: Any, item: Mapping[str, str]) -> None:
-    keys = {name: key.format(**item) for name, key in kind.keys().items()}
+    keys = {name: key.format(**item) for name, key in kind.list_keys().items()}
     content = {name: lookup(params, key) for name, key in keys.items()}
 
     def name_key(place: Sequence[str]) -> list[str]:

@@ -42,9 +42,9 @@ def read_yaml(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def differences(found: Any, expected: Any, key: str = "") -> list[str]:
+def list_differences(found: Any, expected: Any, key: str = "") -> list[str]:
     if isinstance(found, dict) and isinstance(expected, dict):
         keys = dict.fromkeys([*expected, *found])
         parts = [(f"{key}.{k}".lstrip("."), found.get(k), expected.get(k)) for k in keys]
-        return [line for name, old, new in parts for line in differences(old, new, name)]
+        return [line for name, old, new in parts for line in list_differences(old, new, name)]
     return [] if found == expected else [f"  {key}: {found!r} here, {expected!r} in conf/"]

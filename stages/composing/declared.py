@@ -54,17 +54,17 @@ def find_library(item: Item, declared: Declared) -> str | None:
     if "encoder" not in item:
         return None
     encoder = declared.encoders[item["task"]][item["encoder"]]
-    return imports.distribution(encoder.package or "transformers")
+    return imports.find_distribution(encoder.package or "transformers")
 
 
 def list_code(stage: AnyStage) -> list[Path]:
     """Return every file of this repository that the stage runs."""
-    return imports.modules(Path("stages", f"{stage.verb}.py"))
+    return imports.list_modules(Path("stages", f"{stage.verb}.py"))
 
 
 def list_libraries(stage: AnyStage, declared: Declared) -> list[str]:
     """Return the distributions that the stage runs on, whatever the item."""
-    used = set(imports.libraries(list_code(stage)))
+    used = set(imports.list_libraries(list_code(stage)))
     if stage.runs_models:
         used |= set(declared.libraries.values())
     return sorted(used)

@@ -31,7 +31,7 @@ HEADER = """\
 GUARD = (COMPOSED / "agreed").as_posix()  # what every first stage waits for
 
 
-def render(stages: Sequence[AnyStage], declared: Declared) -> str:
+def render_dvc_file(stages: Sequence[AnyStage], declared: Declared) -> str:
     """Return the text of ``dvc.yaml``."""
     blocks = [_render_guard(stages)]
     for stage in stages:
@@ -43,7 +43,7 @@ def render(stages: Sequence[AnyStage], declared: Declared) -> str:
 def _render_plots(stages: Sequence[AnyStage], declared: Declared) -> str:
     """Return the top-level ``plots:``, which unlike a stage's own can differ between tasks."""
     entries = [
-        _render_plot(plot, **item, **declared.labels.of(item))
+        _render_plot(plot, **item, **declared.labels.describe_item(item))
         for task in declared.problems
         for stage in stages
         for plot in PLOTS.get(stage.verb, ())
@@ -71,7 +71,7 @@ def _quote(text: str) -> str:
 
 
 def _render_guard(stages: Sequence[AnyStage]) -> str:
-    code = imports.modules(Path("stages/compose.py"))
+    code = imports.list_modules(Path("stages/compose.py"))
     files = {path for stage in stages for path in list_code(stage)} | set(code)
     deps = ["conf", "params.yaml", *LOCKS, *_format_code(files)]
     return _format_block(
@@ -79,7 +79,7 @@ def _render_guard(stages: Sequence[AnyStage]) -> str:
         desc="Stop at once where params.yaml or dvc.yaml is older than conf/",
         cmd="exec python -m stages.compose",
         deps=deps,
-        params=name_libraries(imports.libraries(code)),
+        params=name_libraries(imports.list_libraries(code)),
         outs=[COMPOSED.as_posix()],
     )
 
@@ -149,13 +149,13 @@ def _collect_fields(
     stage: AnyStage, shown: Item, words: str, deps: list[str], declared: Declared
 ) -> dict[str, Any]:
     own = [shown["library"]] if "library" in shown else []
-    keys = [key.format(**shown) for key in stage.params.keys().values()]
+    keys = [key.format(**shown) for key in stage.params.list_keys().values()]
     keys += name_libraries([*list_libraries(stage, declared), *own])
     return {
         "desc": stage.desc.format(**shown),
         "cmd": f"exec python -m stages.{stage.verb} {words}",
         "deps": _add_code(deps, list_code(stage)),
-        "params": [_nest(format_path(shown["task"]), keys)],
+        "params": [_format_keys(format_path(shown["task"]), keys)],
         "outs": _format_outputs(stage.outs, shown, stage.persistent),
         "metrics": _format_outputs(stage.metrics, shown),
         "meta": f"{{effort: {stage.effort}}}" if stage.effort > 1 else [],
@@ -167,7 +167,7 @@ def _format_outputs(paths: Sequence[str], shown: Item, persistent: bool = False)
     return [path.format(**shown) + ending for path in paths]
 
 
-def _nest(file: str, keys: Sequence[str]) -> str:
+def _format_keys(file: str, keys: Sequence[str]) -> str:
     return f"{file}:" + "".join(f"\n          - {key}" for key in keys)
 
 
@@ -188,4 +188,4 @@ def _add_code(deps: Sequence[str], code: Collection[Path]) -> list[str]:
 
 
 def _format_code(code: Collection[Path]) -> list[str]:
-    return [path.as_posix() for path in imports.dependencies(code)]
+    return [path.as_posix() for path in imports.list_dependencies(code)]

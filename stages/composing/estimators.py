@@ -46,7 +46,7 @@ def _find_refusal(
     given = {name: value for name, value in arguments.items() if _suits_any_table(value)}
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(ROWS, COLUMNS)), np.arange(ROWS)
-    with _silence(), warnings.catch_warnings():
+    with _silence_terminal(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             estimator = estimator_class(**given, **model.extra)
@@ -79,7 +79,7 @@ def _tidy(message: str) -> str:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def _silence_terminal() -> Iterator[None]:
     """Keep off the terminal what a library writes there itself, past Python."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

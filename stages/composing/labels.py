@@ -18,7 +18,7 @@ class Labels:
     tasks: Mapping[str, Task]
     models: Mapping[str, Model]
 
-    def of(self, item: Mapping[str, str]) -> dict[str, str]:
+    def describe_item(self, item: Mapping[str, str]) -> dict[str, str]:
         """Return the words for one ``item``: a task, or a task's model or encoder.
 
         Raises PipelineError for a metric that the task cannot have.
@@ -35,16 +35,16 @@ class Labels:
 
 
 def _describe_metric(task: Task, metric: Metric) -> dict[str, str]:
-    unit = _in_unit(task) if metric.name in IN_THE_TARGETS_UNIT else ""
+    unit = _format_unit(task) if metric.name in IN_THE_TARGETS_UNIT else ""
     return {"metric": f"{metric.name}{unit}", "better": BETTER[metric.direction]}
 
 
 def _describe_target(task: Task) -> dict[str, str]:
     is_classification = task.target.problem == "classification"
-    loss = "log loss" if is_classification else f"root mean squared error{_in_unit(task)}"
+    loss = "log loss" if is_classification else f"root mean squared error{_format_unit(task)}"
     name = task.target.expression
-    return {"unit": _in_unit(task), "target": f"{name}{_in_unit(task)}", "loss": loss}
+    return {"unit": _format_unit(task), "target": f"{name}{_format_unit(task)}", "loss": loss}
 
 
-def _in_unit(task: Task) -> str:
+def _format_unit(task: Task) -> str:
     return f" in {task.target.unit}" if task.target.unit else ""

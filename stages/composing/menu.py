@@ -25,9 +25,9 @@ def render_choices() -> dict[Path, str]:
 
 def _render_menu() -> str:
     tasks, models, encoders = _list_names("task"), _list_names("model"), _list_names("encoder")
-    lines = [line for name in tasks for line in _layer("contract", "task", name)]
+    lines = [line for name in tasks for line in _render_layers("contract", "task", name)]
     lines += [f"  - model@model.{name}: {name}" for name in models]
-    lines += [line for name in encoders for line in _layer("fine_tuning", "encoder", name)]
+    lines += [line for name in encoders for line in _render_layers("fine_tuning", "encoder", name)]
     lines += [f"  - tune@tune.{name}: {name}" for name in _list_names("tune")]
     lines += ["  - _self_", "task:"]
     for name in tasks:
@@ -36,7 +36,7 @@ def _render_menu() -> str:
     return f"{head}\ndefaults:\n" + "\n".join(lines) + "\n"
 
 
-def _layer(common: str, group: str, name: str) -> list[str]:
+def _render_layers(common: str, group: str, name: str) -> list[str]:
     """Return the lines that lay a group's file over the one that all of the group have."""
     return [f"  - {common}@{group}.{name}", f"  - {group}@{group}.{name}: {name}"]
 
@@ -56,10 +56,10 @@ def _render_libraries() -> str:
 
 def _list_libraries() -> set[str]:
     """Return what our code imports, and where models and encoders come from."""
-    files = {file for verb in VERBS for file in imports.modules(Path("stages", f"{verb}.py"))}
-    files |= set(imports.modules(Path("stages/compose.py")))
-    named = {imports.distribution(module) for module in (*_list_targets(), *_list_packages())}
-    return set(imports.libraries(sorted(files))) | named
+    files = {file for verb in VERBS for file in imports.list_modules(Path("stages", f"{verb}.py"))}
+    files |= set(imports.list_modules(Path("stages/compose.py")))
+    named = {imports.find_distribution(module) for module in (*_list_targets(), *_list_packages())}
+    return set(imports.list_libraries(sorted(files))) | named
 
 
 def _list_targets() -> Iterator[str]:

@@ -41,7 +41,7 @@ def _list_keys(stages: Sequence[AnyStage], declared: Declared) -> Iterator[tuple
         libraries = list_libraries(stage, declared)
         for item in list_items(stage, declared):
             own = find_library(item, declared)
-            keys = [key.format(**item) for key in stage.params.keys().values()]
+            keys = [key.format(**item) for key in stage.params.list_keys().values()]
             for key in [*keys, *name_libraries([*libraries, *([own] if own else [])])]:
                 yield item["task"], key
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.composing import dvcfile, parameters
-from stages.composing.checking import check_configuration, declared_stages
+from stages.composing.checking import check_configuration, list_stages
 from stages.composing.declared import Declared
 from stages.composing.labels import Labels
 from stages.runner import imports
@@ -12,12 +12,12 @@ from stages.runner import imports
 
 def render_pipeline(params: Any) -> str:
     """Return the text of ``dvc.yaml``; raises PipelineError for a contract that does not hold."""
-    return dvcfile.render(declared_stages(), read_declared(params))
+    return dvcfile.render_dvc_file(list_stages(), read_declared(params))
 
 
 def render_tasks(params: Any) -> dict[Path, str]:
     """Return the text of each task's file of parameters; raises PipelineError as above."""
-    return parameters.render_parameters(declared_stages(), read_declared(params), params)
+    return parameters.render_parameters(list_stages(), read_declared(params), params)
 
 
 def read_declared(params: Any) -> Declared:
@@ -29,6 +29,8 @@ def read_declared(params: Any) -> Declared:
         models={name: list(task.models) for name, task in tasks.items()},
         encoders=found.encoders,
         tuned={name: list(task.tune) for name, task in tasks.items()},
-        libraries={name: imports.distribution(model.package) for name, model in models.items()},
+        libraries={
+            name: imports.find_distribution(model.package) for name, model in models.items()
+        },
         labels=Labels(tasks, models),
     )

@@ -31,13 +31,13 @@ CLASSES, VALUES = "classification", "regression"
 SCORE = "{metric}, {better}"
 
 
-def _plot(name: str, title: str, template: str, x: str, y: str, **more: str) -> Plot:
+def _declare_plot(name: str, title: str, template: str, x: str, y: str, **more: str) -> Plot:
     file = f"data/evaluated/{{task}}/plots/{name}.json"
     return Plot(file, f"{{task}}: {title}", template, x, y, **more)  # type: ignore[arg-type]
 
 
 EVALUATION = (
-    _plot(
+    _declare_plot(
         "candidates",
         "candidates, cross-validated",
         "intervals",
@@ -45,7 +45,7 @@ EVALUATION = (
         "name",
         x_label="mean {metric} over the folds ± 1 standard error, {better}",
     ),
-    _plot(
+    _declare_plot(
         "roc",
         "ROC curve of the champion on the test rows",
         "lines",
@@ -55,7 +55,7 @@ EVALUATION = (
         x_label="false positive rate",
         y_label="true positive rate",
     ),
-    _plot(
+    _declare_plot(
         "precision_recall",
         "precision and recall of the champion on the test rows",
         "lines",
@@ -65,7 +65,7 @@ EVALUATION = (
         x_label="recall",
         y_label="precision",
     ),
-    _plot(
+    _declare_plot(
         "calibration",
         "calibration of the champion on the test rows",
         "lines",
@@ -75,7 +75,7 @@ EVALUATION = (
         x_label="probability stated (mean of the bin)",
         y_label="share observed",
     ),
-    _plot(
+    _declare_plot(
         "confusion",
         "decisions of the champion on the test rows",
         "counts",
@@ -85,7 +85,7 @@ EVALUATION = (
         x_label="class decided for",
         y_label="true class",
     ),
-    _plot(
+    _declare_plot(
         "predicted",
         "actual against predicted values on the test rows",
         "identity",
@@ -95,7 +95,7 @@ EVALUATION = (
         x_label="predicted {target}",
         y_label="actual {target}",
     ),
-    _plot(
+    _declare_plot(
         "residuals",
         "residuals on the test rows",
         "residuals",
@@ -105,7 +105,7 @@ EVALUATION = (
         x_label="predicted {target}",
         y_label="actual minus predicted{unit}",
     ),
-    _plot(
+    _declare_plot(
         "learning_curve",
         "learning curve of the champion, 3-fold cross-validation",
         "lines",
@@ -114,7 +114,7 @@ EVALUATION = (
         x_label="rows fitted on",
         y_label=SCORE,
     ),
-    _plot(
+    _declare_plot(
         "importances",
         "importance of each column for the champion, on test rows",
         "intervals",
@@ -122,7 +122,7 @@ EVALUATION = (
         "name",
         x_label="loss of {metric} when shuffled ± 1 standard deviation",
     ),
-    _plot(
+    _declare_plot(
         "slices",
         "slices of the test rows, bootstrap intervals",
         "intervals",

@@ -48,19 +48,19 @@ class Expression:
             tree = ast.parse(text.strip(), mode="eval").body
         except SyntaxError as error:
             raise ValueError(f"{text!r} is not a formula; it may hold {ALLOWED}") from error
-        for part in _compared(tree, text) if isinstance(tree, ast.Compare) else [tree]:
+        for part in _split_comparison(tree, text) if isinstance(tree, ast.Compare) else [tree]:
             _check(part, text)
         return cls(text, tree)
 
     @property
     def names(self) -> frozenset[str]:
         """The columns that the formula reads."""
-        return frozenset(_columns(self.tree))
+        return frozenset(_list_columns(self.tree))
 
     @property
     def column(self) -> str | None:
         """The column that the formula is, where it is nothing but one."""
-        return column_name(self.tree)
+        return find_column_name(self.tree)
 
     @property
     def is_arithmetic(self) -> bool:
@@ -83,7 +83,7 @@ class Expression:
             return np.asarray(_evaluate(self.tree, columns))
 
 
-def column_name(node: ast.AST) -> str | None:
+def find_column_name(node: ast.AST) -> str | None:
     """Return the column that ``node`` stands for, or None where it is something else."""
     if isinstance(node, ast.Name):
         return node.id
@@ -96,17 +96,17 @@ def _is_call(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
 
-def _columns(node: ast.AST) -> Iterator[str]:
-    name = column_name(node)
+def _list_columns(node: ast.AST) -> Iterator[str]:
+    name = find_column_name(node)
     if name is not None:
         yield name
     else:
         parts = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
         for part in parts:
-            yield from _columns(part)
+            yield from _list_columns(part)
 
 
-def _compared(node: ast.Compare, text: str) -> list[ast.expr]:
+def _split_comparison(node: ast.Compare, text: str) -> list[ast.expr]:
     match node:
         case ast.Compare(
             ast.Name() | ast.Call(func=ast.Name(id="col")) as column,
@@ -116,15 +116,15 @@ def _compared(node: ast.Compare, text: str) -> list[ast.expr]:
             return [column]
         case ast.Compare(left, [op], [right]) if type(op) in COMPARISONS:
             return [left, right]
-    raise _refusal(node, text)
+    raise _make_refusal(node, text)
 
 
 def _check(node: ast.expr, text: str) -> None:
-    for child in _children(node, text):
+    for child in _list_children(node, text):
         _check(child, text)
 
 
-def _children(node: ast.expr, text: str) -> list[ast.expr]:
+def _list_children(node: ast.expr, text: str) -> list[ast.expr]:
     match node:
         case ast.Constant(value=int() | float()) | ast.Name():
             return []
@@ -136,16 +136,16 @@ def _children(node: ast.expr, text: str) -> list[ast.expr]:
             return []
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
             return [argument]
-    raise _refusal(node, text)
+    raise _make_refusal(node, text)
 
 
-def _refusal(node: ast.expr, text: str) -> ValueError:
+def _make_refusal(node: ast.expr, text: str) -> ValueError:
     part = ast.unparse(node)
     return ValueError(f"{part!r} in {text!r} is not allowed; a formula holds {ALLOWED}")
 
 
 def _evaluate(node: ast.expr, columns: Mapping[str, Array]) -> Any:
-    name = column_name(node)
+    name = find_column_name(node)
     if name is not None:
         return columns[name]
     match node:

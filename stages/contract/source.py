@@ -91,7 +91,7 @@ class Origin(Section):
             raise ValueError(f"a query is kept as Parquet: path {self.path!r} must say so")
         return self
 
-    def missing_marks(self, column: Name) -> tuple[str, ...]:
+    def list_missing_marks(self, column: Name) -> tuple[str, ...]:
         """Return the texts that stand for a missing value in a column."""
         return (*self.missing, *self.missing_in.get(column, ()))
 

@@ -40,7 +40,7 @@ class Target(Section):
         if isinstance(classes, list | tuple):
             return {str(value): str(value) for value in classes}
         if isinstance(classes, dict):
-            return {_token(value): label for value, label in classes.items()}
+            return {_to_token(value): label for value, label in classes.items()}
         return classes
 
     @model_validator(mode="after")
@@ -74,5 +74,5 @@ class Target(Section):
         return tuple(sorted(names, key=lambda name: name == self.positive))
 
 
-def _token(value: object) -> str:
+def _to_token(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -94,7 +94,7 @@ class Task(Section):
         for name, formula in self.derived.items():
             check_derived(name, formula, self.columns)
         for name, column in self.columns.items():
-            if lost := sorted({*column.tokens} & {*self.origin.missing_marks(name)}):
+            if lost := sorted({*column.tokens} & {*self.origin.list_missing_marks(name)}):
                 raise ValueError(f"columns.{name}.values: {lost} count as missing (origin.missing)")
         if seen := sorted({*self.slices} & {*self.columns}):
             raise ValueError(f"slices: {seen} are columns, and these are sliced by anyway")

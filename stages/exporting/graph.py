@@ -14,7 +14,7 @@ from google.protobuf.message import Error as ProtobufError  # type: ignore[impor
 from onnx import TensorProto
 from sklearn.pipeline import Pipeline
 
-from stages.contract.expressions import Expression, column_name
+from stages.contract.expressions import Expression, find_column_name
 from stages.exporting.estimators import Source, add_estimator
 from stages.exporting.folding import add_columns, fold
 from stages.exporting.onnx_builder import Array, Builder
@@ -172,7 +172,7 @@ def _one_hot(builder: Builder, schema: Schema) -> list[str]:
 
 def _formula(builder: Builder, node: ast.expr, columns: Mapping[str, str]) -> str:
     """Add a derived column (N by 1), operator by operator as ``Expression.evaluate`` goes."""
-    name = column_name(node)
+    name = find_column_name(node)
     if name is not None:
         return columns[name]
     match node:

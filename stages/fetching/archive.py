@@ -20,9 +20,9 @@ from stages.fetching.download import (
     DownloadError,
     Patience,
     fill,
-    mirrored,
-    official,
-    reported,
+    locate_mirrored,
+    locate_official,
+    report_failure,
     verify,
 )
 from stages.shared import storage
@@ -57,32 +57,32 @@ def gather(work: Gathering) -> None:
     with tempfile.TemporaryDirectory(dir=work.path.parent) as scratch:
         files = [Path(scratch, str(number)) for number in range(len(work.origin.members))]
         if work.mirror:
-            _from_mirror(work, work.mirror, files)
+            _copy_from_mirror(work, work.mirror, files)
         else:
-            _from_archive(work, files)
+            _extract_from_archive(work, files)
         with storage.atomic(work.path) as table:
             _join(work, files, table)
 
 
-def _from_mirror(work: Gathering, mirror: str, files: Sequence[Path]) -> None:
+def _copy_from_mirror(work: Gathering, mirror: str, files: Sequence[Path]) -> None:
     for member, file in zip(work.origin.members, files, strict=True):
-        place = mirrored(mirror, work.task, PurePosixPath(member.name).name)
-        with reported(place, work.path), file.open("wb") as copy:
+        place = locate_mirrored(mirror, work.task, PurePosixPath(member.name).name)
+        with report_failure(place, work.path), file.open("wb") as copy:
             fill(copy, place, work.patience or Patience())
-            verify(copy, member.sha256, _key(member, work.contract))
+            verify(copy, member.sha256, _name_key(member, work.contract))
 
 
-def _from_archive(work: Gathering, files: Sequence[Path]) -> None:
-    place = official(work.origin.url or "", work.contract)
-    with reported(place, work.path), tempfile.TemporaryFile(dir=work.path.parent) as packed:
+def _extract_from_archive(work: Gathering, files: Sequence[Path]) -> None:
+    place = locate_official(work.origin.url or "", work.contract)
+    with report_failure(place, work.path), tempfile.TemporaryFile(dir=work.path.parent) as packed:
         fill(packed, place, work.patience or Patience())
-        with _opened(packed) as archive:
+        with _open_archive(packed) as archive:
             for member, file in zip(work.origin.members, files, strict=True):
                 _extract(archive, member, file, work.contract)
 
 
 @contextmanager
-def _opened(packed: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+def _open_archive(packed: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(packed) as archive:
             yield archive
@@ -91,16 +91,16 @@ def _opened(packed: IO[bytes]) -> Iterator[zipfile.ZipFile]:
 
 
 def _extract(archive: zipfile.ZipFile, member: Member, path: Path, contract: str) -> None:
-    with archive.open(_entry(archive, member)) as packed, path.open("wb") as file:
+    with archive.open(_find_entry(archive, member)) as packed, path.open("wb") as file:
         shutil.copyfileobj(packed, file, storage.CHUNK_BYTES)
-        verify(file, member.sha256, _key(member, contract))
+        verify(file, member.sha256, _name_key(member, contract))
 
 
-def _key(member: Member, contract: str) -> str:
+def _name_key(member: Member, contract: str) -> str:
     return f"that of {member.name} (sources.….members in {contract})"
 
 
-def _entry(archive: zipfile.ZipFile, member: Member) -> str:
+def _find_entry(archive: zipfile.ZipFile, member: Member) -> str:
     """Return the path in the archive that is the member's name or ends with it."""
     names = [name for name in archive.namelist() if not name.endswith("/")]
     found = [name for name in names if f"/{name}".endswith(f"/{member.name}")]
@@ -116,18 +116,18 @@ def _join(work: Gathering, files: Sequence[Path], table: IO[bytes]) -> None:
     """Write one CSV file in the layout that the origin declares, its header once."""
     header: list[str] | None = None
     for member, file in zip(work.origin.members, files, strict=True):
-        rows = _rows(work, member, file)
+        rows = _read_rows(work, member, file)
         if work.origin.header:
             own = [*next(rows, []), *member.values]
             if header is None:
                 _write(work.origin, table, iter([own]))
             elif own != header:
-                raise _misfit(work, member, f"its header is {own}, not {header}")
+                raise _make_misfit_error(work, member, f"its header is {own}, not {header}")
             header = own
         _write(work.origin, table, ([*row, *member.values.values()] for row in rows))
 
 
-def _rows(work: Gathering, member: Member, path: Path) -> Iterator[list[str]]:
+def _read_rows(work: Gathering, member: Member, path: Path) -> Iterator[list[str]]:
     """Yield a member's rows, all of one width; empty lines are none."""
     origin = work.origin
     width = len(origin.names) - len(member.values) if origin.names else None
@@ -138,10 +138,10 @@ def _rows(work: Gathering, member: Member, path: Path) -> Iterator[list[str]]:
                 width = len(row) if width is None else width
                 if len(row) != width:
                     what = f"line {lines.line_num} has {len(row)} cells, not {width}"
-                    raise _misfit(work, member, what)
+                    raise _make_misfit_error(work, member, what)
                 yield row
         except (UnicodeDecodeError, csv.Error) as error:
-            raise _misfit(work, member, str(error)) from error
+            raise _make_misfit_error(work, member, str(error)) from error
 
 
 def _write(origin: Origin, table: IO[bytes], rows: Iterator[list[str]]) -> None:
@@ -165,7 +165,7 @@ class _Encoded:
         self.file.write(text.encode(self.encoding))
 
 
-def _misfit(work: Gathering, member: Member, what: str) -> PipelineError:
+def _make_misfit_error(work: Gathering, member: Member, what: str) -> PipelineError:
     return PipelineError(
         f"the member {member.name} is not the table that sources in {work.contract} describes: "
         f"{what}; change names, header, delimiter, quoting or encoding there\n"

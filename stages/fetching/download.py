@@ -45,7 +45,7 @@ class DownloadError(Exception):
         self.may_pass = may_pass  # whether another attempt has a chance
 
 
-def official(url: str, contract: str) -> Place:
+def locate_official(url: str, contract: str) -> Place:
     """Return the place that the contract itself names; raises PipelineError if it is no URL."""
     if not is_url(url):
         raise PipelineError(
@@ -55,10 +55,10 @@ def official(url: str, contract: str) -> Place:
     return Place(url, f"change sources.….url in {contract}, or set DATA_MIRROR to where a copy is")
 
 
-def mirrored(mirror: str, task: str, name: str) -> Place:
+def locate_mirrored(mirror: str, task: str, name: str) -> Place:
     """Return a file's place in a mirror, a folder or a URL: ``<mirror>/<task>/<name>``."""
     if "://" in mirror and not is_url(mirror):
-        shown = without_login(mirror)
+        shown = hide_login(mirror)
         raise PipelineError(f"DATA_MIRROR = {shown!r} is neither a folder nor an http(s) URL")
     folder = mirror.rstrip("/")
     remedy = f"put {task}/{name} into the mirror {folder}, or unset or change DATA_MIRROR"
@@ -69,7 +69,7 @@ def is_url(address: str) -> bool:
     return address.startswith(("http://", "https://"))
 
 
-def without_login(text: str) -> str:
+def hide_login(text: str) -> str:
     """Return the text with no user's name and password in its URLs."""
     return re.sub(r"://[^/\s]*@", "://", text)
 
@@ -84,19 +84,19 @@ def obtain(
     """
     if path.is_file() and storage.sha256(path) == sha256:
         return
-    with reported(place, path), storage.atomic(path) as file:
+    with report_failure(place, path), storage.atomic(path) as file:
         fill(file, place, patience or Patience())
         verify(file, sha256, f"sources.….sha256 in {contract}")
 
 
 @contextmanager
-def reported(place: Place, path: Path) -> Iterator[None]:
+def report_failure(place: Place, path: Path) -> Iterator[None]:
     """Turn a DownloadError into a PipelineError that says what was asked and what to do."""
     try:
         yield
     except DownloadError as problem:
         message = f"{place.address}: {problem}\n  {place.remedy}\n  {path} was not touched"
-        raise PipelineError(without_login(message)) from problem
+        raise PipelineError(hide_login(message)) from problem
 
 
 def fill(file: IO[bytes], place: Place, patience: Patience) -> None:
@@ -124,7 +124,7 @@ def _download(place: Place, file: IO[bytes], patience: Patience) -> None:
             if not problem.may_pass:
                 raise
             notice = f"{place.address}: {problem}; next attempt in {pause:g} s"
-            print(without_login(notice), file=sys.stderr)
+            print(hide_login(notice), file=sys.stderr)
         time.sleep(pause)
     return _attempt(place.address, file, patience)
 
@@ -145,14 +145,14 @@ def _attempt(url: str, file: IO[bytes], patience: Patience) -> None:
     try:
         get(url, file, None)
     except RequestException as error:
-        raise _diagnosis(error, patience) from error
+        raise _diagnose_error(error, patience) from error
 
 
-def _diagnosis(error: Any, patience: Patience) -> DownloadError:
+def _diagnose_error(error: Any, patience: Patience) -> DownloadError:
     """Return in words what kept a file from coming."""
     from requests import exceptions
 
-    cause = _innermost(error)
+    cause = _describe_innermost(error)
     if isinstance(error, exceptions.HTTPError):
         answer: Any = error.response
         what = f"the server answered {answer.status_code} {answer.reason}"
@@ -171,10 +171,10 @@ def _diagnosis(error: Any, patience: Patience) -> DownloadError:
     return DownloadError(f"no answer from the server ({cause})", may_pass)
 
 
-def _innermost(error: Any) -> str:
+def _describe_innermost(error: Any) -> str:
     """Return the text of the error that requests and urllib3 wrapped."""
     inner = getattr(error, "reason", None) or next(reversed(getattr(error, "args", ())), None)
-    return _innermost(inner) if isinstance(inner, Exception) else str(error)
+    return _describe_innermost(inner) if isinstance(inner, Exception) else str(error)
 
 
 def verify(file: IO[bytes], sha256: str, key: str) -> None:

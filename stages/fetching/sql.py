@@ -50,7 +50,7 @@ class Question:
     query: str
     contract: str
 
-    def error(self, key: str, problem: str) -> PipelineError:
+    def make_error(self, key: str, problem: str) -> PipelineError:
         """Return an error that names one of the two keys; the database's URL holds no secret."""
         value = {"database": self.database, "query": self.query}[key]
         return PipelineError(f"{problem}\n  change sources.….{key} in {self.contract}: {value}")
@@ -72,7 +72,7 @@ class Spool:
     def add(self, rows: Sequence[Sequence[object]]) -> None:
         columns = list(zip(*rows, strict=True))
         for kinds, values in zip(self.kinds, columns, strict=True):
-            kinds |= kinds_of(values)
+            kinds |= list_kinds(values)
         pickle.dump(columns, self.file, protocol=pickle.HIGHEST_PROTOCOL)
         self.chunks += 1
         self.rows += len(rows)
@@ -95,7 +95,7 @@ def materialise(
     bytes: a query without ORDER BY leaves that order to the database.
     Raises PipelineError, with ``path`` as it was, where the database does not answer with rows.
     """
-    url = database_url(question, environment)
+    url = fill_database_url(question, environment)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path.parent) as file:
         spool = _ask(question, url, file, chunk_rows)
@@ -103,18 +103,18 @@ def materialise(
     return spool.rows, {column.name: str(column.type) for column in schema}
 
 
-def database_url(question: Question, environment: Mapping[str, str]) -> "URL":
+def fill_database_url(question: Question, environment: Mapping[str, str]) -> "URL":
     """Return the URL with each $NAME replaced; raises PipelineError for a password written out."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
     _refuse_written_secrets(question)
-    text = _filled(question, environment)
+    text = _fill_template(question, environment)
     try:
         return make_url(text)
     except (ArgumentError, ValueError):  # its text may hold what the environment gave
         example = "postgresql://me:$PGPASSWORD@host/name or sqlite:///path/to/file.db"
-        raise question.error("database", f"not a SQLAlchemy URL such as {example}") from None
+        raise question.make_error("database", f"not a SQLAlchemy URL such as {example}") from None
 
 
 def _refuse_written_secrets(question: Question) -> None:
@@ -127,33 +127,35 @@ def _refuse_written_secrets(question: Question) -> None:
         )
 
 
-def _filled(question: Question, environment: Mapping[str, str]) -> str:
+def _fill_template(question: Question, environment: Mapping[str, str]) -> str:
     template = Template(question.database)
     if not template.is_valid():
-        raise question.error("database", "a $ must begin the name of an environment variable")
+        raise question.make_error("database", "a $ must begin the name of an environment variable")
     names = template.get_identifiers()
     missing = [name for name in names if not environment.get(name)]
     if missing:
         wanted = ", ".join(missing)
-        raise question.error("database", f"the environment does not set {wanted} (or leaves empty)")
+        raise question.make_error(
+            "database", f"the environment does not set {wanted} (or leaves empty)"
+        )
     if ONE_NAME.fullmatch(question.database):  # the variable holds the URL as a whole
         return template.substitute(environment)
     return template.substitute({name: quote(environment[name], safe="") for name in names})
 
 
 def _ask(question: Question, url: "URL", file: IO[bytes], chunk_rows: int) -> Spool:
-    with _connection(question, url) as connection:
-        with _plainly(question, "query", "the query failed", url):
+    with _open_connection(question, url) as connection:
+        with _report_plainly(question, "query", "the query failed", url):
             if url.get_backend_name() in READ_ONLY:
                 connection.exec_driver_sql(READ_ONLY[url.get_backend_name()])
-            spool = _spooled(connection, question, file, chunk_rows)
+            spool = _spool_rows(connection, question, file, chunk_rows)
         connection.rollback()
     if not spool.rows:
-        raise question.error("query", "the query gives no rows")
+        raise question.make_error("query", "the query gives no rows")
     return spool
 
 
-def _spooled(
+def _spool_rows(
     connection: "Connection", question: Question, file: IO[bytes], chunk_rows: int
 ) -> Spool:
     # no_parameters: a % in the query is the query's own. stream_results: the server keeps the rows.
@@ -161,10 +163,10 @@ def _spooled(
     result = connection.exec_driver_sql(question.query, execution_options=options)
     names = list(result.keys()) if result.returns_rows else []
     if not names:
-        raise question.error("query", "the query is not a SELECT: it returns no columns")
+        raise question.make_error("query", "the query is not a SELECT: it returns no columns")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise question.error("query", f"two columns are named {twice[0]!r}: name each with AS")
+        raise question.make_error("query", f"two columns are named {twice[0]!r}: name each with AS")
     spool = Spool(file, names)
     for rows in result.partitions(chunk_rows):
         spool.add(rows)
@@ -172,26 +174,26 @@ def _spooled(
 
 
 @contextmanager
-def _connection(question: Question, url: "URL") -> Iterator["Connection"]:
+def _open_connection(question: Question, url: "URL") -> Iterator["Connection"]:
     if url.get_backend_name() == "sqlite" and not _is_there(url.database):
-        raise question.error("database", f"there is no SQLite file {url.database}")
-    engine = _engine(question, url)
-    with _plainly(question, "database", "cannot connect to the database", url):
+        raise question.make_error("database", f"there is no SQLite file {url.database}")
+    engine = _make_engine(question, url)
+    with _report_plainly(question, "database", "cannot connect to the database", url):
         connection = engine.connect()
     with connection:
         yield connection
 
 
-def _engine(question: Question, url: "URL") -> "Engine":
+def _make_engine(question: Question, url: "URL") -> "Engine":
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
-    with _plainly(question, "database", "no such kind of database", url):
+    with _report_plainly(question, "database", "no such kind of database", url):
         try:
             return create_engine(url, poolclass=NullPool)
         except ModuleNotFoundError as error:
             problem = f"the driver {error.name} is not installed: add it to pyproject.toml"
-            raise question.error("database", problem) from error
+            raise question.make_error("database", problem) from error
 
 
 def _is_there(database: str | None) -> bool:
@@ -200,7 +202,7 @@ def _is_there(database: str | None) -> bool:
 
 
 @contextmanager
-def _plainly(question: Question, key: str, problem: str, url: "URL") -> Iterator[None]:
+def _report_plainly(question: Question, key: str, problem: str, url: "URL") -> Iterator[None]:
     """Turn a database's error into a PipelineError that holds no password."""
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -208,17 +210,19 @@ def _plainly(question: Question, key: str, problem: str, url: "URL") -> Iterator
         yield
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip()
-        for secret in _secrets(url):
+        for secret in _list_secrets(url):
             reason = reason.replace(secret, "***")
-        raise question.error(key, f"{problem}: {reason}") from None  # the cause may hold a secret
+        raise question.make_error(
+            key, f"{problem}: {reason}"
+        ) from None  # the cause may hold a secret
 
 
-def _secrets(url: "URL") -> list[str]:
+def _list_secrets(url: "URL") -> list[str]:
     options = unquote_plus(url.render_as_string(hide_password=False))
     return [secret for secret in [url.password, *SECRET_OPTION.findall(options)] if secret]
 
 
-def kinds_of(values: Sequence[object]) -> set[str]:
+def list_kinds(values: Sequence[object]) -> set[str]:
     """Return which kinds of value a column holds; NULL is none."""
     kinds = {KINDS.get(kind, "text") for kind in set(map(type, values)) - {type(None)}}
     if "timestamp" in kinds:
@@ -227,19 +231,19 @@ def kinds_of(values: Sequence[object]) -> set[str]:
     return kinds
 
 
-def _schema(spool: Spool) -> "pa.Schema":
+def _make_schema(spool: Spool) -> "pa.Schema":
     """Return the Parquet schema, with a note that lets pandas keep integers with NULL integers."""
     import pandas as pd
     import pyarrow as pa
 
-    types = [_arrow_type(kinds) for kinds in spool.kinds]
+    types = [_choose_arrow_type(kinds) for kinds in spool.kinds]
     schema = pa.schema(list(zip(spool.names, types, strict=True)))
     nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame = schema.empty_table().to_pandas(types_mapper=nullable.get)
     return schema.with_metadata(pa.Schema.from_pandas(frame, preserve_index=False).metadata)
 
 
-def _arrow_type(kinds: set[str]) -> "pa.DataType":
+def _choose_arrow_type(kinds: set[str]) -> "pa.DataType":
     import pyarrow as pa
 
     types = {
@@ -260,33 +264,33 @@ def write_parquet(spool: Spool, path: Path, question: Question) -> "pa.Schema":
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    schema = _schema(spool)
+    schema = _make_schema(spool)
     with atomic(path) as file, ParquetWriter(file, schema) as writer:
         for columns in spool:
             pairs = zip(schema, columns, strict=True)
-            arrays = [_array(column, values, question) for column, values in pairs]
+            arrays = [_make_array(column, values, question) for column, values in pairs]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
     return schema
 
 
-def _array(column: "pa.Field", values: Sequence[object], question: Question) -> "pa.Array":
+def _make_array(column: "pa.Field", values: Sequence[object], question: Question) -> "pa.Array":
     import pyarrow as pa
 
-    convert = {"double": _number, "string": _text}.get(str(column.type))
+    convert = {"double": _to_number, "string": _to_text}.get(str(column.type))
     try:
         if convert:
             values = [None if value is None else convert(value) for value in values]
         return pa.array(values, column.type)
     except (ValueError, OverflowError) as error:
         problem = f"the column {column.name!r} does not fit {column.type}: {error}"
-        raise question.error("query", problem) from error
+        raise question.make_error("query", problem) from error
 
 
-def _number(value: Any) -> float:
+def _to_number(value: Any) -> float:
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
     return value.hex() if isinstance(value, bytes) else str(value)

@@ -75,7 +75,7 @@ def describe_candidate(plan: FineTuningPlan, model: FineTuned) -> dict[str, Any]
             "dtype": str(select_dtype(encoder.precision, plan.cuda)).removeprefix("torch."),
             "temperature": model.temperature,
         },
-        "libraries": imports.versions("fine_tune", *([package] if package else [])),
+        "libraries": imports.list_versions("fine_tune", *([package] if package else [])),
     }
 
 

@@ -76,8 +76,8 @@ def hash_inputs(prepared: Path, encoder: Encoder, cuda: bool, params: str) -> st
         "data": [sha256(prepared / f"{part}.parquet") for part in PARTS],
         "schema": sha256(prepared / "schema.json"),
         "params": params,
-        "code": imports.code_hash("fine_tune"),
-        "libraries": imports.versions("fine_tune"),
+        "code": imports.hash_code("fine_tune"),
+        "libraries": imports.list_versions("fine_tune"),
         "dtype": str(select_dtype(encoder.precision, cuda)),
         "cuda": cuda,
     }

@@ -184,7 +184,7 @@ def _choose_encoding(origin: Origin) -> str:
 
 
 def _clean_cells(cells: pd.Series, origin: Origin) -> pd.Series:
-    marks = pd.Series(origin.missing_marks(str(cells.name)), dtype="str")
+    marks = pd.Series(origin.list_missing_marks(str(cells.name)), dtype="str")
     if isinstance(cells.dtype, pd.CategoricalDtype):
         cells = cells.astype(object).infer_objects()
     if isinstance(cells.dtype, pd.StringDtype):

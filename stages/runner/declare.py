@@ -36,7 +36,7 @@ class Params(Frozen):
     """Base of a stage's parameters: each field is annotated with ``At(key)``."""
 
     @classmethod
-    def keys(cls) -> dict[str, str]:
+    def list_keys(cls) -> dict[str, str]:
         """Return the key template of each field."""
         found = ((name, part) for name, info in cls.model_fields.items() for part in info.metadata)
         return {name: part.key for name, part in found if isinstance(part, At)}
@@ -79,14 +79,14 @@ class Stage(Generic[P]):
         Raises PipelineError for a missing key, an unknown one or a wrong type.
         """
         content = read_params(find_params(item["task"]))
-        keys = {name: key.format(**item) for name, key in self.params.keys().items()}
+        keys = {name: key.format(**item) for name, key in self.params.list_keys().items()}
         values = {name: lookup(content, key) for name, key in keys.items()}
         return self.params.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")
 
     def fingerprint(self, **item: str) -> str:
         """Return the SHA-256 of the declared parameters' values for one task (and model)."""
         content = read_params(find_params(item["task"]))
-        keys = sorted(key.format(**item) for key in self.params.keys().values())
+        keys = sorted(key.format(**item) for key in self.params.list_keys().values())
         values = json.dumps({key: lookup(content, key) for key in keys}, sort_keys=True)
         return hashlib.sha256(values.encode()).hexdigest()
 
@@ -96,7 +96,7 @@ class Stage(Generic[P]):
         if len(words) < len(self.over):
             sys.exit(f"usage: python -m stages.{self.verb} {' '.join(self.over).upper()}")
         lifeline.hold()
-        with stopwatch.timing([self.verb, *words]):
+        with stopwatch.time_stage([self.verb, *words]):
             run_plainly(
                 f"{self.verb} {' '.join(words)}",
                 lambda: check_libraries(find_params(words[0])),
@@ -138,7 +138,7 @@ def check_libraries(path: Path = PARAMS_FILE) -> None:
     wrong = [
         f"  {name}: {found} is installed, libraries.{name} says {declared}"
         for name, declared in lookup(read_params(path), "libraries").items()
-        if (found := _installed(name)) != declared
+        if (found := _find_version(name)) != declared
     ]
     if wrong:
         listing = "\n".join(wrong)
@@ -147,7 +147,7 @@ def check_libraries(path: Path = PARAMS_FILE) -> None:
         )
 
 
-def _installed(name: str) -> str:
+def _find_version(name: str) -> str:
     """Return the version without its local part, as in ``2.13.0+cpu``: that names a build of it."""
     try:
         return importlib.metadata.version(name).split("+")[0]

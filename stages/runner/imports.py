@@ -12,7 +12,7 @@ from pathlib import Path
 ROOTS = ("stages", "serve")
 
 
-def modules(start: Path) -> list[Path]:
+def list_modules(start: Path) -> list[Path]:
     """Return ``start`` and every file of this repository it imports, at any depth, sorted."""
     found: set[Path] = set()
     waiting = [start]
@@ -20,46 +20,48 @@ def modules(start: Path) -> list[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [file for name in _imported(path) for file in _ours(name)]
+            waiting += [file for name in _read_imports(path) for file in _find_ours(name)]
     return sorted(found, key=lambda path: (path != start, path.as_posix()))
 
 
-def dependencies(files: Collection[Path]) -> list[Path]:
+def list_dependencies(files: Collection[Path]) -> list[Path]:
     """Return the files as DVC shall list them: a folder stands for its code if all of it is meant.
 
     The files directly in ``stages`` and ``serve`` are listed one by one: not one stage runs all.
     """
-    whole = {folder for folder in {path.parent for path in files} if _code(folder) <= set(files)}
+    whole = {
+        folder for folder in {path.parent for path in files} if _list_code(folder) <= set(files)
+    }
     whole -= {Path(root) for root in ROOTS}
     return sorted({path.parent if path.parent in whole else path for path in files})
 
 
-def libraries(files: list[Path]) -> list[str]:
+def list_libraries(files: list[Path]) -> list[str]:
     """Return the distributions (as ``scikit-learn``, not ``sklearn``) that the files import."""
-    names = {name.split(".")[0] for path in files for name in _imported(path)}
-    return sorted({distribution(name) for name in names if _is_library(name)})
+    names = {name.split(".")[0] for path in files for name in _read_imports(path)}
+    return sorted({find_distribution(name) for name in names if _is_library(name)})
 
 
-def versions(verb: str, *modules_too: str) -> dict[str, str]:
+def list_versions(verb: str, *modules_too: str) -> dict[str, str]:
     """Return the installed version of each library that a stage, or a module named, imports."""
-    names = set(libraries(modules(Path("stages", f"{verb}.py"))))
-    names |= {distribution(module) for module in modules_too}
+    names = set(list_libraries(list_modules(Path("stages", f"{verb}.py"))))
+    names |= {find_distribution(module) for module in modules_too}
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
-def code_hash(verb: str) -> str:
+def hash_code(verb: str) -> str:
     """Return the SHA-256 over all of our code that a stage runs."""
-    texts = (path.read_bytes() for path in modules(Path("stages", f"{verb}.py")))
+    texts = (path.read_bytes() for path in list_modules(Path("stages", f"{verb}.py")))
     return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
-def distribution(module: str) -> str:
+def find_distribution(module: str) -> str:
     """Return the name by which ``requirements.lock`` knows a top-level module."""
-    name = min(_distributions().get(module, [module]), key=len)
+    name = min(_read_distributions().get(module, [module]), key=len)
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _code(folder: Path) -> set[Path]:
+def _list_code(folder: Path) -> set[Path]:
     return set(folder.rglob("*.py"))
 
 
@@ -68,16 +70,16 @@ def _is_library(name: str) -> bool:
 
 
 @cache
-def _distributions() -> dict[str, list[str]]:
+def _read_distributions() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
 @cache
-def _imported(path: Path) -> frozenset[str]:
-    return frozenset(_names(ast.parse(path.read_text(encoding="utf-8"))))
+def _read_imports(path: Path) -> frozenset[str]:
+    return frozenset(_list_names(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-def _names(tree: ast.AST) -> Iterator[str]:
+def _list_names(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -86,6 +88,6 @@ def _names(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _ours(name: str) -> list[Path]:
+def _find_ours(name: str) -> list[Path]:
     path = Path(*name.split(".")).with_suffix(".py")
     return [path] if path.parts[0] in ROOTS and path.exists() else []

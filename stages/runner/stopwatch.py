@@ -14,22 +14,22 @@ MODULE = "stages."  # what stands before the verb in a stage's command
 
 
 @contextmanager
-def timing(words: Iterable[str]) -> Iterator[None]:
+def time_stage(words: Iterable[str]) -> Iterator[None]:
     """Note the wall-clock seconds of what is done inside, unless it ends with an error.
 
     ``words`` are the stage's verb and its arguments.
     """
     began = time.monotonic()
     yield
-    write_json(_file(words), round(time.monotonic() - began, 2))
+    write_json(_locate_file(words), round(time.monotonic() - began, 2))
 
 
-def seconds(command: str) -> float | None:
+def read_seconds(command: str) -> float | None:
     """Return how long a stage's command took when it last ran here; None if it never did."""
     verb, *words = shlex.split(command.rpartition(MODULE)[2]) or [""]
-    path = _file([verb, *words])
+    path = _locate_file([verb, *words])
     return float(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def _file(words: Iterable[str]) -> Path:
+def _locate_file(words: Iterable[str]) -> Path:
     return FOLDER / f"{'-'.join(words).replace('/', '-')}.json"

@@ -13,5 +13,5 @@ import stages.fine_tuning.planning
 import stages.fine_tuning.runner  # noqa: F401
 from stages.runner import imports
 
-imports.code_hash("fine_tune")
-imports.versions("fine_tune")
+imports.hash_code("fine_tune")
+imports.list_versions("fine_tune")

@@ -43,7 +43,7 @@ def installed(peer: Peer, folder: Path) -> Path:
 def pinned() -> Iterator[str]:
     """Yield what loading the pipeline needs, in the releases that it was pickled with."""
     lock = LOCK.read_text(encoding="utf-8")
-    wanted = imports.libraries(imports.modules(Path("stages/shared/features.py")))
+    wanted = imports.list_libraries(imports.list_modules(Path("stages/shared/features.py")))
     for name in {*wanted, "joblib", "scipy"}:
         yield next(line.split()[0] for line in lock.splitlines() if line.startswith(f"{name}=="))
 

@@ -103,7 +103,7 @@ def test_the_project_s_dependencies_hold_all_that_the_registry_s_commands_import
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(imports, "ROOTS", ("stages", "serve", "commands"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    files = imports.modules(Path(f"commands/registry/{command}.py"))
-    needed = set(imports.libraries(files))
+    files = imports.list_modules(Path(f"commands/registry/{command}.py"))
+    needed = set(imports.list_libraries(files))
     assert "mlflow" in needed
     assert needed <= find_distributions(project["dependencies"])

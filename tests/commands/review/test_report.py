@@ -333,7 +333,7 @@ def test_what_restored_stages_last_took_is_told(world: World, written: Any) -> N
     world.save({"kept": one, "other": edited(two, "train", two.frames["train"][:100])})
     restored = "had the base's inputs, so their results were restored"
     assert f"4 {restored}." in written("--base", "HEAD~1")[1]
-    with stopwatch.timing(["prepare", "kept"]):
+    with stopwatch.time_stage(["prepare", "kept"]):
         pass
     (took,) = (world.root / stopwatch.FOLDER).iterdir()
     took.write_text("65.4")

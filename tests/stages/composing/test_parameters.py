@@ -10,7 +10,7 @@ from stages.compose import write_tasks
 from stages.composing.config import read_yaml
 from stages.composing.declared import list_items
 from stages.composing.parameters import render_parameters
-from stages.composing.pipeline import declared_stages, read_declared, render_tasks
+from stages.composing.pipeline import list_stages, read_declared, render_tasks
 from stages.runner.declare import COMPOSED, At, Params, Stage, find_params, lookup
 from tests.support.clone import ROOT
 
@@ -31,9 +31,9 @@ def leaves(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 def test_every_declared_key_has_the_value_of_params(params: Any) -> None:
     found = {path.stem: read_yaml(text) for path, text in render_tasks(params).items()}
-    for stage in declared_stages():
+    for stage in list_stages():
         for item in list_items(stage, read_declared(params)):
-            for template in stage.params.keys().values():
+            for template in stage.params.list_keys().values():
                 key = template.format(**item)
                 assert lookup(found[item["task"]], key) == lookup(params, key), (stage.verb, key)
 

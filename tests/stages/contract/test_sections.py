@@ -19,7 +19,7 @@ SECTIONS = {
 
 
 def folder(verb: str, name: str) -> set[str]:
-    files = imports.modules(Path("stages", f"{verb}.py"))
+    files = imports.list_modules(Path("stages", f"{verb}.py"))
     return {path.stem for path in files if path.parent == Path("stages", name)}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stages.fetching.download import Patience, Place, mirrored, obtain, official
+from stages.fetching.download import Patience, Place, locate_mirrored, locate_official, obtain
 from stages.shared.errors import PipelineError
 from tests.support.servers import Answer, closed_port, http_server
 
@@ -43,7 +43,7 @@ def failure(place: Place, path: Path, patience: Patience = QUICK) -> str:
 def served_failure(path: Path, *answers: Answer) -> tuple[str, int]:
     """Return the message of a failed download, and how often the server was asked."""
     with http_server({"/table.csv": list(answers)}) as server:
-        place = official(f"{server.url}/table.csv", CONTRACT)
+        place = locate_official(f"{server.url}/table.csv", CONTRACT)
         message = failure(place, path)
     assert f"{server.url}/table.csv" in message
     assert CONTRACT in message
@@ -52,7 +52,7 @@ def served_failure(path: Path, *answers: Answer) -> tuple[str, int]:
 
 def test_the_right_bytes_replace_the_previous_ones(path: Path) -> None:
     with http_server({"/table.csv": Answer(GOOD)}) as server:
-        obtain(official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
+        obtain(locate_official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
     assert path.read_bytes() == GOOD
     assert list(path.parent.iterdir()) == [path]
 
@@ -60,14 +60,14 @@ def test_the_right_bytes_replace_the_previous_ones(path: Path) -> None:
 def test_the_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "new" / "table.csv"
     with http_server({"/table.csv": Answer(GOOD)}) as server:
-        obtain(official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
+        obtain(locate_official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
     assert path.read_bytes() == GOOD
 
 
 def test_bytes_that_are_there_are_not_asked_for_again(path: Path) -> None:
     path.write_bytes(GOOD)
     with http_server({"/table.csv": Answer(GOOD)}) as server:
-        obtain(official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
+        obtain(locate_official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
     assert server.asked == []
 
 
@@ -97,7 +97,7 @@ def test_a_passing_trouble_is_tried_three_times(path: Path, status: int) -> None
 def test_a_later_attempt_may_succeed_and_keeps_nothing_of_the_first(path: Path) -> None:
     broken = Answer(GOOD[:100_000] + b"rest", promised=len(GOOD) + 9)
     with http_server({"/table.csv": [broken, Answer(status=503), Answer(GOOD)]}) as server:
-        obtain(official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
+        obtain(locate_official(f"{server.url}/table.csv", CONTRACT), SHA256, path, CONTRACT, QUICK)
     assert path.read_bytes() == GOOD
 
 
@@ -118,7 +118,7 @@ def test_a_host_that_takes_no_connection_is_a_time_out(path: Path) -> None:
         full.listen(0)
         address = full.getsockname()
         with socket.create_connection(address):
-            place = official(f"http://127.0.0.1:{address[1]}/table.csv", CONTRACT)
+            place = locate_official(f"http://127.0.0.1:{address[1]}/table.csv", CONTRACT)
             message = failure(place, path, Patience(connect=0.1, read=5, pauses=()))
     assert "time-out: the server took no connection within 0.1 s" in message
 
@@ -131,7 +131,9 @@ def test_a_truncated_body_says_how_much_came(path: Path) -> None:
 
 
 def test_a_refused_connection_says_so(path: Path) -> None:
-    message = failure(official(f"http://127.0.0.1:{closed_port()}/table.csv", CONTRACT), path)
+    message = failure(
+        locate_official(f"http://127.0.0.1:{closed_port()}/table.csv", CONTRACT), path
+    )
     assert "no answer from the server" in message
     assert "Connection refused" in message
 
@@ -145,7 +147,7 @@ def test_an_unknown_host_is_named_at_once(path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(socket, "getaddrinfo", nobody_knows)
     monkeypatch.setenv("NO_PROXY", "*")
-    message = failure(official("http://no-such-host.invalid/table.csv", CONTRACT), path)
+    message = failure(locate_official("http://no-such-host.invalid/table.csv", CONTRACT), path)
     assert "Failed to resolve 'no-such-host.invalid'" in message
     assert asked == ["no-such-host.invalid"]
 
@@ -153,37 +155,39 @@ def test_an_unknown_host_is_named_at_once(path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("url", ["ftp://host/table.csv", "data/table.csv", "file:///table.csv"])
 def test_what_is_no_web_address_is_refused(url: str) -> None:
     with pytest.raises(PipelineError, match=r"sources\.….url = .* http"):
-        official(url, CONTRACT)
+        locate_official(url, CONTRACT)
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1/table.csv"])
 def test_a_malformed_web_address_is_a_clear_error(path: Path, url: str) -> None:
-    assert "sources.….url" in failure(official(url, CONTRACT), path)
+    assert "sources.….url" in failure(locate_official(url, CONTRACT), path)
 
 
 def test_a_mirror_folder_gives_the_bytes(path: Path, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     (mirror / "heart").mkdir(parents=True)
     (mirror / "heart" / "table.csv").write_bytes(GOOD)
-    obtain(mirrored(f"{mirror}/", "heart", "table.csv"), SHA256, path, CONTRACT)
+    obtain(locate_mirrored(f"{mirror}/", "heart", "table.csv"), SHA256, path, CONTRACT)
     assert path.read_bytes() == GOOD
 
 
 def test_a_mirror_url_gives_the_bytes(path: Path) -> None:
     with http_server({"/m/heart/table.csv": Answer(GOOD)}) as server:
-        obtain(mirrored(f"{server.url}/m/", "heart", "table.csv"), SHA256, path, CONTRACT, QUICK)
+        obtain(
+            locate_mirrored(f"{server.url}/m/", "heart", "table.csv"), SHA256, path, CONTRACT, QUICK
+        )
     assert path.read_bytes() == GOOD
 
 
 def test_a_file_missing_in_a_mirror_folder_names_both(path: Path, tmp_path: Path) -> None:
-    message = failure(mirrored(str(tmp_path / "mirror"), "heart", "table.csv"), path)
+    message = failure(locate_mirrored(str(tmp_path / "mirror"), "heart", "table.csv"), path)
     assert f"{tmp_path}/mirror/heart/table.csv: No such file" in message
     assert f"put heart/table.csv into the mirror {tmp_path}/mirror" in message
 
 
 def test_a_file_missing_in_a_mirror_url_names_both(path: Path) -> None:
     with http_server({}) as server:
-        message = failure(mirrored(server.url, "heart", "table.csv"), path)
+        message = failure(locate_mirrored(server.url, "heart", "table.csv"), path)
     assert "the server answered 404" in message
     assert f"put heart/table.csv into the mirror {server.url}" in message
     assert server.asked == ["/heart/table.csv"]
@@ -192,14 +196,14 @@ def test_a_file_missing_in_a_mirror_url_names_both(path: Path) -> None:
 def test_a_mirror_cannot_change_what_the_file_is(path: Path, tmp_path: Path) -> None:
     (tmp_path / "heart").mkdir()
     (tmp_path / "heart" / "table.csv").write_bytes(GOOD + b"0,0,0,0\n")
-    message = failure(mirrored(str(tmp_path), "heart", "table.csv"), path)
+    message = failure(locate_mirrored(str(tmp_path), "heart", "table.csv"), path)
     assert SHA256 in message
     assert f"mirror {tmp_path}" in message
 
 
 def test_a_mirror_is_a_folder_or_a_web_address() -> None:
     with pytest.raises(PipelineError, match=r"DATA_MIRROR = 's3://bucket'"):
-        mirrored("s3://bucket", "heart", "table.csv")
+        locate_mirrored("s3://bucket", "heart", "table.csv")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +213,7 @@ def test_a_mirrors_password_is_not_shown(
     path: Path, capsys: pytest.CaptureFixture[str], scheme: str
 ) -> None:
     def attempt() -> None:
-        place = mirrored(f"{scheme}:{closed_port()}", "heart", "table.csv")
+        place = locate_mirrored(f"{scheme}:{closed_port()}", "heart", "table.csv")
         obtain(place, SHA256, path, CONTRACT, QUICK)
 
     with pytest.raises(PipelineError) as caught:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.fetching.sql import Question, Spool, database_url, materialise, write_parquet
+from stages.fetching.sql import Question, Spool, fill_database_url, materialise, write_parquet
 from stages.shared.errors import PipelineError
 from stages.shared.storage import read_frame, sha256
 from tests.support.servers import (
@@ -173,7 +173,7 @@ def test_every_part_of_a_url_can_come_from_the_environment() -> None:
         "D": "x y",
         "S": "require",
     }
-    url = database_url(Question(database, "SELECT 1", CONTRACT), values)
+    url = fill_database_url(Question(database, "SELECT 1", CONTRACT), values)
     assert (url.username, url.password, url.host) == ("m@e", "a/b:c@d%e f", "db.example")
     assert (url.port, url.database, dict(url.query)) == (5433, "x y", {"sslmode": "require"})
 

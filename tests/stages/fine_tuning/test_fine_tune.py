@@ -205,7 +205,7 @@ def test_it_opens_nothing_but_what_it_declares(world: Path) -> None:
     assert done.returncode == 0, said
     item = {"task": "demo", "encoder": "tiny", "weights": "encoder"}
     stage = fine_tune.STAGE
-    code = {path.as_posix() for path in imports.modules(Path("stages/fine_tune.py"))}
+    code = {path.as_posix() for path in imports.list_modules(Path("stages/fine_tune.py"))}
     reads = {*code, "params.yaml", *(path.format(**item) for path in stage.deps)}
     writes = {path.format(**item) for path in (*stage.outs, *stage.measures, *stage.scratch)}
     writes.add(stopwatch.FOLDER.as_posix())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.composing.checking import declared_stages
+from stages.composing.checking import list_stages
 from stages.runner import stopwatch
 from tests.support.clone import ROOT, Clone
 
@@ -96,7 +96,7 @@ def under_no_hash(name: str) -> set[str]:
     task, _, encoder = item.partition("-")
     return {stopwatch.FOLDER.as_posix()} | {
         template.format(task=task, encoder=encoder)
-        for stage in declared_stages()
+        for stage in list_stages()
         if stage.verb == verb
         for template in (*stage.measures, *stage.scratch)
     }

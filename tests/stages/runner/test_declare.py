@@ -95,7 +95,7 @@ def test_an_undeclared_parameter_raises() -> None:
 
 
 def test_a_stage_declares_the_keys_it_is_given() -> None:
-    assert SomeParams.keys() == {
+    assert SomeParams.list_keys() == {
         "cv": "task.{task}.cv",
         "rate": "task.{task}.rate",
         "word": "task.{task}.word",
@@ -107,7 +107,7 @@ def test_a_limit_beside_the_key_is_kept() -> None:
     class Limited(Params):
         rate: Annotated[float, Field(lt=1), At("task.{task}.rate")]
 
-    assert Limited.keys() == {"rate": "task.{task}.rate"}
+    assert Limited.list_keys() == {"rate": "task.{task}.rate"}
     with pytest.raises(PipelineError, match=r"rate: Input should be less than 1.*2.0"):
         Stage(verb="try", desc="", params=Limited).load(task="housing")
 

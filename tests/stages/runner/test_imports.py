@@ -31,13 +31,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     monkeypatch.chdir(tmp_path)
-    imports._imported.cache_clear()
+    imports._read_imports.cache_clear()
     yield tmp_path
-    imports._imported.cache_clear()
+    imports._read_imports.cache_clear()
 
 
 def found(start: str) -> list[str]:
-    return [path.as_posix() for path in imports.modules(Path(start))]
+    return [path.as_posix() for path in imports.list_modules(Path(start))]
 
 
 @pytest.mark.usefixtures("repository")
@@ -59,12 +59,12 @@ def test_a_file_without_imports_of_ours_stands_alone() -> None:
 
 @pytest.mark.usefixtures("repository")
 def test_a_folder_stands_for_its_code_only_where_all_of_it_is_run() -> None:
-    code = imports.modules(Path("stages/first.py"))
+    code = imports.list_modules(Path("stages/first.py"))
     assert Path("stages/shared/unused.py") not in code
-    assert imports.dependencies(code) == sorted(code)
+    assert imports.list_dependencies(code) == sorted(code)
     Path("stages/shared/unused.py").unlink()
     # Never `serve`, although all of it is run here: each further file there would count.
-    assert [path.as_posix() for path in imports.dependencies(code)] == [
+    assert [path.as_posix() for path in imports.list_dependencies(code)] == [
         "serve/e.py",
         "stages/first.py",
         "stages/shared",
@@ -73,19 +73,19 @@ def test_a_folder_stands_for_its_code_only_where_all_of_it_is_run() -> None:
 
 @pytest.mark.usefixtures("repository")
 def test_libraries_go_by_the_name_that_the_lock_knows() -> None:
-    files = imports.modules(Path("stages/first.py"))
-    assert imports.libraries(files) == ["numpy", "pyyaml", "ruamel-yaml", "scikit-learn"]
-    assert imports.libraries([Path("stages/second.py")]) == []
+    files = imports.list_modules(Path("stages/first.py"))
+    assert imports.list_libraries(files) == ["numpy", "pyyaml", "ruamel-yaml", "scikit-learn"]
+    assert imports.list_libraries([Path("stages/second.py")]) == []
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "stages/second.py"])
 def test_the_hash_changes_with_every_file_that_is_run_and_no_other(
     repository: Path, name: str
 ) -> None:
-    before = imports.code_hash("first"), imports.code_hash("second")
+    before = imports.hash_code("first"), imports.hash_code("second")
     (repository / name).write_text(FILES[name] + "# more\n")
-    assert (imports.code_hash("first") == before[0]) == (name == "stages/shared/unused.py")
-    assert imports.code_hash("second") == before[1]
+    assert (imports.hash_code("first") == before[0]) == (name == "stages/shared/unused.py")
+    assert imports.hash_code("second") == before[1]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_hash_changes_with_every_file_that_is_run_and_no_other(
     ],
 )
 def test_distributions(module: str, name: str) -> None:
-    assert imports.distribution(module) == name
+    assert imports.find_distribution(module) == name
 
 
 LOADED = """
@@ -123,7 +123,7 @@ def test_everything_that_python_loads_for_a_stage_is_declared(verb: str) -> None
         check=True,
     )
     loaded = {Path(path).relative_to(ROOT) for path in json.loads(done.stdout)}
-    assert loaded <= set(imports.modules(Path("stages", f"{verb}.py")))
+    assert loaded <= set(imports.list_modules(Path("stages", f"{verb}.py")))
 
 
 @pytest.mark.parametrize(("verb", "heavy"), [("fine_tune", {"torch", "sklearn", "transformers"})])
@@ -140,6 +140,6 @@ def test_who_reads_a_declaration_alone_waits_for_no_heavy_library(
 
 @pytest.mark.parametrize(("verb", "absent"), [("prepare", {"scikit-learn", "xgboost", "dvclive"})])
 def test_a_stage_does_not_declare_the_libraries_of_others(verb: str, absent: set[str]) -> None:
-    found = set(imports.libraries(imports.modules(Path("stages", f"{verb}.py"))))
+    found = set(imports.list_libraries(imports.list_modules(Path("stages", f"{verb}.py"))))
     assert {"numpy", "pandas", "pydantic"} <= found
     assert not absent & found
