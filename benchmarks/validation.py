@@ -17,7 +17,7 @@ from stages.fetching.archive import Gathering, gather
 from stages.validating.checks import run_checks
 from stages.validating.rules import Rule
 from stages.validating.statistics import compute_statistics
-from tests.support.validation_fixtures import prepared, shipped
+from tests.support.validation_fixtures import prepare_table, read_shipped
 
 DISTRIBUTION: set[Rule] = {"shift", "correlation", "row_count", "swapped", "flipped"}
 HEART = ("cleveland", "hungarian", "switzerland", "va")
@@ -38,17 +38,17 @@ def main() -> None:
 
 def row(task: str, source: str, data: Path, resamples: int, folder: Path) -> str:
     """Return the table's line: how many of its resamples raise which kind of alarm."""
-    origin = {**shipped(task)["sources"][source]}
+    origin = {**read_shipped(task)["sources"][source]}
     path = located(task, origin, data, folder)
     origin |= {"url": None, "sha256": None, "members": []}
     lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # U+0085 ends no line
     header = [] if origin.get("header") is False else [lines.pop(0)]
-    accepted = compute_statistics(prepared(task, path, origin=origin))
+    accepted = compute_statistics(prepare_table(task, path, origin=origin))
     rng, errors, warned, others = np.random.default_rng(1), 0, 0, Counter[str]()
     for _ in range(resamples):
         table = folder / "resampled"
         table.write_text(resampled(header, lines, rng), encoding="utf-8")
-        told = run_checks(prepared(task, table, accepted, origin=origin))
+        told = run_checks(prepare_table(task, table, accepted, origin=origin))
         errors += any(it.severity == "error" for it in told)
         warned += any(it.rule in DISTRIBUTION for it in told)
         others.update({it.rule for it in told} - DISTRIBUTION)

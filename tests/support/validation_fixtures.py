@@ -22,22 +22,22 @@ from stages.validating.statistics import compute_statistics
 
 
 @cache
-def shipped(task: str) -> Any:
+def read_shipped(task: str) -> Any:
     return read_yaml(compose_params())["task"][task]
 
 
-def table(task: str) -> pd.DataFrame:
+def read_sample(task: str) -> pd.DataFrame:
     """Return the sample's cells, all of them as text."""
-    path = shipped(task)["sources"]["sample"]["path"]
+    path = read_shipped(task)["sources"]["sample"]["path"]
     return pd.read_csv(path, dtype=str, na_filter=False)
 
 
-def prepared(
+def prepare_table(
     task: str, path: Path, accepted: Statistics | None = None, **contract: Any
 ) -> Prepared:
     """Read, type and split a file as the task's contract, changed by ``contract``, says."""
     source = contract.pop("origin", {})
-    content = {**shipped(task), **contract, "origin": {"path": str(path), **source}}
+    content = {**read_shipped(task), **contract, "origin": {"path": str(path), **source}}
     declared = Task.parse(content, task)
     params = PrepareParams.model_construct(**{k: getattr(declared, k) for k in KEYS})
     origin = Origin.parse(content["origin"], task)
@@ -73,15 +73,17 @@ KEYS = (
 
 
 @cache
-def accepted(task: str) -> Statistics:
-    return compute_statistics(prepared(task, Path(shipped(task)["sources"]["sample"]["path"])))
+def read_accepted(task: str) -> Statistics:
+    return compute_statistics(
+        prepare_table(task, Path(read_shipped(task)["sources"]["sample"]["path"]))
+    )
 
 
-def findings(task: str, folder: Path, text: str | bytes, **contract: Any) -> list[Finding]:
+def list_findings(task: str, folder: Path, text: str | bytes, **contract: Any) -> list[Finding]:
     """Return what is found in a file of this content, held against the accepted sample."""
     path = folder / "table.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return run_checks(prepared(task, path, accepted(task), **contract))
+    return run_checks(prepare_table(task, path, read_accepted(task), **contract))
 
 
 def as_csv(frame: pd.DataFrame, **how: Any) -> str:

@@ -29,7 +29,7 @@ from tests.support.defaults import contract_defaults
 ROWS = 240
 
 
-def customers() -> pd.DataFrame:
+def make_customers() -> pd.DataFrame:
     """Return a table with everything that a draft must see, in 240 rows."""
     rng = np.random.default_rng(3)
     age = rng.integers(18, 80, ROWS)
@@ -59,7 +59,7 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-def column(cells: list[Any], name: str = "x", decimal: str = ".") -> Any:
+def guess_cells(cells: list[Any], name: str = "x", decimal: str = ".") -> Any:
     return guess_column(name, pd.Series(cells, dtype="str"), decimal)
 
 
@@ -182,7 +182,7 @@ GUESSES = {
 
 @pytest.mark.parametrize(("cells", "kind"), GUESSES.values(), ids=GUESSES.keys())
 def test_the_type_of_a_column(cells: list[str], kind: str) -> None:
-    assert column(cells).type == kind
+    assert guess_cells(cells).type == kind
 
 
 LEFT_OUT = {
@@ -203,43 +203,45 @@ LEFT_OUT = {
 def test_a_column_of_no_use_is_left_out_with_the_reason(
     cells: list[Any], name: str, reason: str
 ) -> None:
-    assert reason in column(cells, name).left_out
+    assert reason in guess_cells(cells, name).left_out
 
 
 def test_amounts_that_differ_in_every_row_are_no_identifier() -> None:
-    assert column([f"{x:.3f}" for x in np.random.default_rng(1).normal(size=30)]).type == "number"
+    assert (
+        guess_cells([f"{x:.3f}" for x in np.random.default_rng(1).normal(size=30)]).type == "number"
+    )
 
 
 def test_days_that_differ_in_every_row_are_no_identifier() -> None:
     days = pd.date_range("2024-01-01", periods=30).strftime("%Y-%m-%d")
-    assert column(days.tolist()).type == "datetime"
+    assert guess_cells(days.tolist()).type == "datetime"
 
 
 def test_gaps_are_allowed_and_their_share_is_told() -> None:
-    found = column(["1.5"] * 19 + ["2.5"] * 19 + [None, None])
+    found = guess_cells(["1.5"] * 19 + ["2.5"] * 19 + [None, None])
     assert found.options["missing"] == "allowed"
     assert "5 % of the rows lack it" in found.comment
 
 
 def test_a_word_among_numbers_stands_for_missing_in_that_column() -> None:
-    found = column(["1.5", "2.5", "-", "n.a."] * 9 + ["2.5"] * 40)
+    found = guess_cells(["1.5", "2.5", "-", "n.a."] * 9 + ["2.5"] * 40)
     assert (found.type, set(found.marks)) == ("number", {"-", "n.a."})
 
 
 @pytest.mark.parametrize("sentinel", ["-999", "99999", "-1"])
 def test_a_number_far_off_all_others_stands_for_missing(sentinel: str) -> None:
-    found = column([str(i) for i in range(50)] * 2 + [sentinel] * 6)
+    found = guess_cells([str(i) for i in range(50)] * 2 + [sentinel] * 6)
     assert found.marks == (sentinel,)
     assert found.options["range"][0] >= 0
 
 
 def test_an_end_of_a_range_is_no_sentinel() -> None:
-    assert column([str(i) for i in range(-1, 100)] * 2).marks == ()
-    assert column([str(i) for i in range(101)] * 2 + ["99"] * 3).marks == ()
+    assert guess_cells([str(i) for i in range(-1, 100)] * 2).marks == ()
+    assert guess_cells([str(i) for i in range(101)] * 2 + ["99"] * 3).marks == ()
 
 
 def test_spelling_variants_are_pointed_at() -> None:
-    assert "'Plus' and 'plus'" in column(["plus", "Plus", "basic"] * 9).comment
+    assert "'Plus' and 'plus'" in guess_cells(["plus", "Plus", "basic"] * 9).comment
 
 
 @given(st.floats(-1e12, 1e12), st.floats(0, 1e12), st.booleans())
@@ -347,19 +349,19 @@ def test_a_value_is_written_on_one_line() -> None:
 @pytest.fixture(scope="module")
 def drafted(pipeline: Clone) -> Clone:
     """A clone with a contract drafted from the customers' table."""
-    pipeline.write("data/raw/customers.csv", customers().to_csv(index=False))
+    pipeline.write("data/raw/customers.csv", make_customers().to_csv(index=False))
     words = ("data/raw/customers.csv", "--task", "churn", "--target", "status")
     answer = run(*words, "--positive", "closed", cwd=pipeline.path)
     assert answer.returncode == 0, answer.stderr
     return pipeline
 
 
-def contract(clone: Clone, task: str) -> Any:
+def read_contract(clone: Clone, task: str) -> Any:
     return YAML(typ="safe").load((clone.path / f"conf/task/{task}.yaml").read_text())
 
 
 def test_the_draft_says_what_the_table_is(drafted: Clone) -> None:
-    found = contract(drafted, "churn")
+    found = read_contract(drafted, "churn")
     kinds = {name: item["type"] for name, item in found["columns"].items()}
     assert kinds == {
         "age": "integer", "plan": "category", "balance": "number", "visits": "integer",
@@ -372,7 +374,7 @@ def test_the_draft_says_what_the_table_is(drafted: Clone) -> None:
 
 def test_what_is_left_out_stands_there_with_the_reason(drafted: Clone) -> None:
     text = (drafted.path / "conf/task/churn.yaml").read_text()
-    left_out = contract(drafted, "churn")["ignored"]
+    left_out = read_contract(drafted, "churn")["ignored"]
     assert left_out == ["customer_id", "closed on", "currency", "phone"]
     assert "- customer_id # an identifier" in text
     assert "- currency # every value present is EUR" in text
@@ -416,12 +418,12 @@ def test_a_wrong_word_is_refused_and_nothing_is_written(
 def test_a_query_is_drafted_from_too(drafted: Clone, tmp_path: Path) -> None:
     base = tmp_path / "shop.db"
     with sqlite3.connect(base) as connection:
-        customers().to_sql("customers", connection, index=False)
+        make_customers().to_sql("customers", connection, index=False)
     query = "select age, plan, status from customers"
     words = (f"sqlite:///{base}", "--query", query, "--task", "shop", "--target", "status")
     answer = run(*words, cwd=drafted.path)
     assert answer.returncode == 0, answer.stderr
-    found = contract(drafted, "shop")
+    found = read_contract(drafted, "shop")
     assert found["sources"]["sample"]["query"] == query
     assert list(found["columns"]) == ["age", "plan"]
     (drafted.path / "conf/task/shop.yaml").unlink()
@@ -429,7 +431,7 @@ def test_a_query_is_drafted_from_too(drafted: Clone, tmp_path: Path) -> None:
 
 def test_a_file_outside_is_brought_in(drafted: Clone, tmp_path: Path) -> None:
     table = tmp_path / "outside.csv"
-    table.write_text(customers()[["age", "status"]].to_csv(index=False))
+    table.write_text(make_customers()[["age", "status"]].to_csv(index=False))
     answer = run(str(table), "--task", "outside", "--target", "status", cwd=drafted.path)
     assert "run `dvc add data/raw/outside.csv`" in answer.stdout
     assert (drafted.path / "data/raw/outside.csv").read_bytes() == table.read_bytes()
@@ -459,7 +461,7 @@ def test_published_tables_are_drafted_whole(drafted: Clone, words: list[str], co
     path = str(Path("../shared/data", words[0]).resolve())
     answer = run(path, "--task", "published", "--overwrite", *words[1:], cwd=drafted.path)
     assert answer.returncode == 0, answer.stderr
-    found = contract(drafted, "published")
+    found = read_contract(drafted, "published")
     assert len(found["columns"]) == columns
     source = found["sources"]["sample"]
     defaults = {**contract_defaults(), "source": "sample"}

@@ -45,7 +45,7 @@ def change(repository: Path, case: dict[str, Any]) -> None:
     path.write_text(text.replace(case["replace"], case["with"], 1))
 
 
-def contents(repository: Path) -> dict[str, bytes]:
+def read_contents(repository: Path) -> dict[str, bytes]:
     files = [path for path in repository.rglob("*") if path.is_file() and path.name != "stages"]
     return {path.relative_to(repository).as_posix(): path.read_bytes() for path in files}
 
@@ -56,12 +56,12 @@ def test_a_configuration_that_does_not_hold_is_refused_and_nothing_written(
 ) -> None:
     case = YAML(typ="safe").load(path)
     change(repository, case)
-    before = contents(repository)
+    before = read_contents(repository)
     with pytest.raises(PipelineError) as caught:
         compose()
     for words in case["message"]:
         assert words in str(caught.value)
-    assert contents(repository) == before
+    assert read_contents(repository) == before
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)

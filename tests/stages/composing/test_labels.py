@@ -10,12 +10,12 @@ from stages.shared.errors import PipelineError
 from tests.support.clone import ROOT
 
 
-def shipped() -> Any:
+def compose_shipped() -> Any:
     with (ROOT / "params.yaml").open(encoding="utf-8") as file:
         return YAML(typ="safe").load(file)
 
 
-def plots_of(params: Any) -> dict[str, Any]:
+def read_plots(params: Any) -> dict[str, Any]:
     """Return each plot of ``dvc.yaml`` by its name."""
     entries = YAML(typ="safe").load(render_pipeline(params))["plots"]
     return {name: keys for entry in entries for name, keys in entry.items()}
@@ -23,7 +23,7 @@ def plots_of(params: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def plots() -> dict[str, Any]:
-    return plots_of(shipped())
+    return read_plots(compose_shipped())
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_every_axis_with_numbers_and_every_plot_has_words(plots: dict[str, Any])
 
 
 def test_a_unit_that_yaml_would_read_otherwise_is_kept() -> None:
-    params = shipped()
+    params = compose_shipped()
     params["task"]["housing"]["target"]["unit"] = 'USD: "1990" # {x}'
-    found = plots_of(params)["data/evaluated/housing/plots/slices.json"]
+    found = read_plots(params)["data/evaluated/housing/plots/slices.json"]
     assert found["x_label"] == 'rmse in USD: "1990" # {x}, lower is better'
 
 
 def test_a_metric_of_another_problem_is_named_before_anything_runs() -> None:
-    params = shipped()
+    params = compose_shipped()
     params["task"]["heart"]["metric"] = "rmse"
     with pytest.raises(PipelineError, match=r"conf/task/heart\.yaml: metric is 'rmse'"):
         render_pipeline(params)

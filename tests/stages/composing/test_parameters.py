@@ -21,10 +21,10 @@ def params(monkeypatch: pytest.MonkeyPatch) -> Any:
     return read_yaml(Path("params.yaml").read_text(encoding="utf-8"))
 
 
-def leaves(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def list_leaves(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(content, dict) and content:
         for part, value in content.items():
-            yield from leaves(value, f"{key}.{part}".lstrip("."))
+            yield from list_leaves(value, f"{key}.{part}".lstrip("."))
     else:
         yield key, content
 
@@ -43,7 +43,7 @@ def test_no_value_of_another_task_or_of_no_stage_is_there(params: Any) -> None:
         content = read_yaml(text)
         assert set(content["task"]) == {path.stem}
         assert not {"report", "promotion", "source"} & set(content)  # what only commands read
-        assert dict(leaves(content)).items() <= dict(leaves(params)).items()
+        assert dict(list_leaves(content)).items() <= dict(list_leaves(params)).items()
 
 
 def test_another_task_changes_no_file_but_its_own(params: Any) -> None:

@@ -20,7 +20,7 @@ OWN = [
 ]
 
 
-def points(plot: Plot, revision: str, note: str) -> list[dict[str, Any]]:
+def make_points(plot: Plot, revision: str, note: str) -> list[dict[str, Any]]:
     """Return three points with every field that a template may ask for."""
     fields = {"low": 0, "high": 9, "rows": 3, "line": "a", "rev": revision, "note": note}
     return [{**fields, plot.x: number, plot.y: number} for number in range(3)]
@@ -38,13 +38,13 @@ def draw(plot: Plot, data: list[dict[str, Any]]) -> str:
     return svg
 
 
-def words_in(svg: str) -> set[str]:
+def list_words(svg: str) -> set[str]:
     return set(re.findall(r"<text[^>]*>([^<]+)</text>", svg))
 
 
 @pytest.mark.parametrize("plot", OWN, ids=lambda plot: Path(plot.file).stem)
 def test_a_plot_shows_title_labels_and_what_it_is_of(plot: Plot) -> None:
-    words = words_in(draw(plot, points(plot, "workspace", "n = 3")))
+    words = list_words(draw(plot, make_points(plot, "workspace", "n = 3")))
     assert {"a title", "x words", "n = 3"} <= words
     assert (
         "y words" in words or plot.template == "intervals"
@@ -53,9 +53,11 @@ def test_a_plot_shows_title_labels_and_what_it_is_of(plot: Plot) -> None:
 
 @pytest.mark.parametrize("plot", OWN, ids=lambda plot: Path(plot.file).stem)
 def test_two_revisions_are_told_apart_and_so_are_their_notes(plot: Plot) -> None:
-    found = draw(plot, [*points(plot, "main", "n = 3"), *points(plot, "workspace", "n = 4")])
-    assert {"main", "workspace"} <= words_in(found)
-    assert "n = 3 / n = 4" in found or {"n = 3", "n = 4"} <= words_in(found)
+    found = draw(
+        plot, [*make_points(plot, "main", "n = 3"), *make_points(plot, "workspace", "n = 4")]
+    )
+    assert {"main", "workspace"} <= list_words(found)
+    assert "n = 3 / n = 4" in found or {"n = 3", "n = 4"} <= list_words(found)
 
 
 def test_every_other_template_is_one_of_dvcs() -> None:

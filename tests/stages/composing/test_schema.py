@@ -26,7 +26,7 @@ def validator() -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-def changed(case: dict[str, Any]) -> Any:
+def change_task(case: dict[str, Any]) -> Any:
     text = (ROOT / case["file"]).read_text()
     return YAML(typ="safe").load(text.replace(case["replace"], case["with"], 1))
 
@@ -50,12 +50,12 @@ def test_each_shipped_task_names_the_schema_and_keeps_to_it(
 def test_what_has_the_wrong_shape_is_refused(
     case: dict[str, Any], validator: Draft202012Validator
 ) -> None:
-    assert validator.is_valid(changed(case)) != case["schema_refuses"]
+    assert validator.is_valid(change_task(case)) != case["schema_refuses"]
 
 
 @pytest.mark.parametrize("case", HOLDING, ids=lambda case: case["id"])
 def test_what_composes_is_taken(case: dict[str, Any], validator: Draft202012Validator) -> None:
-    assert validator.is_valid(changed(case))
+    assert validator.is_valid(change_task(case))
 
 
 def test_every_key_says_what_it_means() -> None:

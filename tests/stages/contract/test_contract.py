@@ -166,27 +166,27 @@ INVALID = {
 }  # fmt: skip
 
 
-def plain(text: str) -> Any:
+def read_plain(text: str) -> Any:
     return YAML(typ="safe").load(text) or {}
 
 
-def laid_over(base: Any, change: Any) -> Any:
+def lay_over(base: Any, change: Any) -> Any:
     """Return ``base`` with ``change`` in it; ``__none__`` takes a key out."""
     if change == "__empty__":
         return {}
     if not isinstance(change, dict) or not isinstance(base, dict):
         return change
-    merged = {key: laid_over(base.get(key), value) for key, value in change.items()}
+    merged = {key: lay_over(base.get(key), value) for key, value in change.items()}
     return {key: value for key, value in {**base, **merged}.items() if value != "__none__"}
 
 
-def task(change: str = "") -> Task:
-    return Task.parse(laid_over(plain(BASE), plain(change)), FILE)
+def parse_task(change: str = "") -> Task:
+    return Task.parse(lay_over(read_plain(BASE), read_plain(change)), FILE)
 
 
 @pytest.mark.parametrize("change", VALID.values(), ids=VALID.keys())
 def test_a_valid_contract_is_accepted(change: str) -> None:
-    assert isinstance(task(change), Task)
+    assert isinstance(parse_task(change), Task)
 
 
 @pytest.mark.parametrize(("change", "key", "words"), INVALID.values(), ids=INVALID.keys())
@@ -194,7 +194,7 @@ def test_an_invalid_contract_is_refused_by_file_key_and_value(
     change: str, key: str, words: list[str]
 ) -> None:
     with pytest.raises(PipelineError) as caught:
-        task(change)
+        parse_task(change)
     message = str(caught.value)
     assert message.startswith(f"{FILE} cannot be used:\n")
     for word in [key, *words]:
@@ -203,32 +203,32 @@ def test_an_invalid_contract_is_refused_by_file_key_and_value(
 
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(PipelineError) as caught:
-        task("{metrik: a, cv: {folds: '5'}, columns: {size: {type: x}}}")
+        parse_task("{metrik: a, cv: {folds: '5'}, columns: {size: {type: x}}}")
     for key in ("metrik", "cv.folds", "columns.size.type"):
         assert key in str(caught.value)
 
 
 def test_a_long_value_is_shortened() -> None:
     with pytest.raises(PipelineError) as caught:
-        task(f"cv: {{folds: {'x' * 500}}}")
+        parse_task(f"cv: {{folds: {'x' * 500}}}")
     assert "x" * 70 in str(caught.value)
     assert "x" * 90 not in str(caught.value)
 
 
 def test_the_shipped_contracts_hold() -> None:
-    shipped = plain(Path("params.yaml").read_text(encoding="utf-8"))["task"]
+    shipped = read_plain(Path("params.yaml").read_text(encoding="utf-8"))["task"]
     assert {"heart", "housing", "sentiment"} <= set(shipped)
     for name, content in shipped.items():
         Task.parse(content, name)
 
 
 def test_a_bare_model_name_means_no_changes() -> None:
-    assert task().models == {"linear": {}, "forest": {"n_estimators": 5}}
+    assert parse_task().models == {"linear": {}, "forest": {"n_estimators": 5}}
 
 
 def test_a_contract_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        task().title = "other"  # type: ignore[misc]
+        parse_task().title = "other"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -241,14 +241,14 @@ def test_a_contract_does_not_change() -> None:
     ],
 )
 def test_the_positive_class_comes_last(classes: str, labels: tuple[str, ...]) -> None:
-    target = Target.parse(plain(f"{{expression: x, classes: {classes}, positive: ill}}"), "x")
+    target = Target.parse(read_plain(f"{{expression: x, classes: {classes}, positive: ill}}"), "x")
     assert target.labels == labels
     assert target.problem == "classification"
 
 
 def test_keys_of_classes_are_the_text_of_their_values() -> None:
     target = Target.parse(
-        plain("{expression: x, classes: {true: a, false: b, 3: c, x: d}, positive: a}"), "x"
+        read_plain("{expression: x, classes: {true: a, false: b, 3: c, x: d}, positive: a}"), "x"
     )
     assert target.classes == {"true": "a", "false": "b", "3": "c", "x": "d"}
 

@@ -41,7 +41,7 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     declare.read_params.cache_clear()
 
 
-def packed(**changes: bytes) -> bytes:
+def pack_archive(**changes: bytes) -> bytes:
     """Return a zip archive as a Mac makes it, with its folder and its hidden files."""
     content = io.BytesIO()
     files = {"phones.txt": PHONES, "films.txt": FILMS, "readme.txt": b"About.\n", **changes}
@@ -54,17 +54,17 @@ def packed(**changes: bytes) -> bytes:
     return content.getvalue()
 
 
-def member(name: str, content: bytes, **values: str) -> dict[str, Any]:
+def declare_member(name: str, content: bytes, **values: str) -> dict[str, Any]:
     return {"name": name, "sha256": hashlib.sha256(content).hexdigest(), "values": values}
 
 
-def origin(url: str, **changes: Any) -> Origin:
+def declare_origin(url: str, **changes: Any) -> Origin:
     plain = {
         "path": f"{RAW}/all.tsv",
         "url": url,
         "members": [
-            member("phones.txt", PHONES, domain="product"),
-            member("films.txt", FILMS, domain="film"),
+            declare_member("phones.txt", PHONES, domain="product"),
+            declare_member("films.txt", FILMS, domain="film"),
         ],
         "header": False,
         "names": ["text", "label", "domain"],
@@ -74,21 +74,21 @@ def origin(url: str, **changes: Any) -> Origin:
     return Origin.parse({**plain, **changes}, CONTRACT)
 
 
-def gathered(body: bytes, **changes: Any) -> bytes:
+def gather_bytes(body: bytes, **changes: Any) -> bytes:
     """Return the table made from the archive that a server gives."""
     with http_server({"/r.zip": Answer(body)}) as server:
-        source = origin(f"{server.url}/r.zip", **changes)
+        source = declare_origin(f"{server.url}/r.zip", **changes)
         gather(Gathering(source, "reviews", CONTRACT, patience=QUICK))
     assert [path.name for path in RAW.iterdir()] == ["all.tsv"]
     return (RAW / "all.tsv").read_bytes()
 
 
-def failure(body: bytes, **changes: Any) -> str:
+def read_failure(body: bytes, **changes: Any) -> str:
     """Return the message of an archive that is refused and leaves only the previous table."""
     RAW.mkdir(parents=True)
     (RAW / "all.tsv").write_bytes(b"what was there before\n")
     with pytest.raises(PipelineError) as caught:
-        gathered(body, **changes)
+        gather_bytes(body, **changes)
     assert {path.name: path.read_bytes() for path in RAW.iterdir()} == {
         "all.tsv": b"what was there before\n"
     }
@@ -97,7 +97,7 @@ def failure(body: bytes, **changes: Any) -> str:
 
 
 def test_members_are_joined_with_their_constants() -> None:
-    assert gathered(packed()).decode() == (
+    assert gather_bytes(pack_archive()).decode() == (
         'So "cheap  \t0\tproduct\n'
         "Good case, Excellent\x85value.\t1\tproduct\n"
         '"Wonderful, from first to last.\t1\tfilm\n'
@@ -107,8 +107,8 @@ def test_members_are_joined_with_their_constants() -> None:
 
 
 def test_the_joined_table_reads_as_its_lines() -> None:
-    gathered(packed())
-    frame = read_raw(origin("http://unused"), ["text", "domain"], CONTRACT)
+    gather_bytes(pack_archive())
+    frame = read_raw(declare_origin("http://unused"), ["text", "domain"], CONTRACT)
     assert frame["text"].to_list() == [
         'So "cheap',
         "Good case, Excellent\x85value.",
@@ -121,11 +121,11 @@ def test_the_joined_table_reads_as_its_lines() -> None:
 
 def test_quoted_cells_keep_their_line_breaks_and_the_header_stands_once() -> None:
     first, second = b'text,label\n"a, b\nc",1\n', b'text,label\n"say ""d""",0\n'
-    table = gathered(
-        packed(**{"phones.txt": first, "films.txt": second}),
+    table = gather_bytes(
+        pack_archive(**{"phones.txt": first, "films.txt": second}),
         members=[
-            member("phones.txt", first, shop="one, two"),
-            member("films.txt", second, shop="x"),
+            declare_member("phones.txt", first, shop="one, two"),
+            declare_member("films.txt", second, shop="x"),
         ],
         header=True,
         names=None,
@@ -136,46 +136,47 @@ def test_quoted_cells_keep_their_line_breaks_and_the_header_stands_once() -> Non
 
 
 def test_a_full_path_chooses_among_members_of_one_name() -> None:
-    content = packed(**{"old/phones.txt": b"old\t0\n"})
-    chosen = [member(f"{FOLDER}phones.txt", PHONES, domain="product")]
-    assert gathered(content, members=chosen).count(b"\n") == 2
+    content = pack_archive(**{"old/phones.txt": b"old\t0\n"})
+    chosen = [declare_member(f"{FOLDER}phones.txt", PHONES, domain="product")]
+    assert gather_bytes(content, members=chosen).count(b"\n") == 2
 
 
 def test_a_name_that_two_members_have_is_refused() -> None:
-    message = failure(packed(**{"old/phones.txt": b"old\t0\n"}))
+    message = read_failure(pack_archive(**{"old/phones.txt": b"old\t0\n"}))
     assert "it holds 2 members called phones.txt" in message
 
 
 def test_a_member_that_is_not_there_is_named_with_those_that_are() -> None:
-    message = failure(packed(), members=[member("yelp.txt", PHONES)])
+    message = read_failure(pack_archive(), members=[declare_member("yelp.txt", PHONES)])
     assert "it holds no member called yelp.txt; it holds reviews 2015/phones.txt, " in message
 
 
 def test_other_bytes_of_a_member_show_both_hashes() -> None:
     changed = PHONES.replace(b"cheap", b"chaep")
-    message = failure(packed(**{"phones.txt": changed}))
+    message = read_failure(pack_archive(**{"phones.txt": changed}))
     assert hashlib.sha256(changed).hexdigest() in message
     assert f"phones.txt (sources.….members in {CONTRACT}) is " in message
     assert hashlib.sha256(PHONES).hexdigest() in message
 
 
-@pytest.mark.parametrize("body", [b"<html>moved</html>", b"", packed()[:-30]])
+@pytest.mark.parametrize("body", [b"<html>moved</html>", b"", pack_archive()[:-30]])
 def test_what_is_no_zip_archive_is_refused(body: bytes) -> None:
-    assert "it does not read as a zip archive" in failure(body)
+    assert "it does not read as a zip archive" in read_failure(body)
 
 
 @pytest.mark.parametrize("offset", [0, 4, 20])
 def test_a_damaged_member_is_refused(offset: int) -> None:
-    content = packed()
+    content = pack_archive()
     place = content.index(b"phones.txt") + len(b"phones.txt") + offset
     broken = content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
-    assert "it does not read as a zip archive" in failure(broken)
+    assert "it does not read as a zip archive" in read_failure(broken)
 
 
 def test_rows_of_another_width_are_named() -> None:
     odd = PHONES + b"no label\n"
-    message = failure(
-        packed(**{"phones.txt": odd}), members=[member("phones.txt", odd, domain="product")]
+    message = read_failure(
+        pack_archive(**{"phones.txt": odd}),
+        members=[declare_member("phones.txt", odd, domain="product")],
     )
     assert "phones.txt is not the table" in message
     assert "line 3 has 1 cells, not 2" in message
@@ -183,9 +184,9 @@ def test_rows_of_another_width_are_named() -> None:
 
 def test_members_with_other_headers_are_refused() -> None:
     first, second = b"text,label\na,1\n", b"label,text\n1,a\n"
-    message = failure(
-        packed(**{"phones.txt": first, "films.txt": second}),
-        members=[member("phones.txt", first), member("films.txt", second)],
+    message = read_failure(
+        pack_archive(**{"phones.txt": first, "films.txt": second}),
+        members=[declare_member("phones.txt", first), declare_member("films.txt", second)],
         header=True,
         names=None,
         delimiter=",",
@@ -201,7 +202,7 @@ def test_members_with_other_headers_are_refused() -> None:
         ({"sha256": "0" * 64}, "members have a sha256 each"),
         ({"members": []}, "url and sha256 go together"),
         (
-            {"members": [member("a", b"", domain="x"), member("b", b"", shop="y")]},
+            {"members": [declare_member("a", b"", domain="x"), declare_member("b", b"", shop="y")]},
             "values of the same names",
         ),
     ],
@@ -210,7 +211,7 @@ def test_a_contract_that_contradicts_itself_is_refused(
     changes: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(PipelineError, match=problem):
-        origin(**{"url": "http://example.org/r.zip", **changes})
+        declare_origin(**{"url": "http://example.org/r.zip", **changes})
 
 
 # The stage
@@ -226,16 +227,16 @@ def run_stage(source: Origin) -> dict[str, Any]:
 
 
 def test_the_record_says_what_the_table_was_made_of() -> None:
-    with http_server({"/r.zip": Answer(packed())}) as server:
-        record = run_stage(origin(f"{server.url}/r.zip"))
+    with http_server({"/r.zip": Answer(pack_archive())}) as server:
+        record = run_stage(declare_origin(f"{server.url}/r.zip"))
         assert record["url"] == f"{server.url}/r.zip"
     assert [part["name"] for part in record["members"]] == ["phones.txt", "films.txt"]
     assert record["sha256"] == hashlib.sha256((RAW / "all.tsv").read_bytes()).hexdigest()
 
 
 def test_a_table_of_the_same_members_is_not_made_again() -> None:
-    with http_server({"/r.zip": Answer(packed())}) as server:
-        source = origin(f"{server.url}/r.zip")
+    with http_server({"/r.zip": Answer(pack_archive())}) as server:
+        source = declare_origin(f"{server.url}/r.zip")
         first = run_stage(source)
         assert run_stage(source) == first
         assert server.asked == ["/r.zip"]
@@ -243,13 +244,15 @@ def test_a_table_of_the_same_members_is_not_made_again() -> None:
 
 @pytest.mark.parametrize("spoil", ["table", "values"])
 def test_a_changed_table_or_contract_is_made_again(spoil: str) -> None:
-    with http_server({"/r.zip": Answer(packed())}) as server:
-        source = origin(f"{server.url}/r.zip")
+    with http_server({"/r.zip": Answer(pack_archive())}) as server:
+        source = declare_origin(f"{server.url}/r.zip")
         run_stage(source)
         if spoil == "table":
             (RAW / "all.tsv").write_bytes(b"edited\t1\tfilm\n")
         else:
-            source = origin(source.url or "", members=[member("films.txt", FILMS, domain="cinema")])
+            source = declare_origin(
+                source.url or "", members=[declare_member("films.txt", FILMS, domain="cinema")]
+            )
         run_stage(source)
         assert server.asked == ["/r.zip"] * 2
     assert b"\tcinema\n" in (RAW / "all.tsv").read_bytes() or spoil == "table"
@@ -262,14 +265,14 @@ def test_a_mirror_gives_the_members_as_files(monkeypatch: pytest.MonkeyPatch) ->
     (mirror / "phones.txt").write_bytes(PHONES)
     (mirror / "films.txt").write_bytes(FILMS)
     monkeypatch.setenv("DATA_MIRROR", str(mirror.parent))
-    run_stage(origin("http://127.0.0.1:9/never-asked.zip"))
-    assert (RAW / "all.tsv").read_bytes() == gathered_directly(packed())
+    run_stage(declare_origin("http://127.0.0.1:9/never-asked.zip"))
+    assert (RAW / "all.tsv").read_bytes() == gather_directly(pack_archive())
 
 
-def gathered_directly(body: bytes) -> bytes:
+def gather_directly(body: bytes) -> bytes:
     target = Path("other.tsv")
     with http_server({"/r.zip": Answer(body)}) as server:
-        source = origin(f"{server.url}/r.zip", path=str(target))
+        source = declare_origin(f"{server.url}/r.zip", path=str(target))
         gather(Gathering(source, "reviews", CONTRACT, patience=QUICK))
     return target.read_bytes()
 
@@ -280,7 +283,7 @@ def test_a_mirror_cannot_change_what_a_member_is(monkeypatch: pytest.MonkeyPatch
     (mirror / "phones.txt").write_bytes(PHONES + b"one more\t1\n")
     monkeypatch.setenv("DATA_MIRROR", str(mirror.parent))
     with pytest.raises(PipelineError, match="other bytes than expected") as caught:
-        run_stage(origin("http://127.0.0.1:9/never-asked.zip"))
+        run_stage(declare_origin("http://127.0.0.1:9/never-asked.zip"))
     assert f"{RAW}/all.tsv was not touched" in str(caught.value)
 
 

@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def failure(place: Place, path: Path, patience: Patience = QUICK) -> str:
+def read_failure(place: Place, path: Path, patience: Patience = QUICK) -> str:
     """Return the message of a download that fails and leaves only the previous file."""
     with pytest.raises(PipelineError) as caught:
         obtain(place, SHA256, path, CONTRACT, patience)
@@ -40,11 +40,11 @@ def failure(place: Place, path: Path, patience: Patience = QUICK) -> str:
     return str(caught.value)
 
 
-def served_failure(path: Path, *answers: Answer) -> tuple[str, int]:
+def serve_failure(path: Path, *answers: Answer) -> tuple[str, int]:
     """Return the message of a failed download, and how often the server was asked."""
     with http_server({"/table.csv": list(answers)}) as server:
         place = locate_official(f"{server.url}/table.csv", CONTRACT)
-        message = failure(place, path)
+        message = read_failure(place, path)
     assert f"{server.url}/table.csv" in message
     assert CONTRACT in message
     return message, len(server.asked)
@@ -73,7 +73,7 @@ def test_bytes_that_are_there_are_not_asked_for_again(path: Path) -> None:
 
 def test_other_content_shows_both_hashes_and_the_key(path: Path) -> None:
     other = b"<html>moved</html>"
-    message, asked = served_failure(path, Answer(other))
+    message, asked = serve_failure(path, Answer(other))
     assert hashlib.sha256(other).hexdigest() in message
     assert f"sources.….sha256 in {CONTRACT} is {SHA256}" in message
     assert asked == 1
@@ -81,7 +81,7 @@ def test_other_content_shows_both_hashes_and_the_key(path: Path) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_a_plain_no_is_not_asked_again(path: Path, status: int) -> None:
-    message, asked = served_failure(path, Answer(status=status))
+    message, asked = serve_failure(path, Answer(status=status))
     assert f"the server answered {status} " in message
     assert "sources.….url" in message
     assert asked == 1
@@ -89,7 +89,7 @@ def test_a_plain_no_is_not_asked_again(path: Path, status: int) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_passing_trouble_is_tried_three_times(path: Path, status: int) -> None:
-    message, asked = served_failure(path, Answer(status=status))
+    message, asked = serve_failure(path, Answer(status=status))
     assert f"the server answered {status} " in message
     assert asked == 3
 
@@ -102,13 +102,13 @@ def test_a_later_attempt_may_succeed_and_keeps_nothing_of_the_first(path: Path) 
 
 
 def test_a_server_that_does_not_answer_is_a_time_out(path: Path) -> None:
-    message, asked = served_failure(path, Answer(GOOD, silent_seconds=30))
+    message, asked = serve_failure(path, Answer(GOOD, silent_seconds=30))
     assert "time-out: the server was silent for 0.2 s" in message
     assert asked == 3
 
 
 def test_a_server_that_stalls_before_the_body_is_a_time_out(path: Path) -> None:
-    message, _ = served_failure(path, Answer(GOOD, stalled_seconds=30))
+    message, _ = serve_failure(path, Answer(GOOD, stalled_seconds=30))
     assert "time-out: the server was silent for 0.2 s" in message
 
 
@@ -119,19 +119,19 @@ def test_a_host_that_takes_no_connection_is_a_time_out(path: Path) -> None:
         address = full.getsockname()
         with socket.create_connection(address):
             place = locate_official(f"http://127.0.0.1:{address[1]}/table.csv", CONTRACT)
-            message = failure(place, path, Patience(connect=0.1, read=5, pauses=()))
+            message = read_failure(place, path, Patience(connect=0.1, read=5, pauses=()))
     assert "time-out: the server took no connection within 0.1 s" in message
 
 
 def test_a_truncated_body_says_how_much_came(path: Path) -> None:
-    message, asked = served_failure(path, Answer(GOOD[:70_000], promised=len(GOOD)))
+    message, asked = serve_failure(path, Answer(GOOD[:70_000], promised=len(GOOD)))
     assert "the file broke off before its end" in message
     assert f"IncompleteRead(70000 bytes read, {len(GOOD) - 70_000} more expected)" in message
     assert asked == 3
 
 
 def test_a_refused_connection_says_so(path: Path) -> None:
-    message = failure(
+    message = read_failure(
         locate_official(f"http://127.0.0.1:{closed_port()}/table.csv", CONTRACT), path
     )
     assert "no answer from the server" in message
@@ -147,7 +147,7 @@ def test_an_unknown_host_is_named_at_once(path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(socket, "getaddrinfo", nobody_knows)
     monkeypatch.setenv("NO_PROXY", "*")
-    message = failure(locate_official("http://no-such-host.invalid/table.csv", CONTRACT), path)
+    message = read_failure(locate_official("http://no-such-host.invalid/table.csv", CONTRACT), path)
     assert "Failed to resolve 'no-such-host.invalid'" in message
     assert asked == ["no-such-host.invalid"]
 
@@ -160,7 +160,7 @@ def test_what_is_no_web_address_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1/table.csv"])
 def test_a_malformed_web_address_is_a_clear_error(path: Path, url: str) -> None:
-    assert "sources.….url" in failure(locate_official(url, CONTRACT), path)
+    assert "sources.….url" in read_failure(locate_official(url, CONTRACT), path)
 
 
 def test_a_mirror_folder_gives_the_bytes(path: Path, tmp_path: Path) -> None:
@@ -180,14 +180,14 @@ def test_a_mirror_url_gives_the_bytes(path: Path) -> None:
 
 
 def test_a_file_missing_in_a_mirror_folder_names_both(path: Path, tmp_path: Path) -> None:
-    message = failure(locate_mirrored(str(tmp_path / "mirror"), "heart", "table.csv"), path)
+    message = read_failure(locate_mirrored(str(tmp_path / "mirror"), "heart", "table.csv"), path)
     assert f"{tmp_path}/mirror/heart/table.csv: No such file" in message
     assert f"put heart/table.csv into the mirror {tmp_path}/mirror" in message
 
 
 def test_a_file_missing_in_a_mirror_url_names_both(path: Path) -> None:
     with http_server({}) as server:
-        message = failure(locate_mirrored(server.url, "heart", "table.csv"), path)
+        message = read_failure(locate_mirrored(server.url, "heart", "table.csv"), path)
     assert "the server answered 404" in message
     assert f"put heart/table.csv into the mirror {server.url}" in message
     assert server.asked == ["/heart/table.csv"]
@@ -196,7 +196,7 @@ def test_a_file_missing_in_a_mirror_url_names_both(path: Path) -> None:
 def test_a_mirror_cannot_change_what_the_file_is(path: Path, tmp_path: Path) -> None:
     (tmp_path / "heart").mkdir()
     (tmp_path / "heart" / "table.csv").write_bytes(GOOD + b"0,0,0,0\n")
-    message = failure(locate_mirrored(str(tmp_path), "heart", "table.csv"), path)
+    message = read_failure(locate_mirrored(str(tmp_path), "heart", "table.csv"), path)
     assert SHA256 in message
     assert f"mirror {tmp_path}" in message
 

@@ -54,20 +54,20 @@ def run_from(mirror: Path | str, monkeypatch: pytest.MonkeyPatch, **changes: str
     return run(**{**origin, **changes})
 
 
-def contents() -> dict[str, bytes]:
+def read_contents() -> dict[str, bytes]:
     """Return every file of the stage's folder but its record."""
     files = [path for path in RAW.rglob("*") if path.name != "source.json"]
     return {path.relative_to(RAW).as_posix(): path.read_bytes() for path in files}
 
 
-def visits_database() -> None:
+def make_visits_database() -> None:
     with sqlite3.connect("visits.db") as connection:
         connection.execute("CREATE TABLE visits (age INTEGER, ill BOOLEAN)")
         connection.execute("INSERT INTO visits VALUES (63, 1), (37, 0)")
     connection.close()
 
 
-def mirror_with(content: bytes) -> Path:
+def make_mirror(content: bytes) -> Path:
     folder = Path("mirror").resolve()
     (folder / "visits").mkdir(parents=True, exist_ok=True)
     (folder / "visits" / "visits.csv").write_bytes(content)
@@ -77,20 +77,20 @@ def mirror_with(content: bytes) -> Path:
 def test_a_local_file_is_recorded_and_not_copied() -> None:
     record = run(path="mine.csv")
     assert record == {"kind": "file", "path": "mine.csv"}
-    assert contents() == {}
+    assert read_contents() == {}
 
 
 def test_a_download_is_recorded_without_its_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = run_from(mirror_with(GOOD), monkeypatch)
+    record = run_from(make_mirror(GOOD), monkeypatch)
     url = "https://example.org/v.csv"
     assert record == {"kind": "url", "url": url, "sha256": SHA256, "bytes": len(GOOD)}
-    assert contents() == {"visits.csv": GOOD}
+    assert read_contents() == {"visits.csv": GOOD}
 
 
 def test_without_a_mirror_the_url_itself_is_asked() -> None:
     with http_server({"/v.csv": Answer(GOOD)}) as server:
         run(path=f"{RAW}/visits.csv", url=f"{server.url}/v.csv", sha256=SHA256)
-    assert contents() == {"visits.csv": GOOD}
+    assert read_contents() == {"visits.csv": GOOD}
 
 
 def test_a_mirror_that_lacks_the_file_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,11 +101,11 @@ def test_a_mirror_that_lacks_the_file_is_not_passed_over(monkeypatch: pytest.Mon
 
 
 def test_a_query_is_recorded_with_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    visits_database()
+    make_visits_database()
     monkeypatch.setenv("FOLDER", str(Path.cwd()))
     query, database = "SELECT * FROM visits ORDER BY age", "sqlite:///$FOLDER/visits.db"
     record = run(path=f"{RAW}/visits.parquet", database=database, query=query)
-    [(name, content)] = contents().items()
+    [(name, content)] = read_contents().items()
     assert name == "visits.parquet"
     assert record == {
         "kind": "sql",
@@ -118,11 +118,11 @@ def test_a_query_is_recorded_with_its_rows(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_success_removes_what_came_from_elsewhere_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_from(mirror_with(GOOD), monkeypatch)
+    run_from(make_mirror(GOOD), monkeypatch)
     (RAW / "old" / "older").mkdir(parents=True)
     (RAW / "old" / "older" / "table.csv").write_bytes(b"old")
     (RAW / ".visits.csv.1234.tmp").write_bytes(b"left by a killed run")
-    visits_database()
+    make_visits_database()
     run(path=f"{RAW}/new/v.parquet", database="sqlite:///visits.db", query="SELECT * FROM visits")
     assert sorted(path.relative_to(RAW).as_posix() for path in RAW.rglob("*")) == [
         "new",
@@ -134,11 +134,11 @@ def test_success_removes_what_came_from_elsewhere_before(monkeypatch: pytest.Mon
 
 
 def test_failure_leaves_the_folder_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = run_from(mirror_with(GOOD), monkeypatch)
+    before = run_from(make_mirror(GOOD), monkeypatch)
     other = hashlib.sha256(b"other").hexdigest()
     with pytest.raises(PipelineError, match="other bytes than expected"):
-        run_from(mirror_with(GOOD), monkeypatch, sha256=other)
-    assert contents() == {"visits.csv": GOOD}
+        run_from(make_mirror(GOOD), monkeypatch, sha256=other)
+    assert read_contents() == {"visits.csv": GOOD}
     assert json.loads((RAW / "source.json").read_text()) == before
 
 
@@ -149,7 +149,7 @@ def test_a_download_outside_its_folder_is_refused(
     monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     with pytest.raises(PipelineError, match=r"sources\.….path = .* must lie in data/raw/visits/"):
-        run_from(mirror_with(GOOD), monkeypatch, path=path)
+        run_from(make_mirror(GOOD), monkeypatch, path=path)
     assert not RAW.exists()
 
 
@@ -160,7 +160,7 @@ def test_a_file_of_the_users_is_never_cleared_away(prefix: str) -> None:
     folder = f"{Path.cwd()}/" if prefix == "absolute" else prefix
     with pytest.raises(PipelineError, match="must not lie in"):
         run(path=f"{folder}{RAW}/mine.csv")
-    assert contents() == {"mine.csv": GOOD}
+    assert read_contents() == {"mine.csv": GOOD}
 
 
 def test_a_link_into_dvcs_cache_counts_as_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_a_link_into_dvcs_cache_counts_as_the_file(monkeypatch: pytest.MonkeyPat
     RAW.mkdir(parents=True)
     (RAW / "visits.csv").symlink_to(Path("cached").resolve())
     run_from("nowhere", monkeypatch)
-    assert contents() == {"visits.csv": GOOD}
+    assert read_contents() == {"visits.csv": GOOD}
 
 
 def run_command() -> "subprocess.CompletedProcess[str]":
@@ -195,7 +195,7 @@ def test_a_local_file_needs_no_library_for_downloads_or_databases() -> None:
     assert loaded.isdisjoint({"sqlalchemy", "psycopg", "pooch", "requests"})
 
 
-def shipped_origin(task: str, source: str) -> dict[str, str]:
+def read_shipped_origin(task: str, source: str) -> dict[str, str]:
     content = YAML(typ="safe").load((ROOT / "conf" / "task" / f"{task}.yaml").read_text())
     origin = content["sources"][source]
     return {key: origin[key] for key in ("path", "url", "sha256")}
@@ -216,7 +216,7 @@ def test_the_published_files_are_fetched_through_a_mirror(
     monkeypatch: pytest.MonkeyPatch, task: str, source: str, rows: int
 ) -> None:
     monkeypatch.setenv("DATA_MIRROR", str(PUBLISHED))
-    origin = shipped_origin(task, source)
+    origin = read_shipped_origin(task, source)
     params = {"task": {task: {"origin": origin}}}
     YAML(typ="safe").dump(params, Path("params.yaml"))
     declare.read_params.cache_clear()

@@ -57,7 +57,7 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-def answer(database: str, query: str, path: Path, chunk_rows: int = 50_000) -> pa.Table:
+def read_answer(database: str, query: str, path: Path, chunk_rows: int = 50_000) -> pa.Table:
     question = Question(database, query, CONTRACT)
     rows, columns = materialise(question, path, SECRETS, chunk_rows)
     table = pq.read_table(pa.BufferReader(path.read_bytes()))
@@ -67,7 +67,9 @@ def answer(database: str, query: str, path: Path, chunk_rows: int = 50_000) -> p
     return table
 
 
-def failure(database: str, query: str, path: Path, environment: dict[str, str] = SECRETS) -> str:
+def read_failure(
+    database: str, query: str, path: Path, environment: dict[str, str] = SECRETS
+) -> str:
     """Return the message of a query that fails, leaves the previous file and tells no secret."""
     with pytest.raises(PipelineError) as caught:
         materialise(Question(database, query, CONTRACT), path, environment, 100)
@@ -80,7 +82,7 @@ def failure(database: str, query: str, path: Path, environment: dict[str, str] =
     return str(caught.value)
 
 
-def row_groups(path: Path) -> list[int]:
+def list_row_groups(path: Path) -> list[int]:
     metadata = pq.ParquetFile(pa.BufferReader(path.read_bytes())).metadata
     return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
 
@@ -89,13 +91,13 @@ def row_groups(path: Path) -> list[int]:
 
 
 def test_rows_and_their_order_are_kept(sqlite: str, path: Path) -> None:
-    table = answer(sqlite, "SELECT id, name FROM visits ORDER BY id DESC", path)
+    table = read_answer(sqlite, "SELECT id, name FROM visits ORDER BY id DESC", path)
     expected = [{"id": i, "name": f"näme {i}"} for i in range(9, -1, -1)]
     assert table.to_pylist() == expected
 
 
 def test_integers_with_null_stay_integers_for_pandas_too(sqlite: str, path: Path) -> None:
-    table = answer(sqlite, "SELECT age FROM visits ORDER BY id", path)
+    table = read_answer(sqlite, "SELECT age FROM visits ORDER BY id", path)
     assert table.schema.field("age").type == pa.int64()
     frame = read_frame(path)
     assert frame["age"].dtype == pd.Int64Dtype()
@@ -107,7 +109,7 @@ def test_a_chunk_of_nulls_does_not_change_a_columns_type(
     sqlite: str, path: Path, chunk_rows: int
 ) -> None:
     query = "SELECT CASE WHEN id > 6 THEN id END AS late, NULL AS never FROM visits ORDER BY id"
-    table = answer(sqlite, query, path, chunk_rows)
+    table = read_answer(sqlite, query, path, chunk_rows)
     assert table.schema.field("late").type == pa.int64()
     assert table["late"].to_pylist() == [None] * 7 + [7, 8, 9]
     assert table.schema.field("never").type == pa.string()
@@ -119,28 +121,28 @@ def test_a_column_of_integers_and_fractions_holds_numbers(
     sqlite: str, path: Path, chunk_rows: int
 ) -> None:
     query = "SELECT CASE WHEN id = 5 THEN 0.5 ELSE id END AS x FROM visits ORDER BY id"
-    table = answer(sqlite, query, path, chunk_rows)
+    table = read_answer(sqlite, query, path, chunk_rows)
     assert table["x"].to_pylist() == [0.0, 1.0, 2.0, 3.0, 4.0, 0.5, 6.0, 7.0, 8.0, 9.0]
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 10])
 def test_a_column_of_numbers_and_text_is_text(sqlite: str, path: Path, chunk_rows: int) -> None:
     query = "SELECT CASE WHEN id = 2 THEN 'many' WHEN id = 1 THEN 0.5 ELSE id END AS x FROM visits"
-    table = answer(f"{sqlite}", f"{query} ORDER BY id LIMIT 4", path, chunk_rows)
+    table = read_answer(f"{sqlite}", f"{query} ORDER BY id LIMIT 4", path, chunk_rows)
     assert table["x"].to_pylist() == ["0", "0.5", "many", "3"]
 
 
 def test_the_same_rows_give_the_same_bytes(sqlite: str, path: Path, tmp_path: Path) -> None:
     query = "SELECT * FROM visits ORDER BY id"
-    answer(sqlite, query, path)
+    read_answer(sqlite, query, path)
     again = tmp_path / "again" / "table.parquet"
-    answer(sqlite, query, again)
+    read_answer(sqlite, query, again)
     assert sha256(path) == sha256(again)
 
 
 def test_percent_and_colon_in_a_query_are_its_own(sqlite: str, path: Path) -> None:
     query = "SELECT ':id' AS a, id FROM visits WHERE name LIKE '%4'"
-    assert answer(sqlite, query, path).to_pylist() == [{"a": ":id", "id": 4}]
+    assert read_answer(sqlite, query, path).to_pylist() == [{"a": ":id", "id": 4}]
 
 
 def test_a_relative_path_starts_where_the_command_runs(
@@ -149,7 +151,7 @@ def test_a_relative_path_starts_where_the_command_runs(
     monkeypatch.chdir(tmp_path)
     relative = sqlite.replace(f"{tmp_path}/", "")
     assert relative == "sqlite:///visits.db"
-    assert answer(relative, "SELECT id FROM visits", path).num_rows == 10
+    assert read_answer(relative, "SELECT id FROM visits", path).num_rows == 10
 
 
 @pytest.mark.parametrize(
@@ -189,61 +191,65 @@ def test_every_part_of_a_url_can_come_from_the_environment() -> None:
     ],
 )
 def test_a_password_that_git_would_keep_is_refused(path: Path, database: str) -> None:
-    message = failure(database, "SELECT 1", path)
+    message = read_failure(database, "SELECT 1", path)
     assert "$PGPASSWORD" in message
     assert "hush" not in message
 
 
 @pytest.mark.parametrize("environment", [{}, {"PGPASSWORD": ""}])
 def test_a_missing_variable_is_named(path: Path, environment: dict[str, str]) -> None:
-    message = failure("postgresql://me:$PGPASSWORD@host/db", "SELECT 1", path, environment)
+    message = read_failure("postgresql://me:$PGPASSWORD@host/db", "SELECT 1", path, environment)
     assert "does not set PGPASSWORD" in message
 
 
 @pytest.mark.parametrize("database", ["visits.db", "postgresql://host:port/db", "$PGPASSWORD"])
 def test_what_is_no_database_url_is_refused(path: Path, database: str) -> None:
-    assert "not a SQLAlchemy URL" in failure(database, "SELECT 1", path)
+    assert "not a SQLAlchemy URL" in read_failure(database, "SELECT 1", path)
 
 
 def test_a_stray_dollar_is_refused(path: Path) -> None:
-    assert "a $ must begin" in failure("sqlite:///price$.db", "SELECT 1", path)
+    assert "a $ must begin" in read_failure("sqlite:///price$.db", "SELECT 1", path)
 
 
 def test_an_unknown_kind_of_database_is_named(path: Path) -> None:
-    assert "postgres" in failure("postgres://host/db", "SELECT 1", path)
+    assert "postgres" in read_failure("postgres://host/db", "SELECT 1", path)
 
 
 def test_a_missing_driver_is_named(path: Path) -> None:
-    assert "driver pg8000 is not installed" in failure("postgresql+pg8000://h/d", "SELECT 1", path)
+    assert "driver pg8000 is not installed" in read_failure(
+        "postgresql+pg8000://h/d", "SELECT 1", path
+    )
 
 
 def test_a_missing_sqlite_file_is_named_and_not_made(path: Path, tmp_path: Path) -> None:
-    message = failure(f"sqlite:///{tmp_path}/other.db", "SELECT 1", path)
+    message = read_failure(f"sqlite:///{tmp_path}/other.db", "SELECT 1", path)
     assert f"no SQLite file {tmp_path}/other.db" in message
     assert not (tmp_path / "other.db").exists()
 
 
 def test_a_file_that_is_no_database_is_named(path: Path, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b\n" * 500)
-    assert "not a database" in failure(f"sqlite:///{tmp_path}/table.csv", "SELECT * FROM t", path)
+    assert "not a database" in read_failure(
+        f"sqlite:///{tmp_path}/table.csv", "SELECT * FROM t", path
+    )
 
 
 def test_an_unknown_table_is_named_with_the_query(sqlite: str, path: Path) -> None:
-    message = failure(sqlite, "SELECT * FROM visit", path)
+    message = read_failure(sqlite, "SELECT * FROM visit", path)
     assert "no such table: visit" in message
     assert f"change sources.….query in {CONTRACT}: SELECT * FROM visit" in message
 
 
 def test_no_rows_are_an_error(sqlite: str, path: Path) -> None:
-    assert "gives no rows" in failure(sqlite, "SELECT * FROM visits WHERE id > 99", path)
+    assert "gives no rows" in read_failure(sqlite, "SELECT * FROM visits WHERE id > 99", path)
 
 
 def test_a_statement_without_a_table_is_an_error(sqlite: str, path: Path) -> None:
-    assert "returns no columns" in failure(sqlite, "BEGIN", path)
+    assert "returns no columns" in read_failure(sqlite, "BEGIN", path)
 
 
 def test_text_that_is_not_utf8_is_an_error(sqlite: str, path: Path) -> None:
-    assert "UTF-8" in failure(sqlite, "SELECT CAST(x'ff' AS TEXT) AS name", path)
+    assert "UTF-8" in read_failure(sqlite, "SELECT CAST(x'ff' AS TEXT) AS name", path)
 
 
 def test_an_integer_beyond_64_bits_names_its_column(path: Path, tmp_path: Path) -> None:
@@ -258,20 +264,20 @@ def test_an_integer_beyond_64_bits_names_its_column(path: Path, tmp_path: Path) 
 
 def test_two_columns_of_one_name_are_an_error(sqlite: str, path: Path) -> None:
     query = "SELECT a.id, b.id FROM visits a JOIN visits b ON a.id = b.id"
-    assert "two columns are named 'id'" in failure(sqlite, query, path)
+    assert "two columns are named 'id'" in read_failure(sqlite, query, path)
 
 
 @pytest.mark.parametrize(
     "query", ["DELETE FROM visits", "DROP TABLE visits", "DELETE FROM visits RETURNING id"]
 )
 def test_a_query_cannot_change_a_sqlite_database(sqlite: str, path: Path, query: str) -> None:
-    assert "readonly" in failure(sqlite, query, path)
-    assert answer(sqlite, "SELECT * FROM visits", path).num_rows == 10
+    assert "readonly" in read_failure(sqlite, query, path)
+    assert read_answer(sqlite, "SELECT * FROM visits", path).num_rows == 10
 
 
 def test_rows_are_read_in_chunks(sqlite: str, path: Path) -> None:
-    answer(sqlite, "SELECT id FROM visits", path, chunk_rows=4)
-    assert row_groups(path) == [4, 4, 2]
+    read_answer(sqlite, "SELECT id FROM visits", path, chunk_rows=4)
+    assert list_row_groups(path) == [4, 4, 2]
 
 
 # PostgreSQL
@@ -288,7 +294,7 @@ def test_postgres_types_are_kept(postgres: Postgres, path: Path) -> None:
         UNION ALL
         SELECT null, null, null, null, null, null, null, null, null, null, null, null, null, null
     """
-    table = answer(postgres.url(), query, path)
+    table = read_answer(postgres.url(), query, path)
     assert table.to_pylist()[0] == {
         "small": 1,
         "big": 2,
@@ -313,20 +319,20 @@ def test_postgres_types_are_kept(postgres: Postgres, path: Path) -> None:
 
 def test_many_rows_stream_in_chunks(postgres: Postgres, path: Path) -> None:
     query = "SELECT i AS id, nullif(i % 10, 3) AS digit FROM generate_series(1, 200000) AS i"
-    table = answer(postgres.url(), query, path)
-    assert row_groups(path) == [50_000] * 4
+    table = read_answer(postgres.url(), query, path)
+    assert list_row_groups(path) == [50_000] * 4
     assert table["id"].to_pylist() == list(range(1, 200_001))
     assert table["digit"].null_count == 20_000
 
 
 def test_the_server_keeps_the_rows_that_were_not_read_yet(postgres: Postgres, path: Path) -> None:
     """An open cursor on the server, the query's own, is what bounds the memory here."""
-    assert answer(postgres.url(), "SELECT name FROM pg_cursors", path).num_rows == 1
+    assert read_answer(postgres.url(), "SELECT name FROM pg_cursors", path).num_rows == 1
 
 
 def test_a_row_that_fails_late_keeps_the_previous_file(postgres: Postgres, path: Path) -> None:
     query = "SELECT 1 / (150 - i) AS x FROM generate_series(1, 200) AS i"
-    assert "division by zero" in failure(postgres.url(), query, path)
+    assert "division by zero" in read_failure(postgres.url(), query, path)
 
 
 @pytest.mark.parametrize(
@@ -343,25 +349,27 @@ def test_a_query_cannot_change_a_postgres_database(
 ) -> None:
     postgres.run("CREATE SEQUENCE IF NOT EXISTS ids; CREATE TABLE IF NOT EXISTS kept (x int)")
     postgres.run("TRUNCATE kept; INSERT INTO kept VALUES (1)")
-    assert "the query failed" in failure(postgres.url(), query, path)
-    table = answer(postgres.url(), "SELECT x, is_called FROM kept, ids", path)
+    assert "the query failed" in read_failure(postgres.url(), query, path)
+    table = read_answer(postgres.url(), "SELECT x, is_called FROM kept, ids", path)
     assert table.to_pylist() == [{"x": 1, "is_called": False}]
 
 
 def test_an_unknown_postgres_table_is_named(postgres: Postgres, path: Path) -> None:
-    assert 'relation "visit" does not exist' in failure(postgres.url(), "SELECT * FROM visit", path)
+    assert 'relation "visit" does not exist' in read_failure(
+        postgres.url(), "SELECT * FROM visit", path
+    )
 
 
 def test_a_wrong_password_is_not_shown(postgres: Postgres, path: Path) -> None:
     environment = {"PGPASSWORD": f"{PASSWORD}?"}
-    message = failure(postgres.url(), "SELECT 1", path, environment)
+    message = read_failure(postgres.url(), "SELECT 1", path, environment)
     assert "cannot connect" in message
     assert "password authentication failed" in message
 
 
 def test_a_refused_connection_names_the_address(path: Path) -> None:
     port = closed_port()
-    message = failure(f"postgresql://me:$PGPASSWORD@127.0.0.1:{port}/db", "SELECT 1", path)
+    message = read_failure(f"postgresql://me:$PGPASSWORD@127.0.0.1:{port}/db", "SELECT 1", path)
     assert f"port {port} failed: Connection refused" in message
     assert f"change sources.….database in {CONTRACT}: postgresql://me:$PGPASSWORD@" in message
 
@@ -369,13 +377,13 @@ def test_a_refused_connection_names_the_address(path: Path) -> None:
 def test_a_password_that_the_database_repeats_is_hidden(postgres: Postgres, path: Path) -> None:
     echo = "SELECT replace(current_setting('x.secret'), 'a', 'a')::int"
     url = postgres.url() + "&options=-cx.secret%3D$PGPASSWORD"
-    message = failure(url, echo, path)
+    message = read_failure(url, echo, path)
     assert "invalid input syntax for type integer" in message
     assert "***" in message
 
 
 def test_json_is_text_that_reads_back(postgres: Postgres, path: Path) -> None:
     query = """SELECT '{"name": "näme", "n": [1, 2.5]}'::json AS facts, ARRAY[1, 2] AS items"""
-    row: dict[str, Any] = answer(postgres.url(), query, path).to_pylist()[0]
+    row: dict[str, Any] = read_answer(postgres.url(), query, path).to_pylist()[0]
     assert json.loads(row["facts"]) == {"name": "näme", "n": [1, 2.5]}
     assert json.loads(row["items"]) == [1, 2]

@@ -17,7 +17,7 @@ from stages.shared.errors import PipelineError
 from stages.shared.features import encode
 from stages.shared.schema import ROW, TARGET, read_schema
 from stages.shared.storage import read_frame, read_json, write_json
-from tests.stages.runner.test_declarations import final, within
+from tests.stages.runner.test_declarations import is_within, map_to_final
 from tests.support.clone import ROOT
 from tests.support.fine_tuning_fixtures import OUTPUT, build_fixture, configure, outputs, run, start
 from tests.support.text_fixtures import ONE_TEXT
@@ -212,10 +212,10 @@ def test_it_opens_nothing_but_what_it_declares(world: Path) -> None:
     opened: dict[str, set[str]] = {"read": set(), "write": set()}
     for line in log.read_text(encoding="utf-8").splitlines():
         _, mode, path = line.split("\t")
-        opened[mode].add(final(path))
+        opened[mode].add(map_to_final(path))
     assert "encoder/model.safetensors" in opened["read"]
-    assert {path for path in opened["read"] if not within(path, reads | writes)} == set()
-    assert {path for path in opened["write"] if not within(path, writes)} == set()
+    assert {path for path in opened["read"] if not is_within(path, reads | writes)} == set()
+    assert {path for path in opened["write"] if not is_within(path, writes)} == set()
     assert {path for path in code if path not in opened["read"]} == set()
 
 

@@ -22,7 +22,7 @@ def read(folder: Path, content: str | bytes, **origin: object) -> pd.DataFrame:
     return read_raw(Origin.parse({"path": str(path), **origin}, "x"), WANTED, WHERE)
 
 
-def refusal(folder: Path, content: str | bytes, **origin: object) -> str:
+def read_refusal(folder: Path, content: str | bytes, **origin: object) -> str:
     with pytest.raises(PipelineError) as refused:
         read(folder, content, **origin)
     return str(refused.value)
@@ -53,7 +53,7 @@ OTHER_KINDS = {
 
 @pytest.mark.parametrize(("content", "words"), OTHER_KINDS.values(), ids=OTHER_KINDS.keys())
 def test_what_is_no_csv_is_called_by_its_name(tmp_path: Path, content: bytes, words: str) -> None:
-    message = refusal(tmp_path, content)
+    message = read_refusal(tmp_path, content)
     assert words in message
     assert WHERE in message
 
@@ -66,12 +66,12 @@ def test_utf_16_is_read_where_it_is_declared(tmp_path: Path) -> None:
 
 
 def test_another_delimiter_is_suggested(tmp_path: Path) -> None:
-    assert 'is `delimiter: ";"` meant?' in refusal(tmp_path, PLAIN.replace(",", ";"))
-    assert r'is `delimiter: "\t"` meant?' in refusal(tmp_path, PLAIN.replace(",", "\t"))
+    assert 'is `delimiter: ";"` meant?' in read_refusal(tmp_path, PLAIN.replace(",", ";"))
+    assert r'is `delimiter: "\t"` meant?' in read_refusal(tmp_path, PLAIN.replace(",", "\t"))
 
 
 def test_a_header_in_the_middle_is_counted_and_its_lines_are_named(tmp_path: Path) -> None:
-    message = refusal(tmp_path, PLAIN + "\n" + PLAIN + PLAIN)
+    message = read_refusal(tmp_path, PLAIN + "\n" + PLAIN + PLAIN)
     assert "repeats its header 2 times, in lines 43, 84" in message
 
 
@@ -80,7 +80,7 @@ def test_a_value_that_is_called_like_its_column_is_no_header(tmp_path: Path) -> 
 
 
 def test_a_last_line_cut_off_is_refused(tmp_path: Path) -> None:
-    message = refusal(tmp_path, PLAIN + "text numb")
+    message = read_refusal(tmp_path, PLAIN + "text numb")
     assert "is cut off: line 42, the last, has 1 of 3 cells" in message
     assert "'text numb'" in message
 
@@ -95,7 +95,7 @@ def test_a_quote_swallows_lines_of_a_kind_that_comes_late(tmp_path: Path) -> Non
     early = "".join(f"text number {i},{i},phone\n" for i in range(1_500))
     late = "".join(f"text number {i},{i},film\n" for i in range(200))
     swallowing = '"an open quote,1,film\n' + 'plain,5,film\nand "its end,2,film\n'
-    message = refusal(tmp_path, HEADER + early + late + swallowing + late)
+    message = read_refusal(tmp_path, HEADER + early + late + swallowing + late)
     assert "swallows the lines after it once, in line 1702" in message
 
 
@@ -109,7 +109,7 @@ RAGGED = {
 
 @pytest.mark.parametrize("row", RAGGED.values(), ids=RAGGED.keys())
 def test_a_row_of_another_width_is_refused_at_its_line(tmp_path: Path, row: str) -> None:
-    message = refusal(tmp_path, PLAIN + row + "whole,1,1\n")
+    message = read_refusal(tmp_path, PLAIN + row + "whole,1,1\n")
     assert "more or fewer cells than its 3 columns, once, in line 42" in message
 
 
@@ -123,19 +123,19 @@ JOINED = {
 
 @pytest.mark.parametrize("header", JOINED.values(), ids=JOINED.keys())
 def test_a_header_in_the_middle_is_known_however_it_is_written(tmp_path: Path, header: str) -> None:
-    message = refusal(tmp_path, PLAIN + header + "text,1,1\n")
+    message = read_refusal(tmp_path, PLAIN + header + "text,1,1\n")
     assert "repeats its header once, in line 42" in message
 
 
 def test_data_in_place_of_names_are_told(tmp_path: Path) -> None:
-    message = refusal(tmp_path, PLAIN.removeprefix(HEADER))
+    message = read_refusal(tmp_path, PLAIN.removeprefix(HEADER))
     assert "its first line holds data ('text number 0, 0, 0')" in message
     assert "`header: false`" in message
 
 
 @pytest.mark.parametrize("header", [HEADER, "comment,amount,class\n"])
 def test_names_in_place_of_data_are_told(tmp_path: Path, header: str) -> None:
-    message = refusal(tmp_path, PLAIN.replace(HEADER, header), header=False)
+    message = read_refusal(tmp_path, PLAIN.replace(HEADER, header), header=False)
     assert "its first line seems to name the columns" in message
     assert header.strip() in message
 
@@ -147,14 +147,14 @@ def test_a_first_row_with_a_gap_names_no_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("above", ["Report of May\n\n", "# by a tool\n# of May\n", "sep=,\n"])
 def test_lines_above_the_header_are_told(tmp_path: Path, above: str) -> None:
-    message = refusal(tmp_path, above + PLAIN)
+    message = read_refusal(tmp_path, above + PLAIN)
     line = len(above.splitlines()) + 1
     assert f"has its columns' names in line {line}: delete the lines above it" in message
 
 
 @pytest.mark.parametrize("blank", [" ", ":", "^"])
 def test_one_column_in_place_of_several_is_told(tmp_path: Path, blank: str) -> None:
-    message = refusal(tmp_path, PLAIN.replace(",", blank))
+    message = read_refusal(tmp_path, PLAIN.replace(",", blank))
     assert "has one column, but 3 are expected" in message
 
 
@@ -164,7 +164,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, encoding: str) -
 
 
 def test_utf_16_without_its_mark_is_told_where_utf_16_is_declared(tmp_path: Path) -> None:
-    message = refusal(tmp_path, PLAIN.encode("utf-16-le"), encoding="utf-16")
+    message = read_refusal(tmp_path, PLAIN.encode("utf-16-le"), encoding="utf-16")
     assert "utf-16-le" in message
     assert WHERE in message
 
@@ -182,7 +182,7 @@ SWALLOWING = {
 
 @pytest.mark.parametrize("lines", SWALLOWING.values(), ids=SWALLOWING.keys())
 def test_a_quote_that_swallows_lines_is_refused_at_its_line(tmp_path: Path, lines: str) -> None:
-    message = refusal(tmp_path, PLAIN + lines + PLAIN[len(HEADER) :])
+    message = read_refusal(tmp_path, PLAIN + lines + PLAIN[len(HEADER) :])
     assert "swallows the lines after it once, in line 42" in message
     assert "write `quoting: false`" in message
 
@@ -216,7 +216,7 @@ def test_a_cell_longer_than_pythons_own_limit_is_read(tmp_path: Path) -> None:
 def test_the_likely_encoding_is_named(tmp_path: Path) -> None:
     german = "Größe und Güte der Wäsche waren schön"
     lines = "".join(f"{german},{i},0\n" for i in range(30))
-    message = refusal(tmp_path, (HEADER + lines).encode("cp1252"))
+    message = read_refusal(tmp_path, (HEADER + lines).encode("cp1252"))
     assert "is not utf-8: byte 0xf6" in message
     assert "it may be cp125" in message
 

@@ -47,7 +47,7 @@ def read(
     return read_raw(Origin.parse({"path": str(path), **origin}, "x"), wanted, WHERE)
 
 
-def refusal(folder: Path, content: bytes, **origin: Any) -> str:
+def read_refusal(folder: Path, content: bytes, **origin: Any) -> str:
     with pytest.raises(PipelineError) as caught:
         read(folder, content, **origin)
     assert str(folder / "shop.csv") in str(caught.value)
@@ -124,15 +124,15 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("header", [True, False])
 def test_an_empty_file_is_refused(tmp_path: Path, content: bytes, header: bool) -> None:
-    assert "is empty" in refusal(tmp_path, content, header=header)
+    assert "is empty" in read_refusal(tmp_path, content, header=header)
 
 
 def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
-    assert "holds no rows" in refusal(tmp_path, b"size,kind\n")
+    assert "holds no rows" in read_refusal(tmp_path, b"size,kind\n")
 
 
 def test_a_misspelt_header_gets_a_suggestion(tmp_path: Path) -> None:
-    message = refusal(tmp_path, b"Size,kindd,x\n1,2,3\n")
+    message = read_refusal(tmp_path, b"Size,kindd,x\n1,2,3\n")
     assert "size (did you mean 'Size'?)" in message
     assert "kind (did you mean 'kindd'?)" in message
     assert "It has Size, kindd, x" in message
@@ -144,41 +144,41 @@ def test_a_suggestion_does_not_mind_capitals(tmp_path: Path) -> None:
 
 
 def test_a_header_unlike_the_contract_gets_no_suggestion(tmp_path: Path) -> None:
-    assert "did you mean" not in refusal(tmp_path, b"q,zz\n1,2\n")
+    assert "did you mean" not in read_refusal(tmp_path, b"q,zz\n1,2\n")
 
 
 @pytest.mark.parametrize(
     ("content", "seen"), [(b"1,food,x\n", "3 columns"), (b"1\n", "one column")]
 )
 def test_without_a_header_the_width_must_fit(tmp_path: Path, content: bytes, seen: str) -> None:
-    message = refusal(tmp_path, content, header=False)
+    message = read_refusal(tmp_path, content, header=False)
     assert f"has {seen}, but 2 are expected (size, kind)" in message
     assert repr(content.decode().strip()) in message
 
 
 def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
-    message = refusal(tmp_path, b"size,kind,size\n1,2,3\n")
+    message = read_refusal(tmp_path, b"size,kind,size\n1,2,3\n")
     assert "more than one column is called 'size'" in message
 
 
 @pytest.mark.parametrize("first", [b"1,food", b"1,food,rest"])
 def test_a_row_with_too_many_cells_is_refused(tmp_path: Path, first: bytes) -> None:
     """Such as a decimal comma between commas: dropping a cell would shift the others."""
-    refusal(tmp_path, b"size,kind\n" + first + b"\n1,5,food\n")
+    read_refusal(tmp_path, b"size,kind\n" + first + b"\n1,5,food\n")
 
 
 def test_a_row_with_too_few_cells_is_refused(tmp_path: Path) -> None:
     """Which cell is lacking nobody knows: it need not be the last."""
-    refusal(tmp_path, b"size,kind\n1\n2,books\n")
+    read_refusal(tmp_path, b"size,kind\n1\n2,books\n")
 
 
 def test_a_quote_that_never_ends_is_refused(tmp_path: Path) -> None:
-    assert "EOF inside string" in refusal(tmp_path, b'size,kind\n1,"food\n2,books\n')
+    assert "EOF inside string" in read_refusal(tmp_path, b'size,kind\n1,"food\n2,books\n')
 
 
 def test_another_encoding_is_refused_with_the_byte_and_its_place(tmp_path: Path) -> None:
     content = b"size,kind\n" + b"1,food\n" * 100_000 + "2,S\u00e3o Tom\u00e9\n".encode("latin-1")
-    message = refusal(tmp_path, content)
+    message = read_refusal(tmp_path, content)
     assert "is not utf-8: byte 0xe3 in " in message
     assert r"S\xe3o Tom\xe9" in message
     assert "encoding" in message

@@ -41,7 +41,7 @@ TASK = {
 Prepare = Callable[..., dict[str, pd.DataFrame]]
 
 
-def shops() -> pd.DataFrame:
+def make_shops() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -80,33 +80,33 @@ def assert_same(one: dict[str, pd.DataFrame], other: dict[str, pd.DataFrame]) ->
         pd.testing.assert_frame_equal(one[name], other[name])
 
 
-def plain_csv(frame: pd.DataFrame, name: str, **options: Any) -> dict[str, Any]:
+def write_plain_csv(frame: pd.DataFrame, name: str, **options: Any) -> dict[str, Any]:
     frame.to_csv(name, index=False, **options)
     return {"path": name}
 
 
 def test_the_splits_hold_each_row_once_with_its_number(run: Prepare) -> None:
-    splits = run(plain_csv(shops(), "shops.csv"))
+    splits = run(write_plain_csv(make_shops(), "shops.csv"))
     together = pd.concat(splits.values()).sort_values("_row")
     assert together["_row"].tolist() == list(range(1, ROWS + 1))
     assert list(together.columns) == ["_row", *COLUMNS, "_target"]
-    np.testing.assert_array_equal(together["size"], shops()["size"])
+    np.testing.assert_array_equal(together["size"], make_shops()["size"])
     assert all(len(part) > 30 for part in splits.values())
 
 
 def test_a_column_to_slice_by_goes_along_and_is_no_field(run: Prepare) -> None:
-    shops().to_csv("shops.csv", index=False)
+    make_shops().to_csv("shops.csv", index=False)
     columns = {name: column for name, column in COLUMNS.items() if name != "name"}
     splits = run({"path": "shops.csv"}, columns=columns, slices=["name"])
     found = pd.concat(splits.values()).sort_values("_row")["_slice_name"]
-    expected = shops()["name"]
+    expected = make_shops()["name"]
     assert found.isna().to_list() == expected.isna().to_list()
     assert found.dropna().to_list() == expected.dropna().to_list()
     assert "name" not in read_schema(Path("data/prepared/shop")).names
 
 
 def test_the_types_are_those_of_the_contract(run: Prepare) -> None:
-    for part in run(plain_csv(shops(), "shops.csv")).values():
+    for part in run(write_plain_csv(make_shops(), "shops.csv")).values():
         types = {name: str(dtype) for name, dtype in part.dtypes.items()}
         assert types == {
             "_row": "int64", "size": "float64", "staff": "Int64", "kind": "str",
@@ -115,25 +115,29 @@ def test_the_types_are_those_of_the_contract(run: Prepare) -> None:
 
 
 def test_parquet_and_every_dialect_of_csv_give_the_same(run: Prepare) -> None:
-    frame = shops()
-    expected = run(plain_csv(frame, "shops.csv"))
+    frame = make_shops()
+    expected = run(write_plain_csv(frame, "shops.csv"))
     others: list[dict[str, Any]] = [
-        plain_csv(frame.iloc[:, ::-1].assign(more=1), "reordered.csv"),
-        {**plain_csv(frame, "de.csv", sep=";", decimal=","), "delimiter": ";", "decimal": ","},
-        {**plain_csv(frame, "latin.csv", encoding="latin-1"), "encoding": "latin-1"},
-        plain_csv(frame, "windows.csv", encoding="utf-8-sig", lineterminator="\r\n"),
-        plain_csv(frame, "question.csv", na_rep="?"),
-        plain_csv(frame, "quoted.csv", quoting=1),
-        plain_csv(frame.astype({"kind": "float64", "staff": "float64"}), "floats.csv"),
-        {**plain_csv(frame, "bare.csv", header=False), "header": False},
+        write_plain_csv(frame.iloc[:, ::-1].assign(more=1), "reordered.csv"),
+        {
+            **write_plain_csv(frame, "de.csv", sep=";", decimal=","),
+            "delimiter": ";",
+            "decimal": ",",
+        },
+        {**write_plain_csv(frame, "latin.csv", encoding="latin-1"), "encoding": "latin-1"},
+        write_plain_csv(frame, "windows.csv", encoding="utf-8-sig", lineterminator="\r\n"),
+        write_plain_csv(frame, "question.csv", na_rep="?"),
+        write_plain_csv(frame, "quoted.csv", quoting=1),
+        write_plain_csv(frame.astype({"kind": "float64", "staff": "float64"}), "floats.csv"),
+        {**write_plain_csv(frame, "bare.csv", header=False), "header": False},
     ]
     for origin in others:
         assert_same(run(origin), expected)
 
 
 def test_typed_parquet_gives_the_same(run: Prepare) -> None:
-    frame = shops()
-    expected = run(plain_csv(frame, "shops.csv"))
+    frame = make_shops()
+    expected = run(write_plain_csv(frame, "shops.csv"))
     zoned = frame["since"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
     variants = {
         "typed": frame,
@@ -150,7 +154,7 @@ def test_typed_parquet_gives_the_same(run: Prepare) -> None:
 
 
 def test_the_same_run_writes_the_same_bytes(run: Prepare) -> None:
-    origin = plain_csv(shops(), "shops.csv")
+    origin = write_plain_csv(make_shops(), "shops.csv")
     contents = []
     for _ in range(2):
         run(origin)
@@ -162,9 +166,9 @@ def test_the_same_run_writes_the_same_bytes(run: Prepare) -> None:
 
 
 def test_cells_that_do_not_fit_are_missing_and_listed(run: Prepare) -> None:
-    frame = shops().astype("str")
+    frame = make_shops().astype("str")
     frame.loc[3, "size"], frame.loc[7, "staff"], frame.loc[9, "sales"] = "large", "2.5", "many"
-    splits = run(plain_csv(frame, "shops.csv"))
+    splits = run(write_plain_csv(frame, "shops.csv"))
     assert json.loads(Path("data/prepared/shop/unparsed.json").read_text()) == {
         "size": {"count": 1, "rows": [4], "values": ["large"]},
         "staff": {"count": 1, "rows": [8], "values": ["2.5"]},
@@ -177,15 +181,15 @@ def test_cells_that_do_not_fit_are_missing_and_listed(run: Prepare) -> None:
 
 
 def test_a_missing_sale_is_a_missing_label(run: Prepare) -> None:
-    frame = shops()
-    together = pd.concat(run(plain_csv(frame, "shops.csv")).values()).sort_values("_row")
+    frame = make_shops()
+    together = pd.concat(run(write_plain_csv(frame, "shops.csv")).values()).sort_values("_row")
     sales = frame["sales"]
     expected = np.where(sales.isna(), None, np.where(sales > 100, "rich", "poor")).tolist()
     assert [None if pd.isna(label) else label for label in together["_target"]] == expected
 
 
 def test_the_schema_holds_what_models_need(run: Prepare) -> None:
-    run(plain_csv(shops(), "shops.csv"))
+    run(write_plain_csv(make_shops(), "shops.csv"))
     schema = read_schema(Path("data/prepared/shop"))
     assert (schema.problem, schema.labels, schema.positive) == (
         "classification", ("poor", "rich"), "rich",
@@ -200,7 +204,7 @@ def test_the_schema_holds_what_models_need(run: Prepare) -> None:
 
 def test_a_range_or_unit_in_the_contract_changes_no_byte(run: Prepare) -> None:
     """So that only `validate` runs again."""
-    origin = plain_csv(shops(), "shops.csv")
+    origin = write_plain_csv(make_shops(), "shops.csv")
     run(origin)
     before = {path.name: path.read_bytes() for path in Path("data/prepared/shop").iterdir()}
     size = {
@@ -215,8 +219,8 @@ def test_a_range_or_unit_in_the_contract_changes_no_byte(run: Prepare) -> None:
 
 
 def test_groups_and_times_may_be_columns_of_their_own(run: Prepare) -> None:
-    frame = shops().assign(owner=np.arange(ROWS) // 3)
-    splits = run(plain_csv(frame, "shops.csv"), split={**TASK["split"], "group": "owner"})
+    frame = make_shops().assign(owner=np.arange(ROWS) // 3)
+    splits = run(write_plain_csv(frame, "shops.csv"), split={**TASK["split"], "group": "owner"})
     owners = [set((part["_row"] - 1) // 3) for part in splits.values()]
     assert not owners[0] & owners[1]
     assert not owners[0] & owners[2]
@@ -247,7 +251,7 @@ def test_a_file_without_header_holds_columns_then_target_then_what_splits(
 
 
 def test_an_unsuited_file_is_refused_with_the_file_to_mend(run: Prepare) -> None:
-    frame = shops().rename(columns={"size": "Size"})
+    frame = make_shops().rename(columns={"size": "Size"})
     with pytest.raises(PipelineError, match="did you mean 'Size'") as caught:
-        run(plain_csv(frame, "shops.csv"))
+        run(write_plain_csv(frame, "shops.csv"))
     assert "conf/task/shop.yaml, sources" in str(caught.value)

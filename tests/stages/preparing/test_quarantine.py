@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.validation_fixtures import as_csv, table
+from tests.support.validation_fixtures import as_csv, read_sample
 
 HEART = "conf/task/heart.yaml"
 
 
 @pytest.fixture(scope="module")
 def clone(pipeline: Clone) -> Clone:
-    frame = table("heart")
+    frame = read_sample("heart")
     frame.loc[frame.index[[2]], "age"] = "x"
     frame.loc[frame.index[[5, 6]], "chol"] = "9999"
     frame.loc[frame.index[[6]], "num"] = ""
@@ -68,7 +68,7 @@ def test_an_accepted_table_is_what_later_ones_are_held_against(clone: Clone) -> 
     clone.repro("validate@heart")
     done = clone.run("python", "-m", "commands", "set-reference", "heart")
     assert "301 rows of source sample" in done.stdout
-    older = table("heart")
+    older = read_sample("heart")
     older["age"] = (older["age"].astype(int) + 20).clip(upper=99)
     clone.write(
         "data/sample/heart.csv",

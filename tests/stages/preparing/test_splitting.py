@@ -31,16 +31,16 @@ rows = st.lists(
 quick = settings(deadline=None, max_examples=50)
 
 
-def table(content: list[Any]) -> pd.DataFrame:
+def make_table(content: list[Any]) -> pd.DataFrame:
     return pd.DataFrame(content, columns=list(DTYPES), dtype=object).astype(DTYPES)
 
 
-def numbers(n: int) -> pd.DataFrame:
+def make_numbers(n: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     return pd.DataFrame({"a": rng.normal(size=n), "c": rng.choice([*"xyz"], n)})
 
 
-def shares(*cells: Any, **options: Any) -> list[float]:
+def list_shares(*cells: Any, **options: Any) -> list[float]:
     return compute_row_shares(pd.DataFrame({"a": pd.Series(cells, **options)}), seed=1).tolist()
 
 
@@ -49,10 +49,10 @@ def shares(*cells: Any, **options: Any) -> list[float]:
 def test_the_same_row_goes_the_same_way_whatever_else_is_there(
     mine: list[Any], others: list[Any], random: Any
 ) -> None:
-    alone = [compute_row_shares(table([row]), 42)[0] for row in mine]
+    alone = [compute_row_shares(make_table([row]), 42)[0] for row in mine]
     mixed = [*enumerate(mine), *((-1, row) for row in others)]
     random.shuffle(mixed)
-    found = compute_row_shares(table([row for _, row in mixed]), 42)
+    found = compute_row_shares(make_table([row for _, row in mixed]), 42)
     for (place, _), share in zip(mixed, found, strict=True):
         assert place == -1 or share == alone[place]
 
@@ -60,15 +60,15 @@ def test_the_same_row_goes_the_same_way_whatever_else_is_there(
 @quick
 @given(rows, rows)
 def test_appending_rows_moves_none(before: list[Any], after: list[Any]) -> None:
-    found = assign_splits(table(before), pd.DataFrame(), SPLIT)
-    later = assign_splits(table(before + after), pd.DataFrame(), SPLIT)
+    found = assign_splits(make_table(before), pd.DataFrame(), SPLIT)
+    later = assign_splits(make_table(before + after), pd.DataFrame(), SPLIT)
     assert later[: len(before)].tolist() == found.tolist()
 
 
 @quick
 @given(rows)
 def test_duplicates_go_together(content: list[Any]) -> None:
-    first, second = np.split(compute_row_shares(table(content + content), 42), 2)
+    first, second = np.split(compute_row_shares(make_table(content + content), 42), 2)
     assert first.tolist() == second.tolist()
 
 
@@ -77,24 +77,26 @@ def test_rows_that_differ_in_one_cell_are_dealt_apart() -> None:
     others = (1.6, 4, False, "y", dt.datetime(2020, 1, 2))
     changed = [tuple(others[k] if k == i else base[k] for k in range(5)) for i in range(5)]
     missing = [tuple(None if k == i else base[k] for k in range(5)) for i in range(5)]
-    assert len(set(compute_row_shares(table([base, *changed, *missing]), 42))) == 11
+    assert len(set(compute_row_shares(make_table([base, *changed, *missing]), 42))) == 11
 
 
 def test_the_order_of_the_columns_does_not_matter() -> None:
-    frame = numbers(100)
+    frame = make_numbers(100)
     assert (
         compute_row_shares(frame, 1).tolist() == compute_row_shares(frame[["c", "a"]], 1).tolist()
     )
 
 
 def test_columns_that_are_not_in_the_contract_do_not_matter() -> None:
-    content, raw = numbers(100), numbers(100).assign(id=range(100))
+    content, raw = make_numbers(100), make_numbers(100).assign(id=range(100))
     found = assign_splits(content, raw, SPLIT)
     assert found.tolist() == assign_splits(content, raw.assign(id="x"), SPLIT).tolist()
 
 
 def test_the_index_does_not_matter() -> None:
-    frame = table([(0.5 * i, i, i > 3, str(i), dt.datetime(2020, 1, 1 + i)) for i in range(20)])
+    frame = make_table(
+        [(0.5 * i, i, i > 3, str(i), dt.datetime(2020, 1, 1 + i)) for i in range(20)]
+    )
     other = frame.set_index(np.arange(20) // 2)
     assert compute_row_shares(frame, 1).tolist() == compute_row_shares(other, 1).tolist()
 
@@ -129,39 +131,39 @@ def test_equal_content_is_dealt_equally_whatever_its_type(columns: list[pd.Serie
     assert len({compute_row_shares(pd.DataFrame({"a": column}), 1)[0] for column in columns}) == 1
 
 
-def splitmix(z: int) -> int:
+def mix_bits(z: int) -> int:
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
     return z ^ (z >> 31)
 
 
-def by_hand(row: tuple[float, ...], seed: int) -> float:
+def compute_by_hand(row: tuple[float, ...], seed: int) -> float:
     """What pandas 3.1 does to a row of numbers, and the seed after it, in Python's integers."""
     factor, combined = 1000003, 0x345678
     for place, number in enumerate(row):
         bits = struct.unpack("<Q", struct.pack("<d", number))[0]
-        combined = (combined ^ splitmix(bits)) * factor % 2**64
+        combined = (combined ^ mix_bits(bits)) * factor % 2**64
         factor += 82520 + 2 * (len(row) - place)
-    mixed = splitmix((combined + 97531 + seed * 0x9E3779B97F4A7C15) % 2**64)
+    mixed = mix_bits((combined + 97531 + seed * 0x9E3779B97F4A7C15) % 2**64)
     return (mixed >> 11) / 2**53
 
 
 def test_no_release_of_pandas_may_move_rows() -> None:
     content = [(1.0, 2.5, -3.0), (0.0, 1e300, 7.0)]
     found = compute_row_shares(pd.DataFrame(content, columns=[*"abc"]), seed=42)
-    assert found.tolist() == [by_hand(row, 42) for row in content]
+    assert found.tolist() == [compute_by_hand(row, 42) for row in content]
 
 
 def test_a_missing_cell_beside_integers_changes_none_of_them() -> None:
-    assert shares(1, 2, None)[:2] == shares(1, 2)
+    assert list_shares(1, 2, None)[:2] == list_shares(1, 2)
 
 
 def test_a_text_cannot_be_mistaken_for_a_missing_one() -> None:
-    assert len(set(shares("nan", "None", "", None, dtype="str"))) == 4
+    assert len(set(list_shares("nan", "None", "", None, dtype="str"))) == 4
 
 
 def test_another_seed_deals_differently() -> None:
-    frame = numbers(2000)
+    frame = make_numbers(2000)
     one, other = (compute_row_shares(frame, seed) for seed in (1, 2))
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.1
     assert not set(one) & set(other)
@@ -169,7 +171,7 @@ def test_another_seed_deals_differently() -> None:
 
 @pytest.mark.parametrize("seed", [0, -1, 2**70])
 def test_any_integer_is_a_seed(seed: int) -> None:
-    found = compute_row_shares(numbers(1000), seed)
+    found = compute_row_shares(make_numbers(1000), seed)
     assert ((found >= 0) & (found < 1)).all()
     assert abs(found.mean() - 0.5) < 0.05
 
@@ -177,7 +179,7 @@ def test_any_integer_is_a_seed(seed: int) -> None:
 @pytest.mark.parametrize(("validation", "test"), [(0.2, 0.2), (0.1, 0.05), (0.3, 0.6)])
 def test_the_shares_are_about_those_declared(validation: float, test: float) -> None:
     split = Split(seed=3, validation=validation, test=test)
-    found = assign_splits(numbers(20_000), pd.DataFrame(), split)
+    found = assign_splits(make_numbers(20_000), pd.DataFrame(), split)
     expected = {"validation": validation, "test": test, "train": 1 - validation - test}
     for name, share in expected.items():
         five_deviations = 5 * (share * (1 - share) / 20_000) ** 0.5
@@ -192,15 +194,15 @@ def test_neighbouring_numbers_are_dealt_independently() -> None:
     assert ((counts - 1000) ** 2 / 1000).sum() < 50  # chi square, 19 degrees: 1 in 10,000
 
 
-def grouped(frame: pd.DataFrame, raw: pd.Series) -> pd.Series:
+def assign_groups(frame: pd.DataFrame, raw: pd.Series) -> pd.Series:
     split = Split(seed=1, validation=0.2, test=0.2, group="owner")
     return pd.Series(assign_splits(frame, pd.DataFrame({"owner": raw}), split))
 
 
 def test_a_group_never_straddles() -> None:
-    frame = numbers(5000)
+    frame = make_numbers(5000)
     owner = pd.Series(np.random.default_rng(1).integers(0, 300, 5000)).astype("str")
-    found = grouped(frame, owner)
+    found = assign_groups(frame, owner)
     assert (found.groupby(owner).nunique() == 1).all()
     assert set(found) == {"train", "validation", "test"}
 
@@ -217,26 +219,29 @@ def test_a_group_never_straddles() -> None:
     ],
 )
 def test_a_group_goes_the_same_way_in_every_file_format(owner: pd.Series) -> None:
-    expected = grouped(numbers(60), pd.Series(["7", "8", None] * 20, dtype="str"))
-    assert grouped(numbers(60), owner).tolist() == expected.tolist()
+    expected = assign_groups(make_numbers(60), pd.Series(["7", "8", None] * 20, dtype="str"))
+    assert assign_groups(make_numbers(60), owner).tolist() == expected.tolist()
 
 
-def timed(*cells: str, **bounds: str) -> list[str]:
+def assign_times(*cells: str, **bounds: str) -> list[str]:
     time = {"column": "day", "validation_from": "2021-01-01", "test_from": "2021-07-01", **bounds}
     split = Split.parse({"seed": 1, "validation": 0.2, "test": 0.2, "time": time}, "x")
     raw = pd.DataFrame({"day": pd.Series(cells, dtype="str")})
-    return assign_splits(numbers(len(cells)), raw, split).tolist()
+    return assign_splits(make_numbers(len(cells)), raw, split).tolist()
 
 
 def test_a_time_split_goes_by_its_dates() -> None:
     days = ["2020-12-31T23:59:59", "2021-01-01", "2021-06-30", "2021-07-01", "2030-01-01"]
-    assert timed(*days) == ["train", "validation", "validation", "test", "test"]
+    assert assign_times(*days) == ["train", "validation", "validation", "test", "test"]
 
 
 def test_times_are_compared_in_utc() -> None:
-    assert timed("2021-01-01T00:30+01:00", "2020-12-31T23:30-01:00") == ["train", "validation"]
+    assert assign_times("2021-01-01T00:30+01:00", "2020-12-31T23:30-01:00") == [
+        "train",
+        "validation",
+    ]
     zoned = {"validation_from": "2021-01-01T00:00+01:00", "test_from": "2021-07-01T00:00Z"}
-    assert timed("2020-12-31T22:59", "2020-12-31T23:00", **zoned) == ["train", "validation"]
+    assert assign_times("2020-12-31T22:59", "2020-12-31T23:00", **zoned) == ["train", "validation"]
 
 
 def test_typed_dates_split_as_their_text_does() -> None:
@@ -249,10 +254,10 @@ def test_typed_dates_split_as_their_text_does() -> None:
     )  # fmt: skip
     days = [dt.date(2020, 1, 1), dt.date(2021, 1, 1), dt.date(2021, 7, 1)]
     for raw in (pd.Series(days), pd.to_datetime(pd.Series(days)).dt.tz_localize("UTC")):
-        found = assign_splits(numbers(3), pd.DataFrame({"d": raw}), split)
+        found = assign_splits(make_numbers(3), pd.DataFrame({"d": raw}), split)
         assert found.tolist() == ["train", "validation", "test"]
 
 
 def test_a_row_without_a_date_is_refused_by_value() -> None:
     with pytest.raises(PipelineError, match=r"split.time: day holds 'soon', which is no ISO"):
-        timed("2020-01-01", "soon")
+        assign_times("2020-01-01", "soon")

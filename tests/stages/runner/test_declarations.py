@@ -21,7 +21,7 @@ Trace = dict[str, dict[str, set[str]]]
 def declared(baseline: Path) -> dict[str, dict[str, set[str]]]:
     """What each stage declares, with all templates resolved, as ``dvc.lock`` has it."""
     lock = YAML(typ="safe").load((baseline / "run/dvc.lock").read_text(encoding="utf-8"))
-    return {name: _paths(stage) for name, stage in lock["stages"].items()}
+    return {name: _list_paths(stage) for name, stage in lock["stages"].items()}
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def opened(baseline: Path) -> Trace:
     trace: Trace = defaultdict(lambda: {"read": set(), "write": set()})
     for line in (baseline / "trace.tsv").read_text(encoding="utf-8").splitlines():
         stage, mode, path = line.split("\t")
-        if not _is_the_tools_own(path):
-            trace[stage][mode].add(final(path))
+        if not _belongs_to_tools(path):
+            trace[stage][mode].add(map_to_final(path))
     return trace
 
 
@@ -41,7 +41,7 @@ def test_every_stage_was_traced(declared: Any, opened: Trace) -> None:
 
 def test_no_stage_reads_what_it_does_not_declare(declared: Any, opened: Trace) -> None:
     undeclared = {
-        stage: sorted(path for path in files["read"] if not within(path, allowed))
+        stage: sorted(path for path in files["read"] if not is_within(path, allowed))
         for stage, files in opened.items()
         for allowed in [set.union(ALWAYS, *declared[stage].values())]
     }
@@ -50,9 +50,9 @@ def test_no_stage_reads_what_it_does_not_declare(declared: Any, opened: Trace) -
 
 def test_no_stage_writes_what_it_does_not_declare(declared: Any, opened: Trace) -> None:
     undeclared = {
-        stage: sorted(path for path in files["write"] if not within(path, allowed))
+        stage: sorted(path for path in files["write"] if not is_within(path, allowed))
         for stage, files in opened.items()
-        for allowed in [declared[stage]["outs"] | under_no_hash(stage)]
+        for allowed in [declared[stage]["outs"] | list_unhashed(stage)]
     }
     assert {stage: paths for stage, paths in undeclared.items() if paths} == {}
 
@@ -60,7 +60,7 @@ def test_no_stage_writes_what_it_does_not_declare(declared: Any, opened: Trace) 
 def test_no_stage_declares_code_that_it_does_not_run(declared: Any, opened: Trace) -> None:
     """A needless dependency reruns a stage for nothing."""
     needless = {
-        stage: sorted(path for path in code(paths["deps"]) if path not in reads)
+        stage: sorted(path for path in list_code(paths["deps"]) if path not in reads)
         for stage, paths in declared.items()
         for reads in [opened[stage]["read"]]
     }
@@ -77,20 +77,20 @@ def test_the_trace_sees_an_undeclared_read(pipeline: Clone, tmp_path: Path) -> N
     assert "fetch@heart\tread\tREADME.md" in log.read_text(encoding="utf-8").splitlines()
 
 
-def code(deps: set[str]) -> set[str]:
+def list_code(deps: set[str]) -> set[str]:
     """Return the modules among the dependencies, and those in folders that are named as a whole."""
     folders = [Path(path) for path in deps if path.startswith("stages/") and Path(path).is_dir()]
     inside = {file.as_posix() for folder in folders for file in folder.rglob("*.py")}
     return inside | {path for path in deps if path.endswith(".py")}
 
 
-def _paths(stage: Any) -> dict[str, set[str]]:
+def _list_paths(stage: Any) -> dict[str, set[str]]:
     """Return the files and folders by kind. Of ``params`` DVC hashes the declared values alone."""
     found = {kind: {item["path"] for item in stage.get(kind, [])} for kind in ("deps", "outs")}
     return {**found, "params": set(stage.get("params", {}))}
 
 
-def under_no_hash(name: str) -> set[str]:
+def list_unhashed(name: str) -> set[str]:
     """What a stage leaves beside its outputs: unfinished work, how fast it went, its time."""
     verb, _, item = name.partition("@")
     task, _, encoder = item.partition("-")
@@ -102,16 +102,16 @@ def under_no_hash(name: str) -> set[str]:
     }
 
 
-def within(path: str, allowed: set[str]) -> bool:
+def is_within(path: str, allowed: set[str]) -> bool:
     return any(path == item or path.startswith(f"{item}/") for item in allowed)
 
 
-def _is_the_tools_own(path: str) -> bool:
+def _belongs_to_tools(path: str) -> bool:
     """DVCLive looks at the repository around it, as DVC does."""
     return Path(path).parts[0] in (".dvc", ".git", ".venv", ".dvcignore", ".gitignore")
 
 
-def final(path: str) -> str:
+def map_to_final(path: str) -> str:
     """Map compiled code to its source, and an unfinished file to the name it ends under."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__"):

@@ -53,7 +53,7 @@ class SomeParams(Params):
 STAGE = Stage(verb="try", desc="", params=SomeParams, over=("task", "model"))
 
 
-def written(text: str) -> None:
+def write_params(text: str) -> None:
     Path("params.yaml").write_text(text, encoding="utf-8")
     read_params.cache_clear()
 
@@ -61,13 +61,13 @@ def written(text: str) -> None:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    written(PARAMS)
+    write_params(PARAMS)
     yield tmp_path
     read_params.cache_clear()
 
 
-def refusal(text: str, **item: str) -> str:
-    written(text)
+def read_refusal(text: str, **item: str) -> str:
+    write_params(text)
     with pytest.raises(PipelineError) as caught:
         STAGE.load(**{"task": "heart", "model": "linear", **item})
     return str(caught.value)
@@ -113,27 +113,27 @@ def test_a_limit_beside_the_key_is_kept() -> None:
 
 
 def test_a_missing_key_is_named_with_the_file_and_what_to_run() -> None:
-    assert refusal(PARAMS, task="hart") == "params.yaml has no task.hart: run `make compose`"
-    assert "params.yaml has no model.linear" in refusal(PARAMS.replace("linear:", "other:"))
-    assert "params.yaml has no task.heart.cv" in refusal(
+    assert read_refusal(PARAMS, task="hart") == "params.yaml has no task.hart: run `make compose`"
+    assert "params.yaml has no model.linear" in read_refusal(PARAMS.replace("linear:", "other:"))
+    assert "params.yaml has no task.heart.cv" in read_refusal(
         PARAMS.replace("cv: {folds: 5", "x: {f: 5")
     )
 
 
 @pytest.mark.parametrize("text", ["", "task: 5", "task: [heart]", "task:"])
 def test_a_file_of_another_shape_is_refused(text: str) -> None:
-    assert "params.yaml has no task" in refusal(text)
+    assert "params.yaml has no task" in read_refusal(text)
 
 
 def test_a_wrong_type_is_refused_by_key_and_value() -> None:
-    message = refusal(PARAMS.replace("folds: 5", "folds: five"))
+    message = read_refusal(PARAMS.replace("folds: 5", "folds: five"))
     assert "params.yaml (task.heart.cv, " in message
     assert "cv.folds: Input should be a valid integer" in message
     assert "'five'" in message
 
 
 def test_an_unknown_key_is_refused() -> None:
-    message = refusal(PARAMS.replace("folds: 5", "folds: 5, fold: 3"))
+    message = read_refusal(PARAMS.replace("folds: 5", "folds: 5, fold: 3"))
     assert "cv.fold: unknown key (its value is 3)" in message
 
 
@@ -150,33 +150,35 @@ def test_lookup_names_the_first_part_that_is_missing() -> None:
         lookup({"a": {"b": 1}}, "a.x.y")
 
 
-def fingerprint(text: str) -> str:
-    written(text)
+def read_fingerprint(text: str) -> str:
+    write_params(text)
     return STAGE.fingerprint(task="heart", model="linear")
 
 
 def test_the_fingerprint_changes_with_the_declared_values_alone() -> None:
-    before = fingerprint(PARAMS)
-    assert fingerprint(PARAMS.replace("secret: 1", "secret: 2")) == before
-    assert fingerprint(PARAMS.replace("folds: 7", "folds: 8")) == before
-    assert fingerprint(PARAMS.replace("{folds: 5, seed: 42}", "{seed: 42, folds: 5}")) == before
-    assert fingerprint(PARAMS.replace("folds: 5", "folds: 6")) != before
-    assert fingerprint(PARAMS.replace("C: 1.0", "C: 1.5")) != before
+    before = read_fingerprint(PARAMS)
+    assert read_fingerprint(PARAMS.replace("secret: 1", "secret: 2")) == before
+    assert read_fingerprint(PARAMS.replace("folds: 7", "folds: 8")) == before
+    assert (
+        read_fingerprint(PARAMS.replace("{folds: 5, seed: 42}", "{seed: 42, folds: 5}")) == before
+    )
+    assert read_fingerprint(PARAMS.replace("folds: 5", "folds: 6")) != before
+    assert read_fingerprint(PARAMS.replace("C: 1.0", "C: 1.5")) != before
 
 
-def libraries(text: str) -> None:
-    written(f"libraries: {text}")
+def check_declared(text: str) -> None:
+    write_params(f"libraries: {text}")
     check_libraries()
 
 
 def test_the_declared_versions_are_accepted() -> None:
-    libraries(f"{{numpy: {importlib.metadata.version('numpy')}}}")
+    check_declared(f"{{numpy: {importlib.metadata.version('numpy')}}}")
 
 
 def test_another_version_is_refused() -> None:
     found = importlib.metadata.version("numpy")
     with pytest.raises(PipelineError, match="environment is not the declared one") as caught:
-        libraries("{numpy: 0.0.1, pandas: '1'}")
+        check_declared("{numpy: 0.0.1, pandas: '1'}")
     assert f"numpy: {found} is installed, libraries.numpy says 0.0.1" in str(caught.value)
     assert "libraries.pandas says 1" in str(caught.value)
     assert "make install" in str(caught.value)
@@ -184,7 +186,7 @@ def test_another_version_is_refused() -> None:
 
 def test_a_library_that_is_not_there_is_refused() -> None:
     with pytest.raises(PipelineError, match="nosuchlibrary: nothing is installed"):
-        libraries("{nosuchlibrary: 1.0.0}")
+        check_declared("{nosuchlibrary: 1.0.0}")
 
 
 def fail(error: Exception) -> str:
@@ -211,7 +213,7 @@ def test_another_error_is_not_hidden() -> None:
         run_plainly("try", lambda: None, lambda: 1 / 0)
 
 
-def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run_command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "stages.prepare", *words],
         cwd=folder,
@@ -223,13 +225,13 @@ def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line_says_how_it_is_used(folder: Path) -> None:
-    done = command(folder)
+    done = run_command(folder)
     assert done.returncode == 1
     assert done.stderr == "usage: python -m stages.prepare TASK\n"
 
 
 def test_a_failing_command_prints_its_message_and_no_trace(folder: Path) -> None:
-    done = command(folder, "hart")
+    done = run_command(folder, "hart")
     assert done.returncode == 1
     assert done.stderr == "\nprepare hart: params.yaml has no task.hart: run `make compose`\n\n"
     assert not list(folder.glob("data/**/*"))

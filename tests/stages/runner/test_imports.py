@@ -36,13 +36,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     imports._read_imports.cache_clear()
 
 
-def found(start: str) -> list[str]:
+def find_modules(start: str) -> list[str]:
     return [path.as_posix() for path in imports.list_modules(Path(start))]
 
 
 @pytest.mark.usefixtures("repository")
 def test_modules_are_found_at_any_depth_in_functions_and_in_circles() -> None:
-    assert found("stages/first.py") == [
+    assert find_modules("stages/first.py") == [
         "stages/first.py",
         "serve/e.py",
         "stages/shared/a.py",
@@ -54,7 +54,7 @@ def test_modules_are_found_at_any_depth_in_functions_and_in_circles() -> None:
 
 @pytest.mark.usefixtures("repository")
 def test_a_file_without_imports_of_ours_stands_alone() -> None:
-    assert found("stages/second.py") == ["stages/second.py"]
+    assert find_modules("stages/second.py") == ["stages/second.py"]
 
 
 @pytest.mark.usefixtures("repository")

@@ -31,7 +31,7 @@ VALUE = Target(expression="median_house_value", unit="US dollars", range=[0, 500
 BY_CONTENT = Split(seed=42, validation=0.2, test=0.2)
 
 
-def heart() -> pd.DataFrame:
+def make_heart() -> pd.DataFrame:
     """100 rows that are as they should be: 1 to 60 to train on, 61 to 80 and 81 to 100."""
     i = np.arange(100)
     return pd.DataFrame(
@@ -46,7 +46,7 @@ def heart() -> pd.DataFrame:
     )
 
 
-def housing() -> pd.DataFrame:
+def make_housing() -> pd.DataFrame:
     i = np.arange(100)
     return pd.DataFrame(
         {
@@ -68,7 +68,9 @@ def change(frame: pd.DataFrame, column: str, cells: dict[int, Any]) -> pd.DataFr
     return frame
 
 
-def findings(frame: pd.DataFrame, sizes: tuple[int, int] = (60, 20), **other: Any) -> list[Finding]:
+def list_findings(
+    frame: pd.DataFrame, sizes: tuple[int, int] = (60, 20), **other: Any
+) -> list[Finding]:
     """Check a table of which the first rows are train, the next validation, the last test."""
     is_heart = "age" in frame
     cuts = [0, sizes[0], sum(sizes), len(frame)]
@@ -85,24 +87,24 @@ def findings(frame: pd.DataFrame, sizes: tuple[int, int] = (60, 20), **other: An
     return run_checks(Prepared.from_splits(parts, **{**contract, **other}))
 
 
-def only(found: list[Finding]) -> Finding:
+def take_only(found: list[Finding]) -> Finding:
     assert len(found) == 1, found
     return found[0]
 
 
-def by_rule(found: list[Finding], rule: str) -> Finding:
-    return only([finding for finding in found if finding.rule == rule])
+def take_by_rule(found: list[Finding], rule: str) -> Finding:
+    return take_only([finding for finding in found if finding.rule == rule])
 
 
-@pytest.mark.parametrize("table", [heart, housing])
+@pytest.mark.parametrize("table", [make_heart, make_housing])
 def test_a_sound_table_gives_no_finding(table):
-    assert findings(table()) == []
+    assert list_findings(table()) == []
 
 
 def test_type_names_the_cells_that_did_not_parse_and_missing_leaves_them_out():
-    frame = change(heart(), "age", {3: pd.NA, 9: pd.NA, 12: pd.NA})
+    frame = change(make_heart(), "age", {3: pd.NA, 9: pd.NA, 12: pd.NA})
     cells = {"age": Unparsed(count=2, rows=(3, 9), values=("old", "4O"))}
-    kinds = {finding.rule: finding for finding in findings(frame, unparsed=cells)}
+    kinds = {finding.rule: finding for finding in list_findings(frame, unparsed=cells)}
     assert set(kinds) == {"type", "missing"}
     wrong = kinds["type"]
     assert (wrong.column, wrong.severity, wrong.count, wrong.share) == ("age", "error", 2, 0.02)
@@ -115,22 +117,22 @@ def test_type_names_the_cells_that_did_not_parse_and_missing_leaves_them_out():
 
 
 def test_missing_lists_only_rows_that_are_sure_where_more_cells_did_not_parse_than_are_listed():
-    frame = change(heart(), "age", {1: pd.NA, 5: pd.NA, 50: pd.NA, 60: pd.NA})
+    frame = change(make_heart(), "age", {1: pd.NA, 5: pd.NA, 50: pd.NA, 60: pd.NA})
     cells = {"age": Unparsed(count=2, rows=(5,), values=("x",))}  # 50 or 60 is the second
-    missing = by_rule(findings(frame, unparsed=cells), "missing")
+    missing = take_by_rule(list_findings(frame, unparsed=cells), "missing")
     assert (missing.count, missing.rows) == (2, (1,))
 
 
 def test_type_of_a_target_points_to_its_expression():
-    frame = change(housing(), "_target", {7: np.nan})
+    frame = change(make_housing(), "_target", {7: np.nan})
     cells = {"_target": Unparsed(count=1, rows=(7,), values=("much",))}
-    wrong = only(findings(frame, unparsed=cells))
+    wrong = take_only(list_findings(frame, unparsed=cells))
     assert (wrong.rule, wrong.column, wrong.values) == ("type", "_target", ("much",))
     assert "conf/task/housing.yaml: target.expression" in wrong.remedy
 
 
 def test_missing_is_an_error_where_it_is_forbidden():
-    finding = only(findings(change(heart(), "sex", {4: None, 90: None})))
+    finding = take_only(list_findings(change(make_heart(), "sex", {4: None, 90: None})))
     assert finding == Finding(
         rule="missing",
         severity="error",
@@ -146,11 +148,11 @@ def test_missing_is_an_error_where_it_is_forbidden():
 
 
 def test_missing_is_no_finding_where_it_is_allowed():
-    assert findings(change(heart(), "chol", {4: np.nan})) == []
+    assert list_findings(change(make_heart(), "chol", {4: np.nan})) == []
 
 
 def test_a_column_without_a_value_is_a_warning_where_missing_is_allowed():
-    finding = only(findings(heart().assign(chol=np.nan)))
+    finding = take_only(list_findings(make_heart().assign(chol=np.nan)))
     assert (finding.rule, finding.severity, finding.column) == ("empty", "warn", "chol")
     assert (finding.count, finding.share, finding.rows) == (100, 1.0, tuple(range(1, 11)))
     assert finding.found == "there is no value at all"
@@ -158,25 +160,29 @@ def test_a_column_without_a_value_is_a_warning_where_missing_is_allowed():
 
 
 def test_a_column_without_a_value_is_told_once_where_missing_is_forbidden():
-    finding = only(findings(heart().assign(sex=pd.Series([None] * 100, dtype="str"))))
+    finding = take_only(
+        list_findings(make_heart().assign(sex=pd.Series([None] * 100, dtype="str")))
+    )
     assert (finding.rule, finding.severity, finding.column) == ("empty", "error", "sex")
 
 
 def test_a_column_of_which_no_cell_parsed_is_told_by_type_alone():
     cells = {"chol": Unparsed(count=100, rows=(1, 2), values=("high", "low"))}
-    finding = only(findings(heart().assign(chol=np.nan), unparsed=cells))
+    finding = take_only(list_findings(make_heart().assign(chol=np.nan), unparsed=cells))
     assert (finding.rule, finding.count) == ("type", 100)
 
 
 def test_a_column_without_a_value_to_train_on_is_empty():
-    finding = only(findings(change(heart(), "chol", dict.fromkeys(range(1, 61), np.nan))))
+    finding = take_only(
+        list_findings(change(make_heart(), "chol", dict.fromkeys(range(1, 61), np.nan)))
+    )
     assert (finding.rule, finding.count) == ("empty", 60)
     assert finding.found == "there is no value in train"
 
 
 def test_range_counts_below_above_and_infinite():
-    frame = change(heart(), "chol", {5: 79.9, 6: 80.0, 7: 700.0, 8: math.inf, 99: 9999.0})
-    finding = only(findings(frame))
+    frame = change(make_heart(), "chol", {5: 79.9, 6: 80.0, 7: 700.0, 8: math.inf, 99: 9999.0})
+    finding = take_only(list_findings(frame))
     assert (finding.rule, finding.column, finding.count) == ("range", "chol", 3)
     assert (finding.rows, finding.values) == ((5, 8, 99), ("79.9", "inf", "9999"))
     assert finding.found == "3 of 100 values are out of range: 1 below, 2 above"
@@ -188,24 +194,26 @@ def test_range_counts_below_above_and_infinite():
 
 def test_range_holds_for_integers_with_gaps():
     columns = {**HEART, "age": Column(type="integer", range=[18, 100], missing="allowed")}
-    finding = only(findings(change(heart(), "age", {2: pd.NA, 3: 17}), columns=columns))
+    finding = take_only(
+        list_findings(change(make_heart(), "age", {2: pd.NA, 3: 17}), columns=columns)
+    )
     assert (finding.rule, finding.rows, finding.values) == ("range", (3,), ("17",))
 
 
 def test_an_infinite_number_is_out_of_range_where_none_is_declared():
-    finding = only(findings(change(housing(), "total_rooms", {1: -math.inf})))
+    finding = take_only(list_findings(change(make_housing(), "total_rooms", {1: -math.inf})))
     assert (finding.rule, finding.values, finding.rows) == ("range", ("-inf",), (1,))
     assert finding.expected == "finite numbers"
 
 
 def test_a_unit_that_begins_with_a_number_is_set_apart():
-    finding = only(findings(change(housing(), "median_income", {1: 17.0})))
+    finding = take_only(list_findings(change(make_housing(), "median_income", {1: 17.0})))
     assert finding.expected == "0 to 16 times 10000 US dollars"
 
 
 def test_values_suggests_the_declared_spelling():
     cells = {11: "Inland", 12: "near_bay", 13: "NEAR BYA", 14: "MOON", 15: "Inland"}
-    finding = only(findings(change(housing(), "ocean_proximity", cells)))
+    finding = take_only(list_findings(change(make_housing(), "ocean_proximity", cells)))
     assert (finding.rule, finding.column, finding.count) == ("values", "ocean_proximity", 5)
     assert finding.rows == (11, 12, 13, 14, 15)
     assert finding.values == ("Inland", "near_bay", "NEAR BYA", "MOON")
@@ -223,26 +231,28 @@ def test_values_suggests_the_declared_spelling():
 
 def test_values_suggests_nothing_for_a_number():
     columns = {**HEART, "thal": Column(type="category", values=[3, 6, 7, 1000], missing="allowed")}
-    finding = only(findings(change(heart(), "thal", {1: "100"}), columns=columns))
+    finding = take_only(list_findings(change(make_heart(), "thal", {1: "100"}), columns=columns))
     assert finding.found == "1 of 100 values is not declared"
     assert "looks like" not in finding.remedy
 
 
 def test_only_the_first_ten_rows_and_values_are_listed():
-    finding = only(findings(change(heart(), "thal", {row: f"t{row}" for row in range(20, 50)})))
+    finding = take_only(
+        list_findings(change(make_heart(), "thal", {row: f"t{row}" for row in range(20, 50)}))
+    )
     assert (finding.count, finding.share) == (30, 0.3)
     assert finding.rows == tuple(range(20, 30))
     assert finding.values == tuple(f"t{row}" for row in range(20, 30))
 
 
 def test_rows_are_numbered_as_in_the_raw_table_whatever_split_they_are_in():
-    shuffled = change(heart(), "chol", {2: -1.0, 70: -2.0, 95: -3.0}).iloc[::-1]
-    finding = by_rule(findings(shuffled), "range")
+    shuffled = change(make_heart(), "chol", {2: -1.0, 70: -2.0, 95: -3.0}).iloc[::-1]
+    finding = take_by_rule(list_findings(shuffled), "range")
     assert (finding.rows, finding.values) == ((2, 70, 95), ("-1", "-2", "-3"))
 
 
 def test_target_missing():
-    finding = only(findings(change(heart(), "_target", {8: None})))
+    finding = take_only(list_findings(change(make_heart(), "_target", {8: None})))
     assert (finding.rule, finding.severity) == ("target_missing", "error")
     assert (finding.column, finding.count, finding.rows) == ("_target", 1, (8,))
     assert finding.found == "1 of 100 values is missing"
@@ -250,7 +260,7 @@ def test_target_missing():
 
 
 def test_a_class_that_is_not_declared():
-    finding = only(findings(change(heart(), "_target", {8: "maybe", 9: "TRUE"})))
+    finding = take_only(list_findings(change(make_heart(), "_target", {8: "maybe", 9: "TRUE"})))
     assert (finding.rule, finding.severity, finding.count) == ("target_classes", "error", 2)
     assert (finding.rows, finding.values) == ((8, 9), ("maybe", "TRUE"))
     assert finding.expected == "one of healthy, ill"
@@ -259,7 +269,7 @@ def test_a_class_that_is_not_declared():
 
 
 def test_one_class_alone_is_told_once():
-    finding = only(findings(heart().assign(_target="ill")))
+    finding = take_only(list_findings(make_heart().assign(_target="ill")))
     assert (finding.rule, finding.severity, finding.count) == ("target_classes", "error", 100)
     assert finding.values == ("ill",)
     assert finding.found == "every row is of the class ill"
@@ -270,14 +280,16 @@ def test_one_class_alone_is_told_once():
     [(range(1, 61), "train"), (range(61, 101), "validation and test")],
 )
 def test_a_class_absent_from_a_split_is_a_warning(rows, where):
-    finding = only(findings(change(heart(), "_target", dict.fromkeys(rows, "healthy"))))
+    finding = take_only(
+        list_findings(change(make_heart(), "_target", dict.fromkeys(rows, "healthy")))
+    )
     assert (finding.rule, finding.severity) == ("target_classes", "warn")
     assert (finding.count, finding.rows) == (0, ())
     assert finding.found == f"no row of the class ill in {where}"
 
 
 def test_target_out_of_range():
-    finding = only(findings(change(housing(), "_target", {5: 500_002.0})))
+    finding = take_only(list_findings(change(make_housing(), "_target", {5: 500_002.0})))
     assert (finding.rule, finding.severity) == ("target_range", "error")
     assert (finding.column, finding.rows, finding.values) == ("_target", (5,), ("500002",))
     assert finding.expected == "0 to 500001 US dollars"
@@ -285,7 +297,7 @@ def test_target_out_of_range():
 
 
 def test_a_split_with_few_rows_is_a_warning():
-    finding = only(findings(heart(), sizes=(61, 20)))
+    finding = take_only(list_findings(make_heart(), sizes=(61, 20)))
     assert (finding.rule, finding.severity, finding.column) == ("rows", "warn", None)
     assert (finding.count, finding.share) == (19, 0.19)
     assert finding.found == "test has 19 rows"
@@ -293,7 +305,7 @@ def test_a_split_with_few_rows_is_a_warning():
 
 
 def test_a_split_without_rows_is_an_error():
-    finding = only(findings(heart(), sizes=(80, 20)))
+    finding = take_only(list_findings(make_heart(), sizes=(80, 20)))
     assert (finding.rule, finding.severity) == ("rows", "error")
     assert (finding.count, finding.rows) == (0, ())
     assert finding.found == "test has no rows"
@@ -301,7 +313,7 @@ def test_a_split_without_rows_is_an_error():
 
 
 def test_a_table_without_rows_is_reported_not_a_crash():
-    found = findings(heart().iloc[:0], sizes=(0, 0))
+    found = list_findings(make_heart().iloc[:0], sizes=(0, 0))
     assert [finding.found for finding in found] == [
         "train has no rows",
         "validation has no rows",
@@ -309,7 +321,7 @@ def test_a_table_without_rows_is_reported_not_a_crash():
     ]
 
 
-def copied(frame: pd.DataFrame, source: int, target: int) -> pd.DataFrame:
+def copy_row(frame: pd.DataFrame, source: int, target: int) -> pd.DataFrame:
     """Make row ``target`` like row ``source``, but for its number."""
     names = [name for name in frame if name != "_row"]
     for name in names:
@@ -318,27 +330,29 @@ def copied(frame: pd.DataFrame, source: int, target: int) -> pd.DataFrame:
 
 
 def test_equal_rows_are_a_warning_that_lists_the_copies():
-    frame = change(heart(), "chol", {1: np.nan})  # missing equals missing
-    finding = only(findings(copied(copied(frame, 1, 3), 1, 5)))
+    frame = change(make_heart(), "chol", {1: np.nan})  # missing equals missing
+    finding = take_only(list_findings(copy_row(copy_row(frame, 1, 3), 1, 5)))
     assert (finding.rule, finding.severity, finding.column) == ("duplicates", "warn", None)
     assert (finding.count, finding.share, finding.rows) == (2, 0.02, (3, 5))
     assert finding.found == "2 rows repeat an earlier one, the target included"
 
 
 def test_equal_inputs_with_different_targets_are_a_warning_that_lists_all_of_them():
-    finding = only(findings(change(copied(heart(), 1, 3), "_target", {3: "healthy"})))
+    finding = take_only(
+        list_findings(change(copy_row(make_heart(), 1, 3), "_target", {3: "healthy"}))
+    )
     assert (finding.rule, finding.severity, finding.column) == ("conflicts", "warn", None)
     assert (finding.count, finding.rows) == (2, (1, 3))
     assert finding.found == "2 rows have the inputs of another row, but not its target"
 
 
 def test_a_missing_target_is_no_conflict():
-    found = findings(change(copied(heart(), 1, 3), "_target", {3: None}))
+    found = list_findings(change(copy_row(make_heart(), 1, 3), "_target", {3: None}))
     assert [finding.rule for finding in found] == ["target_missing"]
 
 
 def test_a_constant_column_is_a_warning():
-    finding = only(findings(heart().assign(sex=pd.Series(["1"] * 100, dtype="str"))))
+    finding = take_only(list_findings(make_heart().assign(sex=pd.Series(["1"] * 100, dtype="str"))))
     assert (finding.rule, finding.severity, finding.column) == ("constant", "warn", "sex")
     assert (finding.count, finding.values) == (100, ("1",))
     assert finding.found == "every value present is 1"
@@ -346,8 +360,8 @@ def test_a_constant_column_is_a_warning():
 
 
 def test_equal_inputs_in_two_splits_are_a_leak_whatever_their_target():
-    frame = change(copied(heart(), 1, 90), "_target", {90: "healthy"})
-    finding = by_rule(findings(frame), "leakage")
+    frame = change(copy_row(make_heart(), 1, 90), "_target", {90: "healthy"})
+    finding = take_by_rule(list_findings(frame), "leakage")
     assert (finding.severity, finding.column) == ("error", None)
     assert (finding.count, finding.rows) == (2, (1, 90))
     assert finding.found == "2 rows have inputs that are in another split, too"
@@ -356,21 +370,22 @@ def test_equal_inputs_in_two_splits_are_a_leak_whatever_their_target():
 
 def test_equal_inputs_in_two_splits_are_a_warning_where_a_group_decides():
     by_group = Split(seed=1, validation=0.2, test=0.2, group="patient")
-    finding = by_rule(findings(copied(heart(), 1, 90), split=by_group), "leakage")
+    finding = take_by_rule(list_findings(copy_row(make_heart(), 1, 90), split=by_group), "leakage")
     assert finding.severity == "warn"
     assert finding.remedy.endswith("conf/task/heart.yaml: split")
 
 
 def test_boolean_and_datetime_columns_are_checked_for_missing_values_only():
-    frame = heart().assign(
+    frame = make_heart().assign(
         smoker=pd.array([True, False] * 50, dtype="boolean"),
         seen=pd.date_range("2024-01-01", periods=100, unit="us"),
     )
     columns = {**HEART, "smoker": Column(type="boolean"), "seen": Column(type="datetime")}
-    assert findings(frame, columns=columns) == []
+    assert list_findings(frame, columns=columns) == []
     frame = change(change(frame, "smoker", {1: pd.NA}), "seen", {2: pd.NaT})
     assert {
-        (finding.rule, finding.column, finding.rows) for finding in findings(frame, columns=columns)
+        (finding.rule, finding.column, finding.rows)
+        for finding in list_findings(frame, columns=columns)
     } == {
         ("missing", "smoker", (1,)),
         ("missing", "seen", (2,)),
@@ -378,9 +393,9 @@ def test_boolean_and_datetime_columns_are_checked_for_missing_values_only():
 
 
 def test_errors_come_first_then_the_most_serious_rule_then_the_most_rows():
-    frame = change(heart(), "chol", {1: -1.0}).assign(sex=pd.Series(["1"] * 100, dtype="str"))
+    frame = change(make_heart(), "chol", {1: -1.0}).assign(sex=pd.Series(["1"] * 100, dtype="str"))
     frame = change(change(frame, "age", {5: 7, 6: 7}), "_target", {8: None})
-    order = [(finding.rule, finding.column) for finding in findings(frame)]
+    order = [(finding.rule, finding.column) for finding in list_findings(frame)]
     assert order == [
         ("target_missing", "_target"),
         ("range", "age"),

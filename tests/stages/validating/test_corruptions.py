@@ -11,7 +11,7 @@ import pytest
 
 from stages.shared.errors import PipelineError
 from stages.validating.findings import Finding
-from tests.support.validation_fixtures import as_csv, findings, shipped, table
+from tests.support.validation_fixtures import as_csv, list_findings, read_sample, read_shipped
 
 Frame = pd.DataFrame
 Change = Callable[[Frame], Frame]
@@ -47,19 +47,19 @@ def swap(one: str, two: str) -> Change:
     return change
 
 
-def copied(rows: slice) -> Change:
+def copy_rows(rows: slice) -> Change:
     return lambda frame: pd.concat([frame, frame.iloc[rows]])
 
 
-def flipped(frame: Frame) -> Frame:
+def flip_target(frame: Frame) -> Frame:
     return frame.assign(num=np.where(frame["num"] == "0", "1", "0"))
 
 
-def with_target_in(name: str) -> Change:
+def put_target_in(name: str) -> Change:
     return lambda frame: frame.assign(**{name: frame["num"].map(lambda n: 100 + 50 * (n != "0"))})
 
 
-def named(**names: str) -> Change:
+def rename_columns(**names: str) -> Change:
     return lambda frame: frame.rename(columns=names)
 
 
@@ -98,9 +98,9 @@ DEFECTS: dict[str, tuple[Change, str, str | None, int | None, str]] = {
     "nearly a constant": (put("fbs", slice(0, 280), "0"), "dominant", "fbs", None, "0 is 9"),
     "most values lost": (put("ca", slice(0, 200), ""), "missing_share", "ca", None, "missing"),
     "no value at all": (put("ca", slice(None), ""), "empty", "ca", 304, "no value at all"),
-    "labels flipped": (flipped, "flipped", "_target", None, "flipped"),
-    "a leak": (with_target_in("chol"), "leak", "chol", None, "100.0% of the target"),
-    "copies": (copied(slice(0, 12)), "duplicates", None, 12, "repeat an earlier one"),
+    "labels flipped": (flip_target, "flipped", "_target", None, "flipped"),
+    "a leak": (put_target_in("chol"), "leak", "chol", None, "100.0% of the target"),
+    "copies": (copy_rows(slice(0, 12)), "duplicates", None, 12, "repeat an earlier one"),
     "half the table lost": (lambda frame: frame.head(120), "row_count", None, None, "304"),
     "another population": (
         turn("age", slice(None), lambda x: (x + 15).clip(upper=99)), "shift", "age", None, "above",
@@ -110,18 +110,18 @@ DEFECTS: dict[str, tuple[Change, str, str | None, int | None, str]] = {
         "correlation", "age", None, "rank correlation",
     ),
     "a new column": (lambda frame: frame.assign(note="x"), "extra", None, None, "'note'"),
-    "a name with a blank": (named(chol=" chol"), "blank_name", None, None, "' chol'"),
+    "a name with a blank": (rename_columns(chol=" chol"), "blank_name", None, None, "' chol'"),
 }  # fmt: skip
 
 
-def found(frame: Frame, folder: Path, **contract: Any) -> list[Finding]:
-    return findings("heart", folder, as_csv(frame), **contract)
+def list_found(frame: Frame, folder: Path, **contract: Any) -> list[Finding]:
+    return list_findings("heart", folder, as_csv(frame), **contract)
 
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_is_found_in_its_column_by_its_rule(name: str, tmp_path: Path) -> None:
     change, rule, column, count, words = DEFECTS[name]
-    told = found(change(table("heart")), tmp_path)
+    told = list_found(change(read_sample("heart")), tmp_path)
     right = [finding for finding in told if (finding.rule, finding.column) == (rule, column)]
     assert right, [(finding.rule, finding.column, finding.found) for finding in told]
     assert words in f"{right[0].found} {right[0].remedy} {right[0].expected}"
@@ -134,18 +134,22 @@ ONE_COLUMN = [name for name, defect in DEFECTS.items() if defect[2] not in (None
 
 @pytest.mark.parametrize("name", ONE_COLUMN)
 def test_no_error_accuses_a_column_that_was_not_touched(name: str, tmp_path: Path) -> None:
-    before, after = table("heart"), DEFECTS[name][0](table("heart"))
+    before, after = read_sample("heart"), DEFECTS[name][0](read_sample("heart"))
     touched = {column for column in before if not after[column].equals(before[column])}
-    told = found(after, tmp_path)
+    told = list_found(after, tmp_path)
     assert {finding.column for finding in told if finding.severity == "error"} <= touched
 
 
 MISSING = {
     "missing": (lambda frame: frame.drop(columns="chol"), "lacks columns", "chol"),
-    "renamed": (named(chol="Chol_"), "did you mean 'Chol_'", "chol"),
-    "longer": (named(chol="Serum cholesterol"), "did you mean 'Serum cholesterol'", "chol"),
-    "another's name": (named(thal="scan"), "thal\n", "thal"),  # not: did you mean thalach?
-    "twice": (named(chol="age"), "more than one column is called 'age'", "age"),
+    "renamed": (rename_columns(chol="Chol_"), "did you mean 'Chol_'", "chol"),
+    "longer": (
+        rename_columns(chol="Serum cholesterol"),
+        "did you mean 'Serum cholesterol'",
+        "chol",
+    ),
+    "another's name": (rename_columns(thal="scan"), "thal\n", "thal"),  # not: did you mean thalach?
+    "twice": (rename_columns(chol="age"), "more than one column is called 'age'", "age"),
 }
 
 
@@ -154,25 +158,25 @@ def test_a_table_of_other_columns_is_refused(
     change: Change, words: str, column: str, tmp_path: Path
 ) -> None:
     with pytest.raises(PipelineError) as refused:
-        found(change(table("heart")), tmp_path)
+        list_found(change(read_sample("heart")), tmp_path)
     assert words in str(refused.value)
     assert column in str(refused.value)
 
 
-def rewritten(**how: Any) -> Callable[[Frame], str | bytes]:
+def rewrite_as(**how: Any) -> Callable[[Frame], str | bytes]:
     return lambda frame: as_csv(frame, **how)
 
 
 LAYOUTS: dict[str, tuple[Callable[[Frame], str | bytes], dict[str, Any]]] = {
-    "as it is": (rewritten(), {}),
+    "as it is": (rewrite_as(), {}),
     "columns in another order": (lambda frame: as_csv(frame[sorted(frame)]), {}),
     "rows in another order": (lambda frame: as_csv(frame.sample(frac=1, random_state=3)), {}),
-    "CRLF": (rewritten(lineterminator="\r\n"), {}),
-    "every cell in quotes": (rewritten(quoting=csv.QUOTE_ALL), {}),
+    "CRLF": (rewrite_as(lineterminator="\r\n"), {}),
+    "every cell in quotes": (rewrite_as(quoting=csv.QUOTE_ALL), {}),
     "blank lines at the end": (lambda frame: as_csv(frame) + "\n\n\n", {}),
     "no line end": (lambda frame: as_csv(frame).rstrip("\n"), {}),
     "a byte-order mark": (lambda frame: as_csv(frame).encode("utf-8-sig"), {}),
-    "semicolons": (rewritten(sep=";"), {"delimiter": ";"}),
+    "semicolons": (rewrite_as(sep=";"), {"delimiter": ";"}),
     "semicolons and decimal commas": (
         lambda frame: as_csv(frame, sep=";").replace(".", ","), {"delimiter": ";", "decimal": ","},
     ),
@@ -185,11 +189,11 @@ LAYOUTS: dict[str, tuple[Callable[[Frame], str | bytes], dict[str, Any]]] = {
         lambda frame: as_csv(frame.assign(age=frame["age"] + ".0", sex=frame["sex"] + ".0")), {},
     ),
     "question marks for missing": (lambda frame: as_csv(frame.replace("", "?")), {}),
-    "some more rows": (lambda frame: as_csv(more(frame)), {}),
+    "some more rows": (lambda frame: as_csv(add_rows(frame)), {}),
 }  # fmt: skip
 
 
-def more(frame: Frame) -> Frame:
+def add_rows(frame: Frame) -> Frame:
     """Add rows that are like those there, and none of them."""
     extra = frame.sample(60, random_state=1).copy()
     extra["chol"] = (pd.to_numeric(extra["chol"]) + 1).astype(str)
@@ -199,42 +203,46 @@ def more(frame: Frame) -> Frame:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_good_table_passes_however_it_is_written(name: str, tmp_path: Path) -> None:
     written, origin = LAYOUTS[name]
-    told = findings("heart", tmp_path, written(table("heart")), origin=origin)
+    told = list_findings("heart", tmp_path, written(read_sample("heart")), origin=origin)
     assert [(finding.rule, finding.column, finding.found) for finding in told] == []
 
 
 def test_a_hint_at_a_unit_fits_what_is_measured(tmp_path: Path) -> None:
     """Pressures half as high again are no lengths, whatever their ratio."""
-    told = found(turn("trestbps", slice(0, 40), lambda x: x * 2.54)(table("heart")), tmp_path)
+    told = list_found(
+        turn("trestbps", slice(0, 40), lambda x: x * 2.54)(read_sample("heart")), tmp_path
+    )
     range_ = next(finding for finding in told if finding.rule == "range")
     assert range_.column == "trestbps"
     assert "inches" not in range_.remedy
 
 
 def test_blanks_after_delimiters_are_a_way_of_writing(tmp_path: Path) -> None:
-    text = as_csv(table("heart")).replace(",", ", ")
-    assert findings("heart", tmp_path, text) == []
+    text = as_csv(read_sample("heart")).replace(",", ", ")
+    assert list_findings("heart", tmp_path, text) == []
 
 
 def test_a_blank_in_a_name_is_told_once(tmp_path: Path) -> None:
-    told = found(table("heart").rename(columns={"chol": " chol", "age": "age "}), tmp_path)
+    told = list_found(
+        read_sample("heart").rename(columns={"chol": " chol", "age": "age "}), tmp_path
+    )
     assert [finding.rule for finding in told] == ["blank_name"]
     assert "column 1 is called 'age '; column 5 is called ' chol'" in told[0].found
 
 
 def test_the_contract_decides_how_serious_a_rule_is(tmp_path: Path) -> None:
-    frame = put("age", slice(0, 5), "150")(table("heart"))
-    assert found(frame, tmp_path)[0].severity == "error"
-    assert found(frame, tmp_path, checks={"range": "warn"})[0].severity == "warn"
-    assert found(frame, tmp_path, checks={"range": "off"}) == []
+    frame = put("age", slice(0, 5), "150")(read_sample("heart"))
+    assert list_found(frame, tmp_path)[0].severity == "error"
+    assert list_found(frame, tmp_path, checks={"range": "warn"})[0].severity == "warn"
+    assert list_found(frame, tmp_path, checks={"range": "off"}) == []
 
 
 def test_a_column_decides_for_itself(tmp_path: Path) -> None:
-    columns = {**shipped("heart")["columns"]}
+    columns = {**read_shipped("heart")["columns"]}
     columns["age"] = {**columns["age"], "checks": {"range": "warn"}}
-    frame = put("age", slice(0, 5), "150")(table("heart"))
+    frame = put("age", slice(0, 5), "150")(read_sample("heart"))
     frame = put("chol", slice(0, 5), "5000")(frame)
-    told = found(frame, tmp_path, columns=columns)
+    told = list_found(frame, tmp_path, columns=columns)
     assert {finding.column: finding.severity for finding in told} == {
         "age": "warn",
         "chol": "error",
@@ -242,42 +250,57 @@ def test_a_column_decides_for_itself(tmp_path: Path) -> None:
 
 
 def test_a_column_left_out_on_purpose_is_no_finding(tmp_path: Path) -> None:
-    frame = table("heart").assign(note="x")
-    assert found(frame, tmp_path, ignored=["note"]) == []
-    assert found(frame, tmp_path, slices=["note"]) == []
+    frame = read_sample("heart").assign(note="x")
+    assert list_found(frame, tmp_path, ignored=["note"]) == []
+    assert list_found(frame, tmp_path, slices=["note"]) == []
 
 
 HOUSING: dict[str, tuple[Change, str, str]] = {
     "a sum": (
-        lambda f: f.assign(median_house_value=num(f, "total_rooms") + 2 * num(f, "population")),
-        "a weighted sum of total_rooms, population", "follows",
+        lambda f: f.assign(
+            median_house_value=read_numbers(f, "total_rooms") + 2 * read_numbers(f, "population")
+        ),
+        "a weighted sum of total_rooms, population",
+        "follows",
     ),
     "a ratio": (
-        lambda f: f.assign(median_house_value=1e5 * num(f, "total_rooms") / num(f, "households")),
-        "a product or ratio of total_rooms, households", "follows",
+        lambda f: f.assign(
+            median_house_value=1e5 * read_numbers(f, "total_rooms") / read_numbers(f, "households")
+        ),
+        "a product or ratio of total_rooms, households",
+        "follows",
     ),
     "a product, rounded": (
         lambda f: f.assign(
-            median_house_value=(num(f, "total_rooms") * num(f, "median_income")).round(2)
+            median_house_value=(
+                read_numbers(f, "total_rooms") * read_numbers(f, "median_income")
+            ).round(2)
         ),
-        "a product or ratio of total_rooms, median_income", "follows",
+        "a product or ratio of total_rooms, median_income",
+        "follows",
     ),
     "a sum beside a column of gaps": (
         lambda f: f.assign(
-            median_house_value=num(f, "households") + num(f, "population"), total_bedrooms=""
+            median_house_value=read_numbers(f, "households") + read_numbers(f, "population"),
+            total_bedrooms="",
         ),
-        "a weighted sum of population, households", "follows",
+        "a weighted sum of population, households",
+        "follows",
     ),
     "always the same": (
-        lambda f: f.assign(median_house_value="1000"), "every value present is 1000", "constant",
+        lambda f: f.assign(median_house_value="1000"),
+        "every value present is 1000",
+        "constant",
     ),
     "in two units": (
-        turn("median_house_value", slice(0, 300), lambda x: x / 1000), "thousands", "units",
+        turn("median_house_value", slice(0, 300), lambda x: x / 1000),
+        "thousands",
+        "units",
     ),
-}  # fmt: skip
+}
 
 
-def num(frame: Frame, name: str) -> pd.Series:
+def read_numbers(frame: Frame, name: str) -> pd.Series:
     return pd.to_numeric(frame[name])
 
 
@@ -285,15 +308,15 @@ def num(frame: Frame, name: str) -> pd.Series:
 def test_a_target_that_is_arithmetic_is_told(
     change: Change, words: str, rule: str, tmp_path: Path
 ) -> None:
-    told = findings("housing", tmp_path, as_csv(change(table("housing"))))
+    told = list_findings("housing", tmp_path, as_csv(change(read_sample("housing"))))
     assert [words in finding.found for finding in told if finding.rule == rule] == [True]
 
 
 def test_spellings_of_a_category_are_counted_one_by_one(tmp_path: Path) -> None:
-    frame = table("housing")
+    frame = read_sample("housing")
     frame.loc[:4, "ocean_proximity"] = "Inland"
     frame.loc[5:6, "ocean_proximity"] = "INLAND?"
-    told = findings("housing", tmp_path, as_csv(frame))
+    told = list_findings("housing", tmp_path, as_csv(frame))
     values = next(finding for finding in told if finding.rule == "values")
     assert (values.column, values.count) == ("ocean_proximity", 7)
     assert "Inland x 5, INLAND? x 2" in values.found

@@ -14,33 +14,39 @@ from stages.validating.findings import Finding
 from stages.validating.spreads import count_numbers, count_words, measure_spread
 from stages.validating.statistics import compute_statistics
 from tests.support.defaults import TASKS
-from tests.support.validation_fixtures import accepted, as_csv, findings, prepared, table
+from tests.support.validation_fixtures import (
+    as_csv,
+    list_findings,
+    prepare_table,
+    read_accepted,
+    read_sample,
+)
 
 DISTRIBUTION = {"shift", "correlation", "row_count", "swapped", "flipped"}
 
 
-def alarms(told: list[Finding]) -> list[Finding]:
+def pick_alarms(told: list[Finding]) -> list[Finding]:
     return [finding for finding in told if finding.rule in DISTRIBUTION]
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_resampled_tables_raise_no_alarm(task: str, tmp_path: Path) -> None:
     """At the stated rate of 1 %, five alarms in 60 tables come once in 3,000 such tests."""
-    frame, rng = table(task), np.random.default_rng(11)
+    frame, rng = read_sample(task), np.random.default_rng(11)
     picks = (rng.integers(0, len(frame), len(frame)) for _ in range(60))
-    told = [alarms(findings(task, tmp_path, as_csv(frame.iloc[pick]))) for pick in picks]
+    told = [pick_alarms(list_findings(task, tmp_path, as_csv(frame.iloc[pick]))) for pick in picks]
     assert sum(map(bool, told)) <= 4
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_halves_of_a_table_agree(task: str, tmp_path: Path) -> None:
-    frame = table(task).sample(frac=1, random_state=2)
+    frame = read_sample(task).sample(frac=1, random_state=2)
     half = len(frame) // 2
     path = tmp_path / "half.csv"
     path.write_text(as_csv(frame.head(half)))
-    reference = compute_statistics(prepared(task, path))
+    reference = compute_statistics(prepare_table(task, path))
     (tmp_path / "other.csv").write_text(as_csv(frame.tail(half)))
-    assert alarms(run_checks(prepared(task, tmp_path / "other.csv", reference))) == []
+    assert pick_alarms(run_checks(prepare_table(task, tmp_path / "other.csv", reference))) == []
 
 
 def test_the_test_is_pearsons() -> None:
@@ -73,7 +79,7 @@ def test_nothing_to_compare_is_no_difference(old: list[int], new: list[int]) -> 
 
 
 def test_all_tests_of_a_table_share_one_rate() -> None:
-    reference = accepted("heart")
+    reference = read_accepted("heart")
     tests = 2 * len(reference.columns) + len(reference.ranked) * (len(reference.ranked) - 1) // 2
     assert compute_level(reference) * tests == pytest.approx(FALSE_ALARMS)
     assert FALSE_ALARMS <= 0.01
@@ -96,24 +102,24 @@ def test_every_value_that_is_there_is_counted() -> None:
 
 
 def test_the_reference_is_named(tmp_path: Path) -> None:
-    told = alarms(findings("heart", tmp_path, as_csv(table("heart").head(100))))
+    told = pick_alarms(list_findings("heart", tmp_path, as_csv(read_sample("heart").head(100))))
     assert "source sample" in told[0].expected
     assert "make set-reference TASK=heart" in told[0].remedy
 
 
 def test_flipped_labels_of_texts_are_found(tmp_path: Path) -> None:
-    reviews = table("sentiment")
+    reviews = read_sample("sentiment")
     turned = reviews["label"].map({"positive": "negative", "negative": "positive"})
-    found = alarms(findings("sentiment", tmp_path, as_csv(reviews.assign(label=turned))))
+    found = pick_alarms(list_findings("sentiment", tmp_path, as_csv(reviews.assign(label=turned))))
     assert [(finding.rule, finding.severity, finding.column) for finding in found] == [
         ("flipped", "error", "_target")
     ]
 
 
 def test_a_words_relation_is_the_correlation_of_having_it(tmp_path: Path) -> None:
-    reviews = table("sentiment")
+    reviews = read_sample("sentiment")
     (tmp_path / "reviews.csv").write_text(as_csv(reviews))
-    related = compute_statistics(prepared("sentiment", tmp_path / "reviews.csv")).words["text"]
+    related = compute_statistics(prepare_table("sentiment", tmp_path / "reviews.csv")).words["text"]
     has_word = reviews["text"].str.lower().str.contains(r"\bslow\b").astype(float)
     expected = np.corrcoef(has_word, reviews["label"] == "positive")[0, 1]
     assert related["slow"] == pytest.approx(expected, abs=1e-6)

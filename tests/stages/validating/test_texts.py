@@ -18,11 +18,13 @@ WORDS = ["warm", "slow", "clean", "late", "kind", "loud", "small", "fresh", "dul
 RNG = np.random.default_rng(0)
 
 
-def texts(rows: int = 200) -> list[str]:
+def make_texts(rows: int = 200) -> list[str]:
     return [" ".join(RNG.choice(WORDS, 7)) + f" {i}" for i in range(rows)]
 
 
-def told(cells: list[Any], labels: list[str] | None = None, **column: Any) -> list[Finding]:
+def list_findings(
+    cells: list[Any], labels: list[str] | None = None, **column: Any
+) -> list[Finding]:
     """Check a table of one text column, the first 60 % of it in train."""
     rows = len(cells)
     labels = labels or ["good", "bad"] * (rows // 2)
@@ -48,11 +50,11 @@ def told(cells: list[Any], labels: list[str] | None = None, **column: Any) -> li
 
 
 def test_plain_texts_pass() -> None:
-    assert told(texts(), length=[1, 200]) == []
+    assert list_findings(make_texts(), length=[1, 200]) == []
 
 
 def test_texts_in_other_scripts_pass() -> None:
-    cells = texts()
+    cells = make_texts()
     cells[:6] = [
         "très bien, merci",
         "很好吃",
@@ -61,13 +63,13 @@ def test_texts_in_other_scripts_pass() -> None:
         "naïve café",
         "Ελληνικά",
     ]
-    assert told(cells) == []
+    assert list_findings(cells) == []
 
 
 def test_texts_out_of_length_are_counted() -> None:
-    cells = texts()
+    cells = make_texts()
     cells[3], cells[9], cells[150] = "no", "x" * 300, "y" * 500
-    (finding,) = told(cells, length=[3, 200])
+    (finding,) = list_findings(cells, length=[3, 200])
     assert (finding.rule, finding.column, finding.count) == ("length", "note", 3)
     assert "1 shorter, 2 longer" in finding.found
     assert finding.rows == (4, 10, 151)
@@ -77,39 +79,41 @@ def test_texts_out_of_length_are_counted() -> None:
     "broken", ["cafÃ© was fine today", "it wasnâ€™t good", "lost \ufffd letters", "bell \x07 rings"]
 )
 def test_text_that_was_decoded_wrongly_is_found(broken: str) -> None:
-    cells = texts()
+    cells = make_texts()
     cells[5] = cells[6] = broken
     cells[6] += " again"
-    (finding,) = told(cells)
+    (finding,) = list_findings(cells)
     assert (finding.rule, finding.count, finding.rows) == ("mojibake", 2, (6, 7))
 
 
 def test_line_ends_of_any_kind_are_legal() -> None:
-    cells = texts()
+    cells = make_texts()
     cells[5] = "first\nsecond \u201cquoted\u201d\u2028third\u0085fourth, caf\u00e9"
-    assert told(cells) == []
+    assert list_findings(cells) == []
 
 
 def test_empty_text_is_missing() -> None:
-    cells = [*texts(199), None]
-    (finding,) = told(cells)
+    cells = [*make_texts(199), None]
+    (finding,) = list_findings(cells)
     assert (finding.rule, finding.column, finding.count) == ("missing", "note", 1)
 
 
 def test_rows_without_any_text_are_not_copies_of_one_another() -> None:
-    (finding,) = told([*texts(190), *[None] * 10])
+    (finding,) = list_findings([*make_texts(190), *[None] * 10])
     assert (finding.rule, finding.count) == ("missing", 10)
 
 
 def test_where_there_is_one_class_no_word_gives_it_away() -> None:
-    assert {finding.rule for finding in told(texts(), ["good"] * 200)} == {"target_classes"}
+    assert {finding.rule for finding in list_findings(make_texts(), ["good"] * 200)} == {
+        "target_classes"
+    }
 
 
 def test_a_label_in_the_text_is_found() -> None:
     labels = ["good", "bad"] * 100
     stars = {"good": "stars5x", "bad": "stars1x"}
-    cells = [f"{text} {stars[label]}" for text, label in zip(texts(), labels, strict=True)]
-    found = [finding for finding in told(cells, labels) if finding.rule == "label_in_text"]
+    cells = [f"{text} {stars[label]}" for text, label in zip(make_texts(), labels, strict=True)]
+    found = [finding for finding in list_findings(cells, labels) if finding.rule == "label_in_text"]
     assert {"'stars5x'" in finding.found for finding in found} == {True, False}
     assert {finding.count for finding in found} == {100}
 
@@ -117,8 +121,8 @@ def test_a_label_in_the_text_is_found() -> None:
 def test_an_emoji_for_each_class_is_found() -> None:
     labels = ["good", "bad"] * 100
     faces = {"good": "\U0001f600", "bad": "\U0001f621"}
-    cells = [f"{text} {faces[label]}" for text, label in zip(texts(), labels, strict=True)]
-    found = [finding for finding in told(cells, labels) if finding.rule == "label_in_text"]
+    cells = [f"{text} {faces[label]}" for text, label in zip(make_texts(), labels, strict=True)]
+    found = [finding for finding in list_findings(cells, labels) if finding.rule == "label_in_text"]
     assert [finding.count for finding in found] == [100, 100]
 
 
@@ -127,20 +131,22 @@ def test_words_that_lean_to_a_class_are_no_label() -> None:
     lean = [
         "great" if (label == "good") == (i % 7 != 0) else "poor" for i, label in enumerate(labels)
     ]
-    cells = [f"{text} {word}" for text, word in zip(texts(), lean, strict=True)]
-    assert [finding for finding in told(cells, labels) if finding.rule == "label_in_text"] == []
+    cells = [f"{text} {word}" for text, word in zip(make_texts(), lean, strict=True)]
+    assert [
+        finding for finding in list_findings(cells, labels) if finding.rule == "label_in_text"
+    ] == []
 
 
 def test_the_same_text_in_two_splits_but_for_case_and_stops_is_a_leak() -> None:
-    cells = texts()
+    cells = make_texts()
     cells[190] = cells[10].upper() + "!!"
-    (finding,) = told(cells)
+    (finding,) = list_findings(cells)
     assert (finding.rule, finding.severity, finding.rows) == ("leakage", "warn", (11, 191))
     assert "case and punctuation" in finding.found
 
 
 def test_the_same_text_with_two_labels_is_a_conflict() -> None:
-    cells = texts()
+    cells = make_texts()
     cells[11] = cells[10]
-    (finding,) = told(cells)
+    (finding,) = list_findings(cells)
     assert (finding.rule, finding.count, finding.rows) == ("conflicts", 2, (11, 12))

@@ -49,7 +49,7 @@ REPORTS = {"validation.json", "validation.html", "statistics.json"}
 SPLIT = {"seed": 1, "validation": 0.2, "test": 0.2}
 
 
-def table(task: str) -> pd.DataFrame:
+def make_table(task: str) -> pd.DataFrame:
     i = np.arange(100)
     label = pd.Series(np.where(i % 2, "ill", "well"), dtype="str")
     return pd.DataFrame(
@@ -63,13 +63,13 @@ def table(task: str) -> pd.DataFrame:
     )
 
 
-def parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def cut_parts(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return dict(zip(SPLITS, (frame.iloc[:60], frame.iloc[60:80], frame.iloc[80:]), strict=True))
 
 
-def prepared(frame: pd.DataFrame, task: str = "heart") -> Prepared:
+def prepare_table(frame: pd.DataFrame, task: str = "heart") -> Prepared:
     return Prepared.from_splits(
-        parts(frame),
+        cut_parts(frame),
         task=task,
         columns={name: Column.parse(column, name) for name, column in COLUMNS.items()},
         target=Target.parse(CONTRACTS[task], "target"),
@@ -77,7 +77,7 @@ def prepared(frame: pd.DataFrame, task: str = "heart") -> Prepared:
     )
 
 
-def spoilt(frame: pd.DataFrame) -> pd.DataFrame:
+def spoil_table(frame: pd.DataFrame) -> pd.DataFrame:
     frame.loc[frame["_row"] == 7, "place"] = ATTACK
     frame.loc[frame["_row"] == 8, "income"] = -1.0
     return frame
@@ -86,13 +86,13 @@ def spoilt(frame: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture
 def folder(tmp_path):
     """A project of one task, as `prepare` leaves it."""
-    lay_out(tmp_path, "heart", table("heart"))
+    lay_out(tmp_path, "heart", make_table("heart"))
     return tmp_path
 
 
 def lay_out(root: Path, task: str, frame: pd.DataFrame) -> None:
     data = root / "data/prepared" / task
-    for split, part in parts(frame).items():
+    for split, part in cut_parts(frame).items():
         write_frame(data / f"{split}.parquet", part)
     fields = [
         {"name": name, "type": column["type"], "values": column.get("values", [])}
@@ -120,17 +120,17 @@ def run(root: Path, task: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def written(root: Path, task: str) -> set[str]:
+def list_written(root: Path, task: str) -> set[str]:
     return {path.name for path in (root / "data/validated" / task).iterdir()}
 
 
 @pytest.mark.parametrize("task", ["heart", "housing"])
 def test_a_good_table_passes(tmp_path, task):
-    lay_out(tmp_path, task, table(task))
+    lay_out(tmp_path, task, make_table(task))
     done = run(tmp_path, task)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{task}: passed, with 0 errors in 100 rows\n"
-    assert written(tmp_path, task) == {
+    assert list_written(tmp_path, task) == {
         "validation.json",
         "validation.html",
         "statistics.json",
@@ -146,7 +146,7 @@ def test_a_good_table_passes(tmp_path, task):
 def test_a_rule_that_does_not_exist_is_refused(
     tmp_path: Path, where: tuple[str, ...], key: str
 ) -> None:
-    lay_out(tmp_path, "heart", table("heart"))
+    lay_out(tmp_path, "heart", make_table("heart"))
     params = json.loads((tmp_path / "params.yaml").read_text())
     section = params["task"]["heart"]
     for name in where:
@@ -163,7 +163,7 @@ def test_a_rule_that_does_not_exist_is_refused(
 def failed(tmp_path_factory):
     """A project whose table was good once and then failed, and what the run said."""
     root = tmp_path_factory.mktemp("failed")
-    lay_out(root, "heart", spoilt(table("heart")))
+    lay_out(root, "heart", spoil_table(make_table("heart")))
     write_text(root / "data/validated/heart/verdict", "passed\n")
     return root, run(root, "heart")
 
@@ -171,7 +171,7 @@ def failed(tmp_path_factory):
 def test_a_bad_table_stops_the_run_and_leaves_the_report_but_no_verdict(failed):
     root, done = failed
     assert done.returncode == 1
-    assert written(root, "heart") == REPORTS
+    assert list_written(root, "heart") == REPORTS
     assert "error  place · values: 1 of 100 values is not declared" in done.stdout
     assert done.stderr.strip() == (
         "validate heart: 2 errors in 100 rows; all of it is in data/validated/heart/validation.html"
@@ -179,7 +179,7 @@ def test_a_bad_table_stops_the_run_and_leaves_the_report_but_no_verdict(failed):
 
 
 def test_a_table_with_warnings_passes_and_says_so(folder):
-    frame = table("heart").assign(income=5.0)
+    frame = make_table("heart").assign(income=5.0)
     lay_out(folder, "heart", frame)
     done = run(folder, "heart")
     assert done.returncode == 0
@@ -221,10 +221,10 @@ def test_json_keeps_to_its_format(failed):
 
 
 def test_an_infinite_number_does_not_break_the_report():
-    frame = table("heart")
+    frame = make_table("heart")
     frame.loc[3, "income"] = np.inf
-    found = run_checks(prepared(frame))
-    report = Report.from_findings(prepared(frame), found)
+    found = run_checks(prepare_table(frame))
+    report = Report.from_findings(prepare_table(frame), found)
     assert [finding.values for finding in found] == [("inf",)]
     json.dumps(report.model_dump(), allow_nan=False)
 
@@ -244,18 +244,18 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data):
         self.text += data
 
-    def having(self, tag: str) -> list[dict[str, str | None]]:
+    def list_tags(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def rendered(frame: pd.DataFrame, task: str = "heart", title: str = "Title") -> str:
-    table = prepared(frame, task)
+def render_table(frame: pd.DataFrame, task: str = "heart", title: str = "Title") -> str:
+    table = prepare_table(frame, task)
     return render_page(Report.from_findings(table, run_checks(table)), title, table)
 
 
 def test_page_escapes_what_the_data_say():
-    found = Page(rendered(spoilt(table("heart")), title="A <b>title</b>"))
-    assert found.having("script") == found.having("b") == []
+    found = Page(render_table(spoil_table(make_table("heart")), title="A <b>title</b>"))
+    assert found.list_tags("script") == found.having("b") == []
     assert found.text.count(ATTACK) >= 2  # in the finding and in the column's values
     assert "A <b>title</b>" in found.text
     assert "near & far" in found.text
@@ -263,28 +263,28 @@ def test_page_escapes_what_the_data_say():
 
 @pytest.mark.parametrize("task", ["heart", "housing"])
 def test_page_loads_nothing_from_elsewhere(task):
-    text = rendered(spoilt(table(task)), task)
+    text = render_table(spoil_table(make_table(task)), task)
     found = Page(text)
     assert not re.search(r"https?:|url\(|@import|src=", text)
-    assert found.having("link") == found.having("img") == found.having("iframe") == []
-    assert all((link["href"] or "").startswith("#") for link in found.having("a"))
+    assert found.list_tags("link") == found.having("img") == found.having("iframe") == []
+    assert all((link["href"] or "").startswith("#") for link in found.list_tags("a"))
 
 
 def test_page_names_what_a_screen_reader_needs():
-    found = Page(rendered(spoilt(table("heart"))))
-    assert all(head.get("scope") in ("col", "row") for head in found.having("th"))
-    assert all(plot["role"] == "img" and plot["aria-label"] for plot in found.having("svg"))
+    found = Page(render_table(spoil_table(make_table("heart"))))
+    assert all(head.get("scope") in ("col", "row") for head in found.list_tags("th"))
+    assert all(plot["role"] == "img" and plot["aria-label"] for plot in found.list_tags("svg"))
     targets = {attributes["id"] for _, attributes in found.tags if "id" in attributes}
-    links = {(link["href"] or "")[1:] for link in found.having("a")}
+    links = {(link["href"] or "")[1:] for link in found.list_tags("a")}
     labels = {attributes.get("aria-labelledby") for _, attributes in found.tags} - {None}
     assert links | labels <= targets
-    assert found.having("html") == [{"lang": "en"}]
+    assert found.list_tags("html") == [{"lang": "en"}]
 
 
 def test_page_holds_every_field_of_a_finding():
-    frame = spoilt(table("heart"))
-    text = " ".join(Page(rendered(frame)).text.split())
-    for finding in run_checks(prepared(frame)):
+    frame = spoil_table(make_table("heart"))
+    text = " ".join(Page(render_table(frame)).text.split())
+    for finding in run_checks(prepare_table(frame)):
         for part in (finding.rule, finding.severity, finding.column, finding.found):
             assert part in text
         assert finding.expected in text
@@ -294,13 +294,13 @@ def test_page_holds_every_field_of_a_finding():
 
 
 def test_page_says_what_passed():
-    found = Page(rendered(table("housing"), "housing"))
+    found = Page(render_table(make_table("housing"), "housing"))
     assert "Title: validation passed" in found.text
     assert "None: every row is as the contract says." in found.text
     assert "0 to 500" in found.text  # the target's contract
 
 
-def findings(count: int) -> list[Finding]:
+def make_findings(count: int) -> list[Finding]:
     return [
         Finding(
             rule="range", severity="error", column=f"c{i}", found="f", expected="e", remedy="r",
@@ -311,7 +311,7 @@ def findings(count: int) -> list[Finding]:
 
 
 def test_screen_tells_how_many_more_there_are_and_where():
-    lines = render_screen(findings(40), Path("report.html")).splitlines()
+    lines = render_screen(make_findings(40), Path("report.html")).splitlines()
     assert len(lines) <= SCREEN
     told = sum(line.startswith("error") for line in lines)
     assert lines[-1] == f"… and {40 - told} more: see report.html"
@@ -319,12 +319,12 @@ def test_screen_tells_how_many_more_there_are_and_where():
 
 
 def test_screen_with_few_findings_tells_all():
-    assert render_screen(findings(1), Path("x")).count("\n") == 2
+    assert render_screen(make_findings(1), Path("x")).count("\n") == 2
     assert render_screen([], Path("x")) == ""
 
 
 def test_summary_counts_in_words():
-    table_ = prepared(spoilt(table("heart")).assign(place="INLAND"))
+    table_ = prepare_table(spoil_table(make_table("heart")).assign(place="INLAND"))
     assert (
         summarise_report(Report.from_findings(table_, run_checks(table_)))
         == "1 error and 1 warning in 100 rows"
@@ -341,9 +341,9 @@ def test_share_that_rounds_to_nothing_is_not_shown_as_zero():
 
 
 def test_profile_of_numbers_and_dates():
-    frame = table("heart")
+    frame = make_table("heart")
     frame.loc[0:1, "income"] = np.nan  # leaves 20, 30, … 990 in all and 20 … 590 in train
-    found = profile_columns(prepared(frame))
+    found = profile_columns(prepare_table(frame))
     parts_ = found["income"].parts
     assert parts_["all"] == Part(present=98, missing=2, low=20.0, median=505.0, high=990.0)
     assert parts_["train"] == Part(present=58, missing=2, low=20.0, median=305.0, high=590.0)
@@ -352,7 +352,7 @@ def test_profile_of_numbers_and_dates():
 
 
 def test_profile_of_categories_counts_each_split_and_marks_what_is_not_declared():
-    values = profile_columns(prepared(spoilt(table("heart"))))["place"].values
+    values = profile_columns(prepare_table(spoil_table(make_table("heart"))))["place"].values
     assert [(value.value, value.declared, value.rows) for value in values] == [
         ("INLAND", True, {"all": 50, "train": 30, "validation": 10, "test": 10}),
         ("<1H OCEAN", True, {"all": 49, "train": 29, "validation": 10, "test": 10}),
