@@ -86,7 +86,10 @@ def read_source(request: Request) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def locate_in_repository(path: Path) -> Path:
-    """Return the file's path in the repository; one that lies outside comes into ``data/raw``."""
+    """Return the file's path in the repository; one that lies outside comes into ``data/raw``.
+
+    Raises PipelineError where a file of that name is there already.
+    """
     here = Path.cwd()
     inside = path.resolve().is_relative_to(here)
     kept = path.resolve().relative_to(here) if inside else RAW / path.name

@@ -179,7 +179,10 @@ def check_encoders(name: str, task: Task, encoders: Mapping[str, Encoder]) -> di
 
 
 def check_stages(params: Any, tasks: Mapping[str, Task]) -> None:
-    """Hold each stage's parameters against their types, and refuse sections that nothing reads."""
+    """Hold each stage's parameters against their types, and refuse sections that nothing reads.
+
+    Raises PipelineError with the file, the key and the value.
+    """
     stages = list_stages()
     known = {key.split(".")[0] for stage in stages for key in stage.params.list_keys().values()}
     for section in params:

@@ -18,7 +18,10 @@ from stages.shared.errors import PipelineError
 
 
 def compose_params(overrides: Sequence[str] = (), conf: Path = CONF) -> str:
-    """Return the text that DVC itself composes from ``conf/`` with Hydra's ``overrides``."""
+    """Return the text that DVC itself composes from ``conf/`` with Hydra's ``overrides``.
+
+    Raises PipelineError for a key or a file that is not there, and where Hydra refuses.
+    """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, PARAMS_FILE.name)
         try:
@@ -39,10 +42,12 @@ def compose_params(overrides: Sequence[str] = (), conf: Path = CONF) -> str:
 
 
 def read_yaml(text: str) -> Any:
+    """Return what a text of YAML 1.2 holds, read as DVC reads it."""
     return YAML(typ="safe").load(text)
 
 
 def list_differences(found: Any, expected: Any, key: str = "") -> list[str]:
+    """Return one line for each key whose values differ, with both values."""
     if isinstance(found, dict) and isinstance(expected, dict):
         keys = dict.fromkeys([*expected, *found])
         parts = [(f"{key}.{k}".lstrip("."), found.get(k), expected.get(k)) for k in keys]

@@ -21,6 +21,7 @@ def format_path(task: str) -> str:
 
 
 def name_libraries(names: Sequence[str]) -> list[str]:
+    """Return the keys under which `params.yaml` has the versions of libraries."""
     return [f"libraries.{name}" for name in names]
 
 

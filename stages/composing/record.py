@@ -17,10 +17,12 @@ def remember(text: str) -> None:
 
 
 def forget() -> None:
+    """Drop the record, so that no text counts as composed."""
     RECORD.unlink(missing_ok=True)
 
 
 def is_remembered(text: str) -> bool:
+    """Say whether this text of ``params.yaml`` is the one that ``conf/`` gave last."""
     return RECORD.exists() and RECORD.read_text(encoding="utf-8") == _hash(text)
 
 

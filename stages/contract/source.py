@@ -102,4 +102,5 @@ class Origin(Section):
 
     @property
     def is_fetched(self) -> bool:
+        """Whether the file comes from a URL or a query, and not from a person."""
         return bool(self.url or self.query)

@@ -65,6 +65,7 @@ class Target(Section):
 
     @property
     def problem(self) -> Problem:
+        """What kind of target it is: with classes, classification; else regression."""
         return "classification" if self.classes else "regression"
 
     @property

@@ -87,6 +87,7 @@ class Task(Section):
 
     @property
     def has_text(self) -> bool:
+        """Whether one of the columns is free text."""
         return any(column.type == "text" for column in self.columns.values())
 
     @model_validator(mode="after")

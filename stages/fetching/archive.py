@@ -44,6 +44,7 @@ class Gathering:
 
     @property
     def path(self) -> Path:
+        """Where the joined table goes."""
         return Path(self.origin.path)
 
 
@@ -162,6 +163,7 @@ class _Encoded:
     encoding: str
 
     def write(self, text: str) -> None:
+        """Write text in the table's encoding."""
         self.file.write(text.encode(self.encoding))
 
 

@@ -56,7 +56,10 @@ def locate_official(url: str, contract: str) -> Place:
 
 
 def locate_mirrored(mirror: str, task: str, name: str) -> Place:
-    """Return a file's place in a mirror, a folder or a URL: ``<mirror>/<task>/<name>``."""
+    """Return a file's place in a mirror, a folder or a URL: ``<mirror>/<task>/<name>``.
+
+    Raises PipelineError for a URL of another scheme than http(s).
+    """
     if "://" in mirror and not is_url(mirror):
         shown = hide_login(mirror)
         raise PipelineError(f"DATA_MIRROR = {shown!r} is neither a folder nor an http(s) URL")
@@ -66,6 +69,7 @@ def locate_mirrored(mirror: str, task: str, name: str) -> Place:
 
 
 def is_url(address: str) -> bool:
+    """Say whether an address is an http(s) URL, and no path of a file."""
     return address.startswith(("http://", "https://"))
 
 

@@ -70,6 +70,7 @@ class Spool:
         self.kinds = [set() for _ in self.names]
 
     def add(self, rows: Sequence[Sequence[object]]) -> None:
+        """Append a chunk of rows to the file, and note the kinds of value in each column."""
         columns = list(zip(*rows, strict=True))
         for kinds, values in zip(self.kinds, columns, strict=True):
             kinds |= list_kinds(values)

@@ -115,7 +115,10 @@ def find_params(task: str) -> Path:
 
 @cache
 def read_params(path: Path = PARAMS_FILE) -> Any:
-    """Parse a file of parameters the way DVC does, so that both see the same values."""
+    """Parse a file of parameters the way DVC does, so that both see the same values.
+
+    Raises PipelineError where the file is not there.
+    """
     if not path.exists():
         raise PipelineError(f"{path} is not here: run `make compose` in the repository")
     with path.open(encoding="utf-8") as file:

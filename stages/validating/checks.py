@@ -98,6 +98,7 @@ def check_quarantine(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_split_sizes(prepared: Prepared) -> Iterator[Finding]:
+    """A split without rows is an error; one of fewer than FEW_ROWS rows is a warning."""
     for place, rows in prepared.rows.items():
         if rows < FEW_ROWS:
             yield prepared.make_finding(
@@ -112,6 +113,7 @@ def check_split_sizes(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_types(prepared: Prepared) -> Iterator[Finding]:
+    """Cells that `prepare` could not read as the type of their column."""
     for name, cells in prepared.unparsed.items():
         kind = _find_type(prepared, name)
         key = "target.expression" if name == TARGET else f"columns.{name}.type"
@@ -161,6 +163,7 @@ def check_empty_columns(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_missing(prepared: Prepared) -> Iterator[Finding]:
+    """Missing values in a column where the contract forbids them."""
     for name, column in prepared.columns.items():
         count, missing = _count_missing(prepared, name)
         if column.missing == "forbidden" and 0 < count < len(prepared.frame):
@@ -177,6 +180,7 @@ def check_missing(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_target_present(prepared: Prepared) -> Iterator[Finding]:
+    """Rows without a target: no model learns from them."""
     count, missing = _count_missing(prepared, TARGET)
     if count:
         yield prepared.make_finding(
@@ -192,12 +196,14 @@ def check_target_present(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_ranges(prepared: Prepared) -> Iterator[Finding]:
+    """Numbers out of the range that their column declares, in its unit, or infinite."""
     for name, column in prepared.columns.items():
         if column.type in ("number", "integer"):
             yield from _find_out_of_range(prepared, "range", name, column, f"columns.{name}.range")
 
 
 def check_target_range(prepared: Prepared) -> Iterator[Finding]:
+    """Numbers to predict that are out of the target's range, or infinite."""
     if prepared.target.problem == "regression":
         yield from _find_out_of_range(
             prepared, "target_range", TARGET, prepared.target, "target.range"
@@ -251,6 +257,7 @@ def _suggest_range_causes(prepared: Prepared, name: str, numbers: Numbers, bad: 
 
 
 def check_values(prepared: Prepared) -> Iterator[Finding]:
+    """Categories that their column does not declare."""
     for name, column in prepared.columns.items():
         if column.type == "category":
             key = f"columns.{name}.values"
@@ -258,6 +265,7 @@ def check_values(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_classes(prepared: Prepared) -> Iterator[Finding]:
+    """Classes that the target does not declare."""
     labels, classes = prepared.target.labels, prepared.target.classes
     if classes:
         known = [*labels, *classes]
@@ -295,6 +303,7 @@ def _find_undeclared(
 
 
 def check_two_classes(prepared: Prepared) -> Iterator[Finding]:
+    """A target of which every row has the same class."""
     present = prepared.frame[TARGET].dropna().unique()
     if prepared.target.classes and len(present) == 1:
         yield prepared.make_finding(

@@ -37,6 +37,7 @@ AMOUNTS, WORDS = ("number", "integer"), ("category", "boolean")
 
 
 def check_row_count(prepared: Prepared) -> Iterator[Finding]:
+    """A table of less than SHRUNK of the rows that the accepted one had."""
     accepted = prepared.accepted
     if accepted and len(prepared.frame) < SHRUNK * accepted.rows:
         yield _make_finding(

@@ -48,6 +48,7 @@ class Report(Frozen):
 
 
 def list_errors(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that fail the table, in the order given."""
     return [finding for finding in findings if finding.severity == "error"]
 
 

@@ -69,6 +69,7 @@ def as_amounts(cells: pd.Series, column: Column) -> Numbers:
 
 
 def as_words(cells: pd.Series) -> pd.Series:
+    """Return the values present as text, one for each of them; booleans in lower case."""
     return cells.dropna().astype(str).str.lower() if cells.dtype == "boolean" else cells.dropna()
 
 
@@ -79,6 +80,7 @@ def count_numbers(numbers: Numbers, edges: Sequence[float]) -> tuple[int, ...]:
 
 
 def count_words(cells: pd.Series, values: Sequence[str]) -> tuple[int, ...]:
+    """Count the cells of each value, and last those of all others; missing ones do not count."""
     counts = as_words(cells).value_counts()
     known = [int(counts.get(value, 0)) for value in values]
     return (*known, int(counts.sum()) - sum(known))

@@ -54,6 +54,7 @@ def rank_columns(prepared: Prepared) -> tuple[list[str], Any]:
 
 
 def list_text_columns(prepared: Prepared) -> list[str]:
+    """Return the names of the columns of free text."""
     return [name for name, column in prepared.columns.items() if column.type == "text"]
 
 

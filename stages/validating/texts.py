@@ -23,6 +23,7 @@ ENOUGH = 20  # texts that hold it
 
 
 def check_lengths(prepared: Prepared) -> Iterator[Finding]:
+    """Texts with fewer or more characters than their column declares."""
     for name, column in prepared.columns.items():
         if column.type != "text" or not column.length:
             continue

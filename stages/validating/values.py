@@ -43,6 +43,7 @@ UNITS: Mapping[
 
 
 def check_sentinels(prepared: Prepared) -> Iterator[Finding]:
+    """A number apart from all others, such as -999, that seems to stand for missing."""
     for name, column, numbers in _list_amounts(prepared):
         low, high = column.range or (-np.inf, np.inf)
         inside = numbers[(numbers >= low) & (numbers <= high)]  # of others the rule `range` tells
@@ -82,6 +83,7 @@ def check_dominant(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_identifiers(prepared: Prepared) -> Iterator[Finding]:
+    """A column with another value in each row, which counts or names them."""
     for name, column in prepared.columns.items():
         present = prepared.frame[name].dropna()
         if column.type not in ("integer", "category") or len(present) < ENOUGH:
@@ -103,6 +105,7 @@ def counts_rows(present: pd.Series, column: Column) -> bool:
 
 
 def check_missing_shares(prepared: Prepared) -> Iterator[Finding]:
+    """A larger share of missing values than the contract allows, or than MOSTLY without one."""
     for name, column in prepared.columns.items():
         missing = prepared.frame[name].isna().to_numpy()
         share, most = float(missing.mean()) if len(missing) else 0.0, column.max_missing_share

@@ -72,7 +72,7 @@ def test_a_pipeline_that_is_not_the_declared_one_is_found(
     pipeline.restore()
     pipeline.replace("dvc.yaml", "desc: Parse, type and split", "desc: Something else")
     monkeypatch.chdir(pipeline.path)
-    [found] = verify.out_of_date()
+    [found] = verify.find_stale_files()
     assert "dvc.yaml is not what conf/ and stages/ declare" in found
 
 
