@@ -7,7 +7,7 @@ or of an edit by hand. Changes these values and nothing else in the files; revie
 from commands.experiments.adopting.conf_files import write_values
 from commands.shared.trees import describe_changes, flatten
 from commands.workspace.compose import compose
-from commands.workspace.overrides import experiment_overrides, find_overrides
+from commands.workspace.overrides import find_experiment_overrides, find_overrides
 from stages.composing.config import compose_params, read_yaml
 from stages.shared.errors import PipelineError
 
@@ -18,7 +18,7 @@ def adopt_experiment(name: str | None) -> str:
     Raises PipelineError where there is nothing to write, or ``conf/`` cannot hold it.
     """
     composed = compose_params()
-    values = (experiment_overrides(name) if name else find_overrides(composed)).values
+    values = (find_experiment_overrides(name) if name else find_overrides(composed)).values
     given = flatten(read_yaml(composed))
     if not any(given.get(key) != value for key, value in values.items()):
         whose = f"experiment {name} sets" if name else "params.yaml holds"

@@ -32,9 +32,9 @@ def sweep(
     The experiments are DVC's own, so `dvc exp show`, `dvc exp apply` and `dvc queue` know them.
     """
     compose_first()
-    from commands.experiments.sweep import sweep
+    from commands.experiments.sweep import run_sweep
 
-    sweep(search, jobs)
+    run_sweep(search, jobs)
 
 
 @app.command()
@@ -53,13 +53,13 @@ def leaderboard(
 
     A candidate is listed once, where it was first: an experiment shows only what is new in it.
     """
-    from commands.experiments.leaderboard import find_entries, leaderboard
+    from commands.experiments.leaderboard import find_entries, format_leaderboard
 
     if as_json:
         kept, lacking = find_entries(tasks or [], commits)
         print_json({"candidates": [asdict(entry) for entry in kept], "not_in_cache": lacking})
     else:
-        print(leaderboard(tasks or [], commits, top))
+        print(format_leaderboard(tasks or [], commits, top))
 
 
 @app.command()
@@ -68,12 +68,12 @@ def experiments(
     as_json: Json = False,
 ) -> None:
     """Compare commits and their experiments: each task's champion, and what differs."""
-    from commands.experiments.compare import compare, find_rows
+    from commands.experiments.compare import compare_experiments, find_rows
 
     if as_json:
         print_json([asdict(row) for row in find_rows(commits)])
     else:
-        compare(commits)
+        compare_experiments(commits)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any
 from dvc.repo import Repo
 
 from commands.experiments.ranking.entries import read_changes, read_evaluations
-from commands.experiments.ranking.history import State, states
+from commands.experiments.ranking.history import State, list_states
 from commands.experiments.ranking.table import shorten_changes
 from commands.shared.output import print_table
 from stages.evaluating.formatting import format_number
@@ -31,7 +31,7 @@ class Row:
     changes: tuple[str, ...]
 
 
-def compare(commits: int) -> None:
+def compare_experiments(commits: int) -> None:
     """Print the table; raises PipelineError where there is nothing to compare."""
     rows = find_rows(commits)
     if not any(row.champions for row in rows):
@@ -46,8 +46,8 @@ def find_rows(commits: int) -> list[Row]:
     """Return the last commits of this branch, each with its experiments, and the workspace."""
     cache = Path(Repo().cache.local.path)
     return [
-        Row(state, _champions(state, cache), tuple(read_changes(state)))
-        for state in states(commits)
+        Row(state, _read_champions(state, cache), tuple(read_changes(state)))
+        for state in list_states(commits)
     ]
 
 
@@ -61,7 +61,7 @@ def format_rows(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
             row.state.commit[:7],
             row.state.experiment,
             row.state.when,
-            *(_cell(row, bases.get(row.state.base), column) for column in columns),
+            *(_format_cell(row, bases.get(row.state.base), column) for column in columns),
             shorten_changes(row.changes),
         ]
         for row in rows
@@ -69,19 +69,19 @@ def format_rows(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     return head, lines
 
 
-def _cell(row: Row, base: Row | None, column: str) -> str:
+def _format_cell(row: Row, base: Row | None, column: str) -> str:
     value = row.champions.get(column, "")
     is_same = base is not None and base is not row and value == base.champions.get(column)
     return SAME if is_same and value else value
 
 
-def _champions(state: State, cache: Path) -> dict[str, str]:
+def _read_champions(state: State, cache: Path) -> dict[str, str]:
     """Return the score and the name of each task's champion, by the task and its metric."""
     found, _ = read_evaluations(state, cache)
-    return dict(_champion(evaluation) for evaluation in found)
+    return dict(_read_champion(evaluation) for evaluation in found)
 
 
-def _champion(evaluation: dict[str, Any]) -> tuple[str, str]:
+def _read_champion(evaluation: dict[str, Any]) -> tuple[str, str]:
     metric = evaluation["metric"]
     value = evaluation["test"]["metrics"][metric]["value"]
     chosen = next(

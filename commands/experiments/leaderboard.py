@@ -7,17 +7,17 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from commands.experiments.ranking.entries import Entry, entries
-from commands.experiments.ranking.history import states
-from commands.experiments.ranking.table import tables
+from commands.experiments.ranking.entries import Entry, collect_entries
+from commands.experiments.ranking.history import list_states
+from commands.experiments.ranking.table import format_tables
 from stages.shared.errors import PipelineError
 
 
-def leaderboard(tasks: list[str], commits: int, most: int) -> str:
+def format_leaderboard(tasks: list[str], commits: int, most: int) -> str:
     """Return the tables of the named tasks, or of all."""
     kept, lacking = find_entries(tasks, commits)
     note = f"\n\n{lacking} results are not in the cache: `dvc pull` gets them" if lacking else ""
-    return tables(kept, most) + note
+    return format_tables(kept, most) + note
 
 
 def find_entries(tasks: list[str], commits: int) -> tuple[list[Entry], int]:
@@ -25,7 +25,7 @@ def find_entries(tasks: list[str], commits: int) -> tuple[list[Entry], int]:
 
     Raises PipelineError where there is nothing to rank.
     """
-    found, lacking = entries(states(commits), Path(Repo().cache.local.path))
+    found, lacking = collect_entries(list_states(commits), Path(Repo().cache.local.path))
     kept = [entry for entry in found if entry.task in tasks or not tasks]
     if not kept:
         names = ", ".join(sorted({entry.task for entry in found})) or "none"

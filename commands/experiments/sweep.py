@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from commands.experiments.leaderboard import leaderboard
+from commands.experiments.leaderboard import format_leaderboard
 from stages.shared.errors import PipelineError
 from stages.shared.frozen import Frozen
 
@@ -36,8 +36,10 @@ class Search(Frozen):
 
     def overrides(self) -> list[str]:
         """Return them in Hydra's grammar, where a comma makes a sweep."""
-        fixed = [f"{key}={_word(value)}" for key, value in self.fixed.items()]
-        swept = [f"{key}={','.join(map(_word, choices))}" for key, choices in self.values.items()]
+        fixed = [f"{key}={_spell_word(value)}" for key, value in self.fixed.items()]
+        swept = [
+            f"{key}={','.join(map(_spell_word, choices))}" for key, choices in self.values.items()
+        ]
         return [*fixed, *swept]
 
     def queueing(self) -> list[str]:
@@ -47,13 +49,13 @@ class Search(Frozen):
         return [*RUN, "--queue", *sets, *targets]
 
 
-def sweep(name: str, jobs: int | None) -> None:
+def run_sweep(name: str, jobs: int | None) -> None:
     """Run the search and print the leaderboard; exit code 1 where an experiment failed."""
     search = read_search(name)
     running = [*RUN, "--run-all", "--jobs", str(jobs or search.jobs)]
-    if not (succeeds(search.queueing()) and succeeds(running)):
+    if not (run_command(search.queueing()) and run_command(running)):
         sys.exit("\nsome experiments failed: `dvc queue status`, then `dvc queue logs NAME`")
-    print(f"\n{leaderboard(search.tasks, commits=1, most=20)}")
+    print(f"\n{format_leaderboard(search.tasks, commits=1, most=20)}")
 
 
 def read_search(name: str) -> Search:
@@ -65,7 +67,7 @@ def read_search(name: str) -> Search:
     return Search.parse(YAML(typ="safe").load(path.read_text(encoding="utf-8")), str(path))
 
 
-def succeeds(command: list[str]) -> bool:
+def run_command(command: list[str]) -> bool:
     """Run a DVC command, show its progress, and return whether nothing failed."""
     good = True
     with subprocess.Popen(
@@ -78,5 +80,5 @@ def succeeds(command: list[str]) -> bool:
     return good and process.returncode == 0
 
 
-def _word(value: Value) -> str:
+def _spell_word(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from commands.registry.settings import Promotion, Verdict
-from commands.shared.paired import Difference, Question, differences, judge_interval
+from commands.shared.paired import Difference, Question, estimate_differences, judge_interval
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Array, Metric, Rows
 from stages.evaluating.slices import Slice
@@ -29,7 +29,7 @@ class Pair:
         """Answer the questions with intervals that hold all together; undefined ones not at all."""
         rows = len(self.champion)
         bootstrap = Bootstrap.affordable(terms.resamples, rows, confidence, seed)
-        return differences(questions, rows, bootstrap, 1 - confidence)
+        return estimate_differences(questions, rows, bootstrap, 1 - confidence)
 
 
 @dataclass(frozen=True)

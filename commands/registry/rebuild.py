@@ -15,8 +15,8 @@ from commands.registry.artifact import read_export
 from commands.registry.provenance import check_committed
 from commands.registry.restoring import COMMIT
 from commands.registry.store import CONTENT, registry
-from commands.workspace.git import git
-from commands.workspace.lockfile import LOCK, output_hashes, read_stages, read_text
+from commands.workspace.git import run_git
+from commands.workspace.lockfile import LOCK, list_output_hashes, read_stages, read_text
 from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def check_out(version: "ModelVersion", copy: Path) -> None:
     The clone uses this workspace's cache for the data that ``dvc add`` keeps.
     """
     check_committed(version)
-    git("clone", "--quiet", "--shared", "--no-checkout", str(Path().resolve()), str(copy))
-    git("checkout", "--quiet", "--detach", version.tags[COMMIT], folder=copy)
+    run_git("clone", "--quiet", "--shared", "--no-checkout", str(Path().resolve()), str(copy))
+    run_git("checkout", "--quiet", "--detach", version.tags[COMMIT], folder=copy)
     run_dvc(copy, "config", "--local", "cache.dir", str(Path(".dvc/cache").resolve()))
     if pointers := sorted(str(path.relative_to(copy)) for path in copy.glob("data/raw/**/*.dvc")):
         run_dvc(copy, "pull" if has_remote(copy) else "checkout", *pointers)
@@ -98,5 +98,5 @@ def read_output_hashes(folder: Path) -> Hashes:
     return {
         f"{name}: {path}": digest
         for name, entry in stages.items()
-        for path, digest in output_hashes(entry).items()
+        for path, digest in list_output_hashes(entry).items()
     }

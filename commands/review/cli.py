@@ -25,10 +25,10 @@ def report(
     What a regression is stands in conf/config.yaml, under `report`.
     """
     compose_first()
-    from commands.review.report import report
+    from commands.review.report import write_report
     from commands.shared.output import print_json
 
-    outcome = report(base, out, pictures)
+    outcome = write_report(base, out, pictures)
     if as_json:
         print_json(outcome.content())
     else:
@@ -39,22 +39,22 @@ def report(
 @app.command()
 def comment() -> None:
     """Post the report on its pull request, or update the one it has there."""
-    from commands.review.comment import comment
+    from commands.review.comment import post_comment
 
-    comment()
+    post_comment()
 
 
 @app.command()
 def summary() -> None:
     """Show the report in the summary of a workflow's run."""
-    from commands.review.summary import summary
+    from commands.review.summary import show_summary
 
-    summary()
+    show_summary()
 
 
 @app.command()
 def propose() -> None:
     """Open a pull request with a new dvc.lock and its report."""
-    from commands.review.propose import propose
+    from commands.review.propose import propose_lock
 
-    propose()
+    propose_lock()

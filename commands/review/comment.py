@@ -7,7 +7,7 @@ whose report was built in RUN. What it posts was written by that request's own c
 import urllib.parse
 from pathlib import Path
 
-from commands.review.github import ask, pages, setting
+from commands.review.github import ask_github, list_items, read_setting
 from commands.review.publishing import link_pictures
 from stages.shared.errors import PipelineError, run_plainly
 
@@ -18,36 +18,40 @@ MOST_CHARACTERS = 65_536  # of a comment
 CUT = "\n\n… cut off here: the whole report is in the run's summary."
 
 
-def comment() -> None:
+def post_comment() -> None:
     """Write the comment, or write it anew where there is one."""
-    number = pull_request(setting("HEAD"), setting("SHA"))
+    number = find_pull_request(read_setting("HEAD"), read_setting("SHA"))
     if number is None:
         print("no open pull request has this commit at its head: nothing to post")
         return
-    text = body(REPORT.read_text(encoding="utf-8") if REPORT.exists() else "", setting("RUN"))
-    if (own := own_comment(number)) is None:
-        answer = ask("POST", f"issues/{number}/comments", {"body": text})
+    text = write_body(
+        REPORT.read_text(encoding="utf-8") if REPORT.exists() else "", read_setting("RUN")
+    )
+    if (own := find_own_comment(number)) is None:
+        answer = ask_github("POST", f"issues/{number}/comments", {"body": text})
     else:
-        answer = ask("PATCH", f"issues/comments/{own}", {"body": text})
+        answer = ask_github("PATCH", f"issues/comments/{own}", {"body": text})
     print(answer["html_url"])
 
 
-def pull_request(head: str, sha: str) -> int | None:
+def find_pull_request(head: str, sha: str) -> int | None:
     """Return the number of the open pull request from ``head``, if it still is at ``sha``."""
     query = urllib.parse.urlencode({"state": "open", "head": head})
-    found = [pull["number"] for pull in ask("GET", f"pulls?{query}") if pull["head"]["sha"] == sha]
+    found = [
+        pull["number"] for pull in ask_github("GET", f"pulls?{query}") if pull["head"]["sha"] == sha
+    ]
     return found[0] if found else None
 
 
-def own_comment(number: int) -> int | None:
+def find_own_comment(number: int) -> int | None:
     """Return the id of the comment that an earlier run left; a person's is never taken for it."""
-    for comment in pages(f"issues/{number}/comments"):
+    for comment in list_items(f"issues/{number}/comments"):
         if comment["user"]["login"] == AUTHOR and comment["body"].startswith(MARK):
             return int(comment["id"])
     return None
 
 
-def body(report: str, run: str) -> str:
+def write_body(report: str, run: str) -> str:
     """Return the comment's text, marked as ours and no longer than GitHub takes."""
     if not urllib.parse.urlsplit(run).scheme.startswith("http"):
         raise PipelineError(f"RUN = {run!r} is no address of a workflow's run")
@@ -60,4 +64,4 @@ def body(report: str, run: str) -> str:
 
 
 if __name__ == "__main__":
-    run_plainly("comment", comment)
+    run_plainly("comment", post_comment)

@@ -41,7 +41,7 @@ def find_base(name: str) -> Commit:
     )
 
 
-def head() -> Commit:
+def read_head() -> Commit:
     """Return the commit that is checked out."""
     sha = ask_git("rev-parse", "HEAD")
     if not sha:
@@ -49,6 +49,6 @@ def head() -> Commit:
     return Commit("HEAD", sha)
 
 
-def uncommitted() -> list[str]:
+def list_uncommitted() -> list[str]:
     """Return the files that git tracks and that differ from HEAD."""
     return ask_git("diff", "--name-only", "HEAD").splitlines()

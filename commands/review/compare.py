@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from commands.review.flips import Flips, find_flips, kinds
+from commands.review.flips import Flips, find_flips, find_kinds
 from commands.review.out_of_fold import ask_out_of_fold
-from commands.review.rows import equal_rows, shared_fields
+from commands.review.rows import find_shared_fields, match_equal_rows
 from commands.review.side import EVALUATED, Side
 from commands.review.store import MissingError
-from commands.shared.paired import Difference, Question, Verdict, differences
+from commands.shared.paired import Difference, Question, Verdict, estimate_differences
 from stages.evaluating.bootstrap import Bootstrap
 from stages.evaluating.metrics import Rows, find_metric, metrics_for
 from stages.evaluating.slices import cut_slices, explain_unscorable
@@ -97,24 +97,28 @@ def is_same(base: Side, here: Side) -> bool:
     return all(base.digest(name) == here.digest(name) is not None for name in names)
 
 
-def compare(base: Side, here: Side, alpha: float, tolerance: float = 0.0) -> Compared:
+def compare_sides(base: Side, here: Side, alpha: float, tolerance: float = 0.0) -> Compared:
     """Compare two evaluations; of equal models it calls any different with probability alpha."""
     try:
-        shared = shared_rows(base, here)
+        shared = match_test_rows(base, here)
         numbers, base_rows, here_rows = shared.numbers, shared.base, shared.here
-        bootstrap = _bootstrap(here, len(numbers))
-        own, parts = _overall(shared, here), _by_slice(shared, here)
+        bootstrap = _make_bootstrap(here, len(numbers))
+        own, parts = _ask_overall(shared, here), _ask_by_slice(shared, here)
         out_of_fold, reason = _compare_out_of_fold(base, here, alpha * OUT_OF_FOLD_SHARE)
         return Compared(
             here.task,
             "compared",
             base=base,
             here=here,
-            metrics=tuple(differences(own, len(numbers), bootstrap, alpha * METRICS_SHARE)),
-            slices=tuple(differences(parts, len(numbers), bootstrap, alpha * SLICES_SHARE)),
+            metrics=tuple(
+                estimate_differences(own, len(numbers), bootstrap, alpha * METRICS_SHARE)
+            ),
+            slices=tuple(
+                estimate_differences(parts, len(numbers), bootstrap, alpha * SLICES_SHARE)
+            ),
             shared=shared,
             flips=find_flips(base_rows, here_rows, numbers, here.schema.labels),
-            kinds=kinds(base_rows, here_rows),
+            kinds=find_kinds(base_rows, here_rows),
             out_of_fold=out_of_fold,
             no_out_of_fold=reason,
             tolerance=tolerance,
@@ -129,20 +133,20 @@ def _compare_out_of_fold(base: Side, here: Side, alpha: float) -> tuple[Differen
         question = ask_out_of_fold(base, here)
     except PipelineError as error:
         return None, str(error)
-    bootstrap = _bootstrap(here, question.rows)
-    found = differences([question], question.rows, bootstrap, alpha)
+    bootstrap = _make_bootstrap(here, question.rows)
+    found = estimate_differences([question], question.rows, bootstrap, alpha)
     return (found[0], "") if found else (None, f"{question.metric.name} is undefined there")
 
 
-def shared_rows(base: Side, here: Side) -> Shared:
+def match_test_rows(base: Side, here: Side) -> Shared:
     """Match the test rows by content; raises MissingError where they cannot be compared."""
     old, new = base.schema, here.schema
     if (old.problem, set(old.labels)) != (new.problem, set(new.labels)):
         raise MissingError(
-            f"the target changed: {_target(old.problem, old.labels)}, "
-            f"now {_target(new.problem, new.labels)}"
+            f"the target changed: {_describe_target(old.problem, old.labels)}, "
+            f"now {_describe_target(new.problem, new.labels)}"
         )
-    rows = equal_rows(base.test, here.test, shared_fields(old, new))
+    rows = match_equal_rows(base.test, here.test, find_shared_fields(old, new))
     if len(rows.here) < FEWEST:
         raise MissingError(
             f"only {len(rows.here)} of {len(here.test)} test rows are the base's, too: "
@@ -159,7 +163,7 @@ def shared_rows(base: Side, here: Side) -> Shared:
     )
 
 
-def _overall(shared: Shared, here: Side) -> list[Question]:
+def _ask_overall(shared: Shared, here: Side) -> list[Question]:
     """Ask for each metric that has a better and a worse, the task's own first."""
     known = [metric for metric in metrics_for(here.schema.problem) if metric.direction]
     known.sort(key=lambda metric: metric.name != here.evaluation.metric)
@@ -169,7 +173,7 @@ def _overall(shared: Shared, here: Side) -> list[Question]:
     ]
 
 
-def _by_slice(shared: Shared, here: Side) -> list[Question]:
+def _ask_by_slice(shared: Shared, here: Side) -> list[Question]:
     metric = find_metric(here.evaluation.metric, here.schema.problem, "evaluation.json: metric")
     groups = here.snapshot.params["evaluation"]["slices"]
     return [
@@ -179,10 +183,10 @@ def _by_slice(shared: Shared, here: Side) -> list[Question]:
     ]
 
 
-def _bootstrap(here: Side, rows: int) -> Bootstrap:
+def _make_bootstrap(here: Side, rows: int) -> Bootstrap:
     found = here.snapshot.params["evaluation"]
     return Bootstrap.affordable(found["resamples"], rows, found["confidence"], found["seed"])
 
 
-def _target(problem: str, labels: Sequence[str]) -> str:
+def _describe_target(problem: str, labels: Sequence[str]) -> str:
     return f"{problem} of {', '.join(labels)}" if labels else problem

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from commands.review.rows import same_rows, shared_fields
+from commands.review.rows import find_shared_fields, match_same_rows
 from commands.review.side import Side
 from commands.review.store import MissingError
 from stages.shared.errors import PipelineError
@@ -39,9 +39,9 @@ class DataChange:
 def compare_data(base: Side, here: Side) -> DataChange:
     """Compare two prepared tables; raises MissingError where one cannot be had."""
     old, new = base.table, here.table
-    found = same_rows(old, new, shared_fields(base.schema, here.schema))
+    found = match_same_rows(old, new, find_shared_fields(base.schema, here.schema))
     places = old[PLACE].to_numpy()[found.base], new[PLACE].to_numpy()[found.here]
-    shifts, unknown = _shifts(base, here)
+    shifts, unknown = _find_shifts(base, here)
     return DataChange(
         before=len(old),
         rows=len(new),
@@ -50,30 +50,34 @@ def compare_data(base: Side, here: Side) -> DataChange:
         edited=found.edited,
         cells=found.cells,
         moved=int(np.sum(places[0] != places[1])),
-        columns=tuple(_columns(base.schema, here.schema)),
+        columns=tuple(_describe_columns(base.schema, here.schema)),
         shifts=shifts,
         unknown=unknown,
     )
 
 
-def _columns(base: Schema, here: Schema) -> list[str]:
+def _describe_columns(base: Schema, here: Schema) -> list[str]:
     old, new = ({field.name: field for field in schema.fields} for schema in (base, here))
     return [
         *(f"{name} is new ({new[name].type})" for name in new if name not in old),
         *(f"{name} is gone" for name in old if name not in new),
-        *(_retyped(old[name], new[name]) for name in new if name in old and new[name] != old[name]),
+        *(
+            _describe_column(old[name], new[name])
+            for name in new
+            if name in old and new[name] != old[name]
+        ),
     ]
 
 
-def _retyped(old: Field, new: Field) -> str:
+def _describe_column(old: Field, new: Field) -> str:
     if old.type != new.type:
         return f"{new.name} was {old.type}, is {new.type}"
     return f"{new.name} has other values declared"
 
 
-def _shifts(base: Side, here: Side) -> tuple[tuple[Finding, ...], str]:
+def _find_shifts(base: Side, here: Side) -> tuple[tuple[Finding, ...], str]:
     try:
-        prepared = _prepared(base, here)
+        prepared = _make_prepared(base, here)
         rules = (check_spreads, check_swaps, check_relations)
         return tuple(finding for rule in rules for finding in rule(prepared)), ""
     except MissingError as error:
@@ -82,7 +86,7 @@ def _shifts(base: Side, here: Side) -> tuple[tuple[Finding, ...], str]:
         return (), f"the contract of one side cannot be read: {error}"
 
 
-def _prepared(base: Side, here: Side) -> Prepared:
+def _make_prepared(base: Side, here: Side) -> Prepared:
     """Return the table here with the base's in the place of the accepted one."""
     contract = here.contract
     frame: pd.DataFrame = here.table

@@ -38,12 +38,12 @@ class Flips:
         return sum(self.counts.values())
 
 
-def kinds(base: Rows, here: Rows) -> Array:
+def find_kinds(base: Rows, here: Rows) -> Array:
     """Return for each row how its decision flipped, "" where it did not.
 
     For values a row is right where the truth lies within the prediction interval.
     """
-    before, after = _right(base), _right(here)
+    before, after = _find_right_rows(base), _find_right_rows(here)
     found = np.full(len(base), "", dtype=object)
     if base.prediction.ndim == 2:
         found[base.decision != here.decision] = "other"
@@ -54,32 +54,38 @@ def kinds(base: Rows, here: Rows) -> Array:
 
 def find_flips(base: Rows, here: Rows, numbers: Array, labels: Sequence[str]) -> Flips:
     """Return the flips of the same rows, whose numbers in the raw table here are ``numbers``."""
-    found = kinds(base, here)
+    found = find_kinds(base, here)
     moved = np.abs(here.prediction - base.prediction).reshape(len(found), -1).max(axis=1)
     places = np.flatnonzero(found)
     largest = places[np.argsort(-moved[places], kind="stable")][:MOST]
     return Flips(
         rows=len(found),
         counts={kind: int(np.sum(found == kind)) for kind in ("mended", "broken", "other")},
-        largest=tuple(_flip(base, here, i, int(numbers[i]), found[i], labels) for i in largest),
+        largest=tuple(
+            _make_flip(base, here, i, int(numbers[i]), found[i], labels) for i in largest
+        ),
     )
 
 
-def _flip(base: Rows, here: Rows, i: int, number: int, kind: Kind, labels: Sequence[str]) -> Flip:
+def _make_flip(
+    base: Rows, here: Rows, i: int, number: int, kind: Kind, labels: Sequence[str]
+) -> Flip:
     if not labels:
         values = (base.truth[i], base.prediction[i], here.prediction[i])
         truth, before, after = (format_number(value) for value in values)
         return Flip(number, truth, before, after, kind)
-    before, after = (f"{labels[rows.decision[i]]} ({_sure(rows, i)})" for rows in (base, here))
+    before, after = (
+        f"{labels[rows.decision[i]]} ({_format_probability(rows, i)})" for rows in (base, here)
+    )
     return Flip(number, labels[base.truth[i]], before, after, kind)
 
 
-def _sure(rows: Rows, i: int) -> str:
+def _format_probability(rows: Rows, i: int) -> str:
     """Return the probability of the class that was decided for."""
     return f"{rows.prediction[i, rows.decision[i]]:.2f}"
 
 
-def _right(rows: Rows) -> Array:
+def _find_right_rows(rows: Rows) -> Array:
     if rows.prediction.ndim == 2:
         return np.asarray(rows.decision == rows.truth)
     return np.asarray(np.abs(rows.error) <= rows.rule.half_width)

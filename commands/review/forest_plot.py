@@ -29,19 +29,21 @@ class Line:
         return cls(name, *(value * scale for value in found.gain))
 
 
-def forest_plot(task: Compared) -> str:
+def draw_forest_plot(task: Compared) -> str:
     """Return the task's evidence, its other metrics and worst slices on one axis."""
-    evidence = _evidence_lines(task)
+    evidence = _make_evidence_lines(task)
     if not evidence:
         return ""
     limit = max(max(abs(line.low), abs(line.high)) for line in evidence) or 1.0
-    lines = [*evidence, *_other_lines(task)]
-    width = max(len(_clean(line.name)) for line in lines)
-    drawn = [f"{_clean(line.name):{width}} {_draw(line, limit)}".rstrip() for line in lines]
-    return "\n".join(["```text", *_axis(width, limit), *drawn, "```"])
+    lines = [*evidence, *_make_other_lines(task)]
+    width = max(len(_clean_name(line.name)) for line in lines)
+    drawn = [
+        f"{_clean_name(line.name):{width}} {_draw_line(line, limit)}".rstrip() for line in lines
+    ]
+    return "\n".join(["```text", *_draw_axis(width, limit), *drawn, "```"])
 
 
-def _evidence_lines(task: Compared) -> list[Line]:
+def _make_evidence_lines(task: Compared) -> list[Line]:
     names = "test rows", "out of fold"
     found = zip(names, (task.own, task.out_of_fold), strict=True)
     return [
@@ -51,7 +53,7 @@ def _evidence_lines(task: Compared) -> list[Line]:
     ]
 
 
-def _other_lines(task: Compared) -> list[Line]:
+def _make_other_lines(task: Compared) -> list[Line]:
     others = [found for found in task.metrics if found is not task.own]
     worst = sorted(task.slices, key=lambda part: part.gain[0])[:WORST_SLICES]
     return [
@@ -60,7 +62,7 @@ def _other_lines(task: Compared) -> list[Line]:
     ]
 
 
-def _axis(width: int, limit: float) -> Sequence[str]:
+def _draw_axis(width: int, limit: float) -> Sequence[str]:
     """Return the two lines above: which side is better, and the ends in per cent."""
     blank = " " * (width + 1)
     left, right = f"{-limit:.3g} %".replace("-", "\u2212"), f"+{limit:.3g} %"
@@ -68,9 +70,9 @@ def _axis(width: int, limit: float) -> Sequence[str]:
     return f"{blank}{'◄ worse':<{HALF}}│{'better ►':>{HALF}}", f"{blank}{ends}"
 
 
-def _draw(line: Line, limit: float) -> str:
+def _draw_line(line: Line, limit: float) -> str:
     """Return the interval as ``├──●──┤``; an arrow stands where it reaches beyond the axis."""
-    low, gain, high = (_place(value, limit) for value in (line.low, line.gain, line.high))
+    low, gain, high = (_find_place(value, limit) for value in (line.low, line.gain, line.high))
     cells = [" "] * (2 * HALF + 1)
     cells[low : high + 1] = "─" * (high + 1 - low)
     cells[HALF] = "┼" if low <= HALF <= high else "│"
@@ -84,11 +86,11 @@ def _draw(line: Line, limit: float) -> str:
     return "".join(cells)
 
 
-def _place(value: float, limit: float) -> int:
+def _find_place(value: float, limit: float) -> int:
     return HALF + round(HALF * min(1.0, max(-1.0, value / limit)))
 
 
-def _clean(name: str) -> str:
+def _clean_name(name: str) -> str:
     """Return a name that stays within its line and its code block."""
     text = " ".join(name.replace("`", "'").split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

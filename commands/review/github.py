@@ -16,22 +16,22 @@ ATTEMPTS = 4
 LONGEST_WAIT = 120  # seconds; a rate limit that lasts longer fails the job
 
 
-def ask(method: str, path: str, content: Any = None) -> Any:
+def ask_github(method: str, path: str, content: Any = None) -> Any:
     """Return the answer to a request about this repository.
 
     The runner says where that is and what opens it: GITHUB_API_URL, GITHUB_REPOSITORY,
     GITHUB_TOKEN. What GitHub could not do for now is asked again. Raises PipelineError with
     GitHub's words where it refuses.
     """
-    url = f"{setting('GITHUB_API_URL')}/repos/{setting('GITHUB_REPOSITORY')}/{path}"
+    url = f"{read_setting('GITHUB_API_URL')}/repos/{read_setting('GITHUB_REPOSITORY')}/{path}"
     body = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(url, body, _headers(), method=method)
+    request = urllib.request.Request(url, body, _make_headers(), method=method)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            seconds = _seconds_to_wait(method, error, attempt)
+            seconds = _find_seconds_to_wait(method, error, attempt)
             if seconds is None or attempt == ATTEMPTS:
                 reason = error.read().decode(errors="replace")[:500]
                 raise PipelineError(f"{method} {url}: {error.code} {reason}") from error
@@ -41,19 +41,19 @@ def ask(method: str, path: str, content: Any = None) -> Any:
     raise AssertionError("every attempt returns or raises")
 
 
-def _seconds_to_wait(method: str, error: urllib.error.HTTPError, attempt: int) -> float | None:
+def _find_seconds_to_wait(method: str, error: urllib.error.HTTPError, attempt: int) -> float | None:
     """Return after how many seconds to ask again; None where that is of no use.
 
     A POST that ended in a server's error may have been carried out: repeating it might post twice.
     """
     if error.code in (403, 429):
-        return _seconds_of_limit(error.headers)
+        return _read_seconds_of_limit(error.headers)
     if error.code >= 500 and method != "POST":
         return float(2 ** (attempt - 1))
     return None
 
 
-def _seconds_of_limit(headers: Message) -> float | None:
+def _read_seconds_of_limit(headers: Message) -> float | None:
     """Return how long a rate limit lasts, as GitHub's headers say; None for another refusal."""
     if after := headers.get("Retry-After"):
         seconds = float(after)
@@ -64,14 +64,14 @@ def _seconds_of_limit(headers: Message) -> float | None:
     return max(seconds, 0.0) if seconds <= LONGEST_WAIT else None
 
 
-def pages(path: str) -> Iterator[Any]:
+def list_items(path: str) -> Iterator[Any]:
     """Yield every item of a list, however many pages it has."""
     number = 0
-    while items := ask("GET", f"{path}?per_page={PAGE}&page={(number := number + 1)}"):
+    while items := ask_github("GET", f"{path}?per_page={PAGE}&page={(number := number + 1)}"):
         yield from items
 
 
-def setting(name: str) -> str:
+def read_setting(name: str) -> str:
     """Return a variable of the environment; raises PipelineError where it is missing."""
     if not (value := os.environ.get(name, "")):
         raise PipelineError(
@@ -80,16 +80,16 @@ def setting(name: str) -> str:
     return value
 
 
-def run_address() -> str:
+def make_run_address() -> str:
     """Return the address of the workflow's run."""
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    server, repository, number = (setting(name) for name in names)
+    server, repository, number = (read_setting(name) for name in names)
     return f"{server}/{repository}/actions/runs/{number}"
 
 
-def _headers() -> dict[str, str]:
+def _make_headers() -> dict[str, str]:
     return {
         "Accept": "application/vnd.github+json",
-        "Authorization": f"Bearer {setting('GITHUB_TOKEN')}",
+        "Authorization": f"Bearer {read_setting('GITHUB_TOKEN')}",
         "Content-Type": "application/json",
     }

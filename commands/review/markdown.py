@@ -21,7 +21,7 @@ MARKS = {
 }
 
 
-def code(value: object) -> str:
+def format_code(value: object) -> str:
     """Return a value as code, which GitHub neither renders nor takes for a mention or a link."""
     text = " ".join(str(value).split()) or " "
     text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
@@ -30,7 +30,7 @@ def code(value: object) -> str:
     return f"{fence}{padded}{fence}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], most: int) -> str:
+def format_table(head: Sequence[str], rows: Iterable[Sequence[object]], most: int) -> str:
     """Return a table of at most ``most`` rows, and how many more there are.
 
     A column whose name ends in a colon is aligned to the right.
@@ -42,31 +42,31 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], most: int) -> s
     return text + (f"\n\n… and {len(lines) - most:,} more." if len(lines) > most else "")
 
 
-def listed(names: Sequence[str], most: int) -> str:
+def format_names(names: Sequence[str], most: int) -> str:
     """Return names one after the other, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(code(name) for name in names[:most]) + more
+    return ", ".join(format_code(name) for name in names[:most]) + more
 
 
-def details(summary: str, body: str, is_open: bool = False) -> str:
+def fold_details(summary: str, body: str, is_open: bool = False) -> str:
     """Return a part that a reader unfolds."""
     start = "<details open>" if is_open else "<details>"
     return f"{start}<summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
-def counted(number: int, one: str, several: str = "") -> str:
+def format_count(number: int, one: str, several: str = "") -> str:
     """Return a number with its noun: 1 row, 2 rows."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return seconds for people, as ``1 min 5 s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def signed(value: float, scale: float) -> str:
-    """Return a difference with its sign, as exact as ``shown`` gives values of that scale."""
+def format_signed(value: float, scale: float) -> str:
+    """Return a difference with its sign, as exact as ``format_number`` gives such values."""
     if not np.isfinite(value):
         return format_number(None)
     text = f"{abs(value):,.0f}" if abs(scale) >= 100 else f"{abs(value):.3f}"
@@ -75,29 +75,28 @@ def signed(value: float, scale: float) -> str:
     return f"{'+' if value > 0 else MINUS}{text}"
 
 
-def interval(found: Difference) -> str:
+def format_interval(found: Difference) -> str:
     """Return a difference and its interval."""
-    value, low, high = (signed(x, found.base) for x in (found.value, found.low, found.high))
+    value, low, high = (format_signed(x, found.base) for x in (found.value, found.low, found.high))
     return f"{value} [{low}, {high}]".replace(" ", SPACE)
 
 
-def change(found: Difference) -> str:
+def describe_change(found: Difference) -> str:
     """Return in words how a metric changed."""
-    return (
-        f"{found.name} {format_number(found.base)} → {format_number(found.here)}, {interval(found)}"
-    )
+    values = f"{format_number(found.base)} → {format_number(found.here)}"
+    return f"{found.name} {values}, {format_interval(found)}"
 
 
-def loss_not_ruled_out(found: Difference, tolerance: float) -> str:
+def describe_possible_loss(found: Difference, tolerance: float) -> str:
     """Say how large a loss may hide in the interval, and which one would not matter."""
     loss, base = max(0.0, -found.gain[1]), abs(found.base) or 1.0
     return (
-        f"A loss of up to {signed(loss, found.base).lstrip('+')} in {found.name} "
+        f"A loss of up to {format_signed(loss, found.base).lstrip('+')} in {found.name} "
         f"({100 * loss / base:.1f} %) is not ruled out; "
         f"up to {100 * tolerance:g} % does not matter."
     )
 
 
-def directed(found: Difference) -> str:
+def format_metric(found: Difference) -> str:
     """Return a metric's name with an arrow to where it is better."""
     return f"{found.metric.name}{SPACE}{'↑' if found.metric.direction > 0 else '↓'}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from commands.review.rows import equal_rows, shared_fields
+from commands.review.rows import find_shared_fields, match_equal_rows
 from commands.review.side import Side
 from commands.review.store import MissingError
 from stages.evaluating.candidates import OutOfFold
@@ -65,7 +65,7 @@ class FoldQuestion:
 
 def ask_out_of_fold(base: Side, here: Side) -> FoldQuestion:
     """Match the rows that both sides trained on; raises MissingError where there are too few."""
-    matched = equal_rows(base.known, here.known, shared_fields(base.schema, here.schema))
+    matched = match_equal_rows(base.known, here.known, find_shared_fields(base.schema, here.schema))
     if len(matched.here) < FEWEST:
         raise MissingError(
             f"only {len(matched.here)} of {len(here.known)} rows to train on are the base's, too"

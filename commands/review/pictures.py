@@ -27,11 +27,15 @@ CONFIG = {
 }  # fmt: skip
 
 
-def draw(task: Compared) -> bytes:
+def draw_picture(task: Compared) -> bytes:
     """Return a PNG: the candidates' scores, both champions' answers, and the slices."""
     import vl_convert
 
-    panels = [panel for panel in (_candidates(task), _answers(task), _slices(task)) if panel]
+    panels = [
+        panel
+        for panel in (_draw_candidates(task), _draw_answers(task), _draw_slices(task))
+        if panel
+    ]
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "background": "white",
@@ -44,7 +48,7 @@ def draw(task: Compared) -> bytes:
     return bytes(vl_convert.vegalite_to_png(spec, scale=SCALE))
 
 
-def _candidates(task: Compared) -> Spec:
+def _draw_candidates(task: Compared) -> Spec:
     sides = [(side.snapshot.name, side) for side in (task.base, task.here) if side]
     points = [
         {"model": candidate.model, "side": name, "mean": candidate.mean,
@@ -62,24 +66,24 @@ def _candidates(task: Compared) -> Spec:
         "encoding": {
             "y": {"field": "model", "type": "nominal", "title": None, "sort": None},
             "yOffset": {"field": "side", "type": "nominal", "sort": names},
-            "color": _colours("side", dict(zip(names, (GREY, BLUE), strict=True))),
+            "color": _encode_colours("side", dict(zip(names, (GREY, BLUE), strict=True))),
         },
         "layer": [
-            _rule(f"{_metric(task)}, mean ± standard error"),
+            _draw_rule(f"{_name_metric(task)}, mean ± standard error"),
             {"mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
              "encoding": {"x": {"field": "mean", "type": "quantitative"}}},
         ],
     }  # fmt: skip
 
 
-def _answers(task: Compared) -> Spec | None:
+def _draw_answers(task: Compared) -> Spec | None:
     if not task.shared or not task.base or not task.here:
         return None
-    before, after = (_shown_answers(rows) for rows in (task.shared.base, task.shared.here))
+    before, after = (_read_answers(rows) for rows in (task.shared.base, task.shared.here))
     kinds = np.where(task.kinds == "", "as before", task.kinds)
     some = np.random.default_rng(0).permutation(len(kinds))[:MOST_DOTS]
     points = [{"before": before[i], "after": after[i], "kind": kinds[i]} for i in some]
-    label = _label(task)
+    label = _label_axis(task)
     scale: Spec = {"zero": False} if task.shared.base.prediction.ndim == 1 else {"domain": [0, 1]}
     ends = [float(min(before.min(), after.min())), float(max(before.max(), after.max()))]
     seen = {name: colour for name, colour in FLIPS.items() if name in set(kinds)}
@@ -90,15 +94,16 @@ def _answers(task: Compared) -> Spec | None:
         "layer": [
             {"data": {"values": [{"before": end, "after": end} for end in ends]},
              "mark": {"type": "line", "color": GREY, "strokeDash": [3, 3], "strokeWidth": 1},
-             "encoding": _axes(task, label, scale)},
+             "encoding": _encode_axes(task, label, scale)},
             {"data": {"values": sorted(points, key=lambda point: list(FLIPS).index(point["kind"]))},
              "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.85},
-             "encoding": {**_axes(task, label, scale), "color": _colours("kind", seen)}},
+             "encoding": {**_encode_axes(task, label, scale),
+                          "color": _encode_colours("kind", seen)}},
         ],
     }  # fmt: skip
 
 
-def _axes(task: Compared, label: str, scale: Spec) -> Spec:
+def _encode_axes(task: Compared, label: str, scale: Spec) -> Spec:
     names = [side.snapshot.name if side else "" for side in (task.base, task.here)]
     return {
         axis: {"field": field, "type": "quantitative", "title": f"{label}, {name}",
@@ -107,8 +112,8 @@ def _axes(task: Compared, label: str, scale: Spec) -> Spec:
     }  # fmt: skip
 
 
-def _slices(task: Compared) -> Spec | None:
-    found = sorted(task.slices, key=_gain)
+def _draw_slices(task: Compared) -> Spec | None:
+    found = sorted(task.slices, key=_compute_gain)
     if len(found) > MOST_SLICES:  # the worst and the best
         found = found[: MOST_SLICES - 2] + found[-2:]
     if not found:
@@ -119,27 +124,28 @@ def _slices(task: Compared) -> Spec | None:
         for part in found
     ]  # fmt: skip
     return {
-        "title": f"Slices: change of {_metric(task)}",
+        "title": f"Slices: change of {_name_metric(task)}",
         "width": WIDTH,
         "height": HEIGHT,
         "layer": [
             {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": GREY},
              "encoding": {"x": {"field": "zero", "type": "quantitative"}}},
             {"data": {"values": points},
-             "encoding": {"y": _names("slice"), "color": _colours("verdict", _seen(found))},
-             "layer": [_rule(f"change, {_better(task)}"),
+             "encoding": {"y": _encode_names("slice"),
+                          "color": _encode_colours("verdict", _find_verdict_colours(found))},
+             "layer": [_draw_rule(f"change, {_describe_direction(task)}"),
                        {"mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
                         "encoding": {"x": {"field": "value", "type": "quantitative"}}}]},
         ],
     }  # fmt: skip
 
 
-def _names(field: str) -> Spec:
+def _encode_names(field: str) -> Spec:
     axis = {"labelLimit": 260}
     return {"field": field, "type": "nominal", "title": None, "sort": None, "axis": axis}
 
 
-def _rule(title: str) -> Spec:
+def _draw_rule(title: str) -> Spec:
     x = {"field": "low", "type": "quantitative", "title": title, "scale": {"zero": False},
          "axis": {"tickCount": 5}}  # fmt: skip
     return {
@@ -148,34 +154,34 @@ def _rule(title: str) -> Spec:
     }
 
 
-def _colours(field: str, colours: dict[str, str]) -> Spec:
+def _encode_colours(field: str, colours: dict[str, str]) -> Spec:
     scale = {"domain": list(colours), "range": list(colours.values())}
     return {"field": field, "type": "nominal", "scale": scale}
 
 
-def _seen(found: Sequence[Difference]) -> dict[str, str]:
+def _find_verdict_colours(found: Sequence[Difference]) -> dict[str, str]:
     return {
         name: colour for name, colour in VERDICTS.items() if name in {one.verdict for one in found}
     }
 
 
-def _gain(found: Difference) -> float:
+def _compute_gain(found: Difference) -> float:
     return found.metric.direction * found.value
 
 
-def _metric(task: Compared) -> str:
+def _name_metric(task: Compared) -> str:
     return task.own.name if task.own else "metric"
 
 
-def _better(task: Compared) -> str:
+def _describe_direction(task: Compared) -> str:
     return "higher is better" if task.own and task.own.metric.direction > 0 else "lower is better"
 
 
-def _shown_answers(rows: Any) -> Any:
+def _read_answers(rows: Any) -> Any:
     """Return one number a row: the value, or the probability of the last (the positive) class."""
     return rows.prediction if rows.prediction.ndim == 1 else rows.prediction[:, -1]
 
 
-def _label(task: Compared) -> str:
+def _label_axis(task: Compared) -> str:
     labels = task.here.schema.labels if task.here else ()
     return f"P({labels[-1]})" if labels else "prediction"

@@ -46,25 +46,25 @@ def compare_stages(base: dict[str, Entry], here: dict[str, Entry]) -> Stages:
     makers = {out["path"]: name for name, entry in every.items() for out in entry.get("outs", [])}
     changed = [name for name, entry in here.items() if entry != base.get(name)]
     return Stages(
-        ran=tuple(_ran(name, base.get(name), here[name], makers) for name in changed),
+        ran=tuple(_compare_entries(name, base.get(name), here[name], makers) for name in changed),
         restored=tuple(name for name in here if name not in changed),
         removed=tuple(name for name in base if name not in here),
     )
 
 
-def _ran(name: str, old: Entry | None, new: Entry, makers: dict[str, str]) -> Ran:
+def _compare_entries(name: str, old: Entry | None, new: Entry, makers: dict[str, str]) -> Ran:
     if old is None:
         return Ran(name, "new")
-    paths = _differing(_hashes(old, "deps"), _hashes(new, "deps"))
+    paths = _find_differing_keys(_read_hashes(old, "deps"), _read_hashes(new, "deps"))
     own = [path for path in paths if path not in makers]
-    keys = _differing(_params(old), _params(new))
+    keys = _find_differing_keys(_read_params(old), _read_params(new))
     command = old.get("cmd") != new.get("cmd")
     after = dict.fromkeys(makers[path] for path in paths if path in makers)
-    same = _hashes(old, "outs") == _hashes(new, "outs")
+    same = _read_hashes(old, "outs") == _read_hashes(new, "outs")
     return Ran(name, "ran", (*keys, *own), command, tuple(after), same)
 
 
-def outdated(
+def find_outdated(
     declared: set[str], stages: dict[str, Entry], params: dict[str, Any], store: Store
 ) -> list[str]:
     """Return the stages that ``dvc repro`` would run: the report is not about what lies here.
@@ -72,35 +72,37 @@ def outdated(
     Looked at are the stages' own files, folders and parameters.
     """
     made = {
-        path: digest for entry in stages.values() for path, digest in _hashes(entry, "outs").items()
+        path: digest
+        for entry in stages.values()
+        for path, digest in _read_hashes(entry, "outs").items()
     }
-    read = {path for entry in stages.values() for path in _hashes(entry, "deps")}
+    read = {path for entry in stages.values() for path in _read_hashes(entry, "deps")}
     now = {path: store.digest(path) for path in read - set(made)} | made
     stale = [
         name
         for name, entry in stages.items()
-        if any(now[path] != digest for path, digest in _hashes(entry, "deps").items())
-        or any(_value(params, key) != value for key, value in _params(entry).items())
+        if any(now[path] != digest for path, digest in _read_hashes(entry, "deps").items())
+        or any(_read_value(params, key) != value for key, value in _read_params(entry).items())
     ]
     return sorted(declared - set(stages)) + stale
 
 
-def _hashes(entry: Entry, part: str) -> dict[str, str]:
+def _read_hashes(entry: Entry, part: str) -> dict[str, str]:
     return {file["path"]: str(file.get("md5")) for file in entry.get(part, [])}
 
 
-def _params(entry: Entry) -> dict[str, Any]:
+def _read_params(entry: Entry) -> dict[str, Any]:
     files = entry.get("params", {})
     return {key: value for file in files.values() for key, value in file.items()}
 
 
-def _value(params: Any, key: str) -> Any:
+def _read_value(params: Any, key: str) -> Any:
     for part in key.split("."):
         params = params.get(part, GONE) if isinstance(params, dict) else GONE
     return params
 
 
-def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _find_differing_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return the keys, first the old ones, whose values differ or that only one side has."""
     keys = dict.fromkeys([*old, *new])
     return [key for key in keys if old.get(key, GONE) != new.get(key, GONE)]

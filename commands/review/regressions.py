@@ -23,7 +23,7 @@ def find_regressions(compared: Sequence[Compared], settings: ReportSettings) -> 
 
 
 def _find_in_task(task: Compared, settings: ReportSettings) -> Iterator[Regression]:
-    for difference in _watched(task, settings):
+    for difference in _list_watched(task, settings):
         allowed = settings.allowed_loss * abs(difference.base)
         if difference.verdict == "worse" and abs(difference.value) > allowed:
             yield Regression(task.task, "worse", difference)
@@ -31,7 +31,7 @@ def _find_in_task(task: Compared, settings: ReportSettings) -> Iterator[Regressi
         yield Regression(task.task, "inconclusive", task.narrowest)
 
 
-def _watched(task: Compared, settings: ReportSettings) -> Iterator[Difference]:
+def _list_watched(task: Compared, settings: ReportSettings) -> Iterator[Difference]:
     if "metrics" in settings.fail_on:
         yield from task.metrics
     elif "metric" in settings.fail_on and task.own:

@@ -70,33 +70,37 @@ class Side:
 
     @cached_property
     def schema(self) -> Schema:
-        return Schema.parse(self._json(f"{PREPARED}/schema.json"), f"schema.json of {self.task}")
+        return Schema.parse(
+            self._read_json(f"{PREPARED}/schema.json"), f"schema.json of {self.task}"
+        )
 
     @cached_property
     def evaluation(self) -> Evaluation:
         where = f"evaluation.json of {self.task} in {self.snapshot.name}"
-        return Evaluation.parse(self._json(EVALUATION), where)
+        return Evaluation.parse(self._read_json(EVALUATION), where)
 
     @property
     def statistics(self) -> Any:
-        return self._json(STATISTICS)
+        return self._read_json(STATISTICS)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """All rows, and in ``_split`` which split each is in."""
-        parts = [self._frame(f"{PREPARED}/{split}.parquet") for split in SPLITS]
+        parts = [self._read_frame(f"{PREPARED}/{split}.parquet") for split in SPLITS]
         table = pd.concat(parts, ignore_index=True)
         table[PLACE] = np.repeat(SPLITS, [len(part) for part in parts])
         return table
 
     @cached_property
     def test(self) -> pd.DataFrame:
-        return self._frame(f"{PREPARED}/test.parquet")
+        return self._read_frame(f"{PREPARED}/test.parquet")
 
     @cached_property
     def known(self) -> pd.DataFrame:
         """The rows that were trained on, in the order of the out-of-fold predictions."""
-        parts = [self._frame(f"{PREPARED}/{split}.parquet") for split in ("train", "validation")]
+        parts = [
+            self._read_frame(f"{PREPARED}/{split}.parquet") for split in ("train", "validation")
+        ]
         return pd.concat(parts, ignore_index=True)
 
     @property
@@ -109,14 +113,14 @@ class Side:
         """The champion's predictions of ``known`` by models that never saw the row."""
         name = self.out_of_fold_file
         try:
-            return arrange(self.snapshot.frame(name), self.known[ROW].to_numpy())
+            return arrange(self.snapshot.read_frame(name), self.known[ROW].to_numpy())
         except ValueError as error:
             raise MissingError(f"{name} of {self.snapshot.name} {error}") from error
 
     @cached_property
     def predictions(self) -> np.ndarray[Any, np.dtype[Any]]:
         """The champion's probabilities (n x labels) or values (n) in the order of ``test``."""
-        table = self._frame(f"{EVALUATED}/predictions.parquet").set_index(ROW)
+        table = self._read_frame(f"{EVALUATED}/predictions.parquet").set_index(ROW)
         if set(table.index) != set(self.test[ROW]):
             raise MissingError(f"{self.snapshot.name} predicted other rows than its test rows")
         found = table.loc[self.test[ROW]].to_numpy(dtype=np.float64)
@@ -144,8 +148,8 @@ class Side:
         """Return the hash of one of FILES, None where the lock has none."""
         return self.snapshot.digests.get(name.format(task=self.task))
 
-    def _json(self, name: str) -> Any:
-        return self.snapshot.json(name.format(task=self.task))
+    def _read_json(self, name: str) -> Any:
+        return self.snapshot.read_json(name.format(task=self.task))
 
-    def _frame(self, name: str) -> pd.DataFrame:
-        return self.snapshot.frame(name.format(task=self.task))
+    def _read_frame(self, name: str) -> pd.DataFrame:
+        return self.snapshot.read_frame(name.format(task=self.task))

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from commands.review.commits import Commit
 from commands.review.store import MissingError, Store
-from commands.workspace.lockfile import output_hashes, read_stages, read_text
+from commands.workspace.lockfile import list_output_hashes, read_stages, read_text
 from stages.runner.declare import PARAMS_FILE
 
 
@@ -49,7 +49,7 @@ class Snapshot:
     @cached_property
     def digests(self) -> dict[str, str]:
         """The MD5 of every output."""
-        entries = map(output_hashes, self.stages.values())
+        entries = map(list_output_hashes, self.stages.values())
         return {path: digest for entry in entries for path, digest in entry.items()}
 
     def fetch(self, paths: list[str]) -> None:
@@ -61,8 +61,8 @@ class Snapshot:
             raise MissingError(f"{path} is not among the outputs in dvc.lock")
         return self.store.read(path, self.digests[path])
 
-    def json(self, path: str) -> Any:
+    def read_json(self, path: str) -> Any:
         return json.loads(self.read(path))
 
-    def frame(self, path: str) -> pd.DataFrame:
+    def read_frame(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(io.BytesIO(self.read(path)))

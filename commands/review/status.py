@@ -7,14 +7,14 @@ from commands.review.compare import Compared
 from commands.review.findings import Findings
 from commands.review.markdown import (
     MARKS,
-    change,
-    code,
-    counted,
-    directed,
-    interval,
-    listed,
-    loss_not_ruled_out,
-    table,
+    describe_change,
+    describe_possible_loss,
+    format_code,
+    format_count,
+    format_interval,
+    format_metric,
+    format_names,
+    format_table,
 )
 from commands.review.regressions import Regression
 from commands.review.side import Evaluation, Side
@@ -25,43 +25,43 @@ STATES = {"same": "⚪ same predictions", "new": "🆕 new", "removed": "removed
 NAMED = 5  # tasks that a headline names
 
 
-def headline(findings: Findings, regressions: Sequence[Regression]) -> str:
+def write_headline(findings: Findings, regressions: Sequence[Regression]) -> str:
     """Return the verdict in a line."""
-    base = code(findings.base.name)
-    if failed := _failing(regressions):
-        return f"❌ {failed[0].capitalize()} {_preposition(failed[0])} {base}: {failed[1]}"
+    base = format_code(findings.base.name)
+    if failed := _find_failing(regressions):
+        return f"❌ {failed[0].capitalize()} {_choose_preposition(failed[0])} {base}: {failed[1]}"
     if not findings.has_base:
         return f"⚠️ {base} was never run: there is nothing to compare with"
     if names := [task.task for task in findings.compared if task.state == "unknown"]:
-        return f"⚠️ No regression found, but {listed(names, NAMED)} could not be compared"
-    if names := _judged(findings, "worse"):
-        return f"⚠️ Worse than {base}, within what `report` allows: {listed(names, NAMED)}"
-    if names := _judged(findings, "inconclusive"):
-        return f"⚠️ Inconclusive against {base}: {listed(names, NAMED)}"
+        return f"⚠️ No regression found, but {format_names(names, NAMED)} could not be compared"
+    if names := _list_judged(findings, "worse"):
+        return f"⚠️ Worse than {base}, within what `report` allows: {format_names(names, NAMED)}"
+    if names := _list_judged(findings, "inconclusive"):
+        return f"⚠️ Inconclusive against {base}: {format_names(names, NAMED)}"
     if all(task.state == "same" for task in findings.compared):
         return f"✅ Every prediction is the same as on {base}"
     return f"✅ No regression against {base}"
 
 
-def _failing(regressions: Sequence[Regression]) -> tuple[str, str] | None:
+def _find_failing(regressions: Sequence[Regression]) -> tuple[str, str] | None:
     """Return the gravest verdict that fails the report, and the tasks that have it."""
     for verdict in ("worse", "inconclusive"):
         if names := [found.task for found in regressions if found.verdict == verdict]:
-            return verdict, listed(list(dict.fromkeys(names)), NAMED)
+            return verdict, format_names(list(dict.fromkeys(names)), NAMED)
     return None
 
 
-def _preposition(verdict: str) -> str:
+def _choose_preposition(verdict: str) -> str:
     return "than" if verdict == "worse" else "against"
 
 
-def _judged(findings: Findings, verdict: str) -> list[str]:
+def _list_judged(findings: Findings, verdict: str) -> list[str]:
     return [task.task for task in findings.compared if task.verdict == verdict]
 
 
-def status(findings: Findings, regressions: Sequence[Regression], most: int) -> str:
+def write_status(findings: Findings, regressions: Sequence[Regression], most: int) -> str:
     """Return the head; it lists three times as many tasks as other tables have rows."""
-    base = code(findings.base.name)
+    base = format_code(findings.base.name)
     head = (
         "task",
         "result",
@@ -73,89 +73,91 @@ def status(findings: Findings, regressions: Sequence[Regression], most: int) -> 
         "champion",
         "test rows:",
     )
-    notes = [f"- {code(task.task)}: {task.why}" for task in findings.compared if task.why]
+    notes = [f"- {format_code(task.task)}: {task.why}" for task in findings.compared if task.why]
     parts = [
-        f"# {headline(findings, regressions)}",
-        "\n".join(_explain(found, findings.settings.tolerance) for found in regressions[:most]),
-        _facts(findings),
-        _warning(findings.outdated),
-        table(head, map(_row, findings.compared), 3 * most),
+        f"# {write_headline(findings, regressions)}",
+        "\n".join(
+            _explain_regression(found, findings.settings.tolerance) for found in regressions[:most]
+        ),
+        _list_facts(findings),
+        _write_warning(findings.outdated),
+        format_table(head, map(_make_row, findings.compared), 3 * most),
         "\n".join(notes[:most]),
-        _legend(findings),
+        _write_legend(findings),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _explain(found: Regression, tolerance: float) -> str:
+def _explain_regression(found: Regression, tolerance: float) -> str:
     """Return a line that says what fails the report."""
-    text = f"- {code(found.task)}: {change(found.difference)}"
+    text = f"- {format_code(found.task)}: {describe_change(found.difference)}"
     if found.verdict == "worse":
         return text
-    return f"{text}. {loss_not_ruled_out(found.difference, tolerance)}"
+    return f"{text}. {describe_possible_loss(found.difference, tolerance)}"
 
 
-def _facts(findings: Findings) -> str:
+def _list_facts(findings: Findings) -> str:
     """Return in a line what was compared, and how much of the pipeline it concerns."""
     stages = findings.stages
     facts = [
-        f"{code(findings.base.name)} at {findings.base.short} → {findings.head.short}",
-        _counts(findings.compared),
-        f"{len(stages.ran)} of {counted(stages.total, 'stage')} ran",
-        counted(len(findings.params), "parameter") + " changed",
-        counted(len(findings.data), "table") + " changed",
+        f"{format_code(findings.base.name)} at {findings.base.short} → {findings.head.short}",
+        _count_tasks(findings.compared),
+        f"{len(stages.ran)} of {format_count(stages.total, 'stage')} ran",
+        format_count(len(findings.params), "parameter") + " changed",
+        format_count(len(findings.data), "table") + " changed",
     ]
     return " · ".join(fact for fact in facts if fact)
 
 
-def _counts(compared: Sequence[Compared]) -> str:
+def _count_tasks(compared: Sequence[Compared]) -> str:
     names = {"same": "with the same predictions", "unknown": "not compared"}
     words = Counter(task.verdict or names.get(task.state, task.state) for task in compared)
     counts = [f"{count:,} {word}" for word, count in words.items()]
-    return f"{counted(len(compared), 'task')}: {', '.join(counts)}" if counts else ""
+    return f"{format_count(len(compared), 'task')}: {', '.join(counts)}" if counts else ""
 
 
-def _warning(outdated: Sequence[str]) -> str:
+def _write_warning(outdated: Sequence[str]) -> str:
     if not outdated:
         return ""
     return (
         f"> [!WARNING]\n> `dvc.lock` is older than the files here: "
-        f"{counted(len(outdated), 'stage')} would run ({listed(outdated, 3)}). What follows is "
-        "about the last run: `make repro` first."
+        f"{format_count(len(outdated), 'stage')} would run ({format_names(outdated, 3)}). "
+        "What follows is about the last run: `make repro` first."
     )
 
 
-def _row(task: Compared) -> tuple[str, ...]:
-    own, name = task.own, code(task.task)
+def _make_row(task: Compared) -> tuple[str, ...]:
+    own, name = task.own, format_code(task.task)
     if own is None or not task.here:
         word = STATES.get(task.state, "⚠️ not compared")
-        return name, word, *_values(task.base, task.here), "", "", _champions(task), ""
-    out_of_fold = interval(task.out_of_fold) if task.out_of_fold else format_number(None)
-    values = format_number(own.base), format_number(own.here), interval(own), out_of_fold
+        return name, word, *_read_values(task.base, task.here), "", "", _name_champions(task), ""
+    out_of_fold = format_interval(task.out_of_fold) if task.out_of_fold else format_number(None)
+    values = format_number(own.base), format_number(own.here), format_interval(own), out_of_fold
     rows = f"{own.rows:,} of {len(task.here.test):,}"
-    return name, MARKS[task.verdict], directed(own), *values, _champions(task), rows
+    return name, MARKS[task.verdict], format_metric(own), *values, _name_champions(task), rows
 
 
-def _values(*sides: Side | None) -> tuple[str, str, str]:
+def _read_values(*sides: Side | None) -> tuple[str, str, str]:
     """Return the metric's name and its value on each side, as far as they are known."""
-    found = [_evaluation(side) for side in sides]
+    found = [_read_evaluation(side) for side in sides]
     name = next((evaluation.metric for evaluation in reversed(found) if evaluation), "")
     base, here = (format_number(evaluation.value if evaluation else None) for evaluation in found)
     return name, base, here
 
 
-def _champions(task: Compared) -> str:
-    found = [_evaluation(side) for side in (task.base, task.here) if side]
-    return " → ".join(dict.fromkeys(code(one.champion) if one else "?" for one in found))
+def _name_champions(task: Compared) -> str:
+    found = [_read_evaluation(side) for side in (task.base, task.here) if side]
+    return " → ".join(dict.fromkeys(format_code(one.champion) if one else "?" for one in found))
 
 
-def _evaluation(side: Side | None) -> Evaluation | None:
+def _read_evaluation(side: Side | None) -> Evaluation | None:
     try:
         return side.evaluation if side else None
     except PipelineError:
         return None
 
 
-def _legend(findings: Findings) -> str:
+def _write_legend(findings: Findings) -> str:
     """Say what the words mean, and how sure they are."""
     if not any(task.state == "compared" for task in findings.compared):
         return ""

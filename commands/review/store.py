@@ -28,7 +28,7 @@ class Store:
         """
         for place in (self._object(digest), self.root / path):
             content = place.read_bytes() if place.is_file() else b""
-            if _md5(content) == digest:
+            if _hash_content(content) == digest:
                 return content
         raise MissingError(
             f"{path} ({digest[:7]}) is not in DVC's cache{self.trouble or self._advice}"
@@ -38,11 +38,13 @@ class Store:
         """Return the MD5 that DVC has for a file or folder of the workspace; None without it."""
         place = self.root / path
         if not place.is_dir():
-            return _md5(place.read_bytes()) if place.exists() else None
+            return _hash_content(place.read_bytes()) if place.exists() else None
         files = map(Path, self._repo.dvcignore.find(self._repo.fs, str(place)))
-        found = {path.relative_to(place).as_posix(): _md5(path.read_bytes()) for path in files}
+        found = {
+            path.relative_to(place).as_posix(): _hash_content(path.read_bytes()) for path in files
+        }
         listing = [{"md5": found[name], "relpath": name} for name in sorted(found)]
-        return f"{_md5(json.dumps(listing).encode())}.dir"
+        return f"{_hash_content(json.dumps(listing).encode())}.dir"
 
     def fetch(self, digests: Iterable[str]) -> None:
         """Pull what the cache lacks from the remote, all at once; what fails is missing later."""
@@ -75,5 +77,5 @@ class Store:
         return Path(self._repo.cache.local.oid_to_path(digest))
 
 
-def _md5(content: bytes) -> str:
+def _hash_content(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()

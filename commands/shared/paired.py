@@ -81,7 +81,7 @@ class Difference:
 
     @property
     def value(self) -> float:
-        return _difference(self.base, self.here)
+        return _subtract_values(self.base, self.here)
 
     @property
     def verdict(self) -> Sign | None:
@@ -116,7 +116,7 @@ def judge_interval(low: float, high: float, margin: float) -> Verdict:
     return "not worse" if low >= -margin else "inconclusive"
 
 
-def differences(
+def estimate_differences(
     questions: Sequence[Asked], rows: int, bootstrap: Bootstrap, alpha: float
 ) -> list[Difference]:
     """Answer a family of questions over the same ``rows``; undefined ones are left out.
@@ -131,11 +131,11 @@ def differences(
         return []
     drawn = bootstrap.draw(rows, lambda weights: [question.gains(weights) for question in defined])
     bases = np.array([question.scores[0] for question in defined])
-    values = np.array([_difference(*question.scores) for question in defined])
+    values = np.array([_subtract_values(*question.scores) for question in defined])
     errors = np.nanstd(drawn, axis=1, ddof=1)
     errors[errors <= ROUNDING * np.abs(bases)] = 0
-    critical = _critical(drawn - values[:, None], errors, alpha)
-    reach = errors * _widened(critical, np.array([question.rows for question in defined]))
+    critical = _find_critical_value(drawn - values[:, None], errors, alpha)
+    reach = errors * _widen_reach(critical, np.array([question.rows for question in defined]))
     return [
         Difference(
             question.name,
@@ -155,11 +155,11 @@ def _make_difference(question: Asked, value: float, reach: float) -> Difference:
     return Difference(*known, value - reach, value + reach)
 
 
-def _difference(base: float, here: float) -> float:
+def _subtract_values(base: float, here: float) -> float:
     return 0.0 if abs(here - base) <= ROUNDING * abs(base) else here - base
 
 
-def _critical(deviations: Array, errors: Array, alpha: float) -> float:
+def _find_critical_value(deviations: Array, errors: Array, alpha: float) -> float:
     """Return how many standard errors the intervals reach, before they are widened for few rows.
 
     Never further than Bonferroni's bound, which the largest deviation passes where questions have
@@ -174,7 +174,7 @@ def _critical(deviations: Array, errors: Array, alpha: float) -> float:
     return min(joint, bonferroni)
 
 
-def _widened(critical: float, rows: Array) -> Array:
+def _widen_reach(critical: float, rows: Array) -> Array:
     """Return the reach for each number of rows: Student's t with as much beyond it as the normal's.
 
     The bootstrap's variance is that of n rows divided by n rather than n - 1: that is made up for.

@@ -35,12 +35,12 @@ def _has_ancestor(key: Key, changed: Mapping[Key, Any]) -> bool:
     return any(key[:depth] in changed for depth in range(len(key)))
 
 
-def dotted(key: Key) -> str:
+def join_key(key: Key) -> str:
     return ".".join(map(str, key))
 
 
 def describe_changes(values: Mapping[Key, Any], given: Mapping[Key, Any]) -> str:
     """Return a line for each value, with what was given for it before; many are cut short."""
-    lines = [f"  {dotted(key)}: {given.get(key, ABSENT)!r} → {values[key]!r}" for key in values]
+    lines = [f"  {join_key(key)}: {given.get(key, ABSENT)!r} → {values[key]!r}" for key in values]
     more = len(lines) - MOST_SHOWN
     return "\n".join(lines[:MOST_SHOWN]) + (f"\n  … and {more} more" if more > 0 else "")

@@ -50,7 +50,7 @@ def compose(discard: bool = False) -> None:
     write_tasks(read_yaml(params))
     for message in resolve_lock():
         print(message, flush=True)
-    prune.remove(read_yaml(pipeline))
+    prune.remove_leftovers(read_yaml(pipeline))
 
 
 def write_if_new(path: Path, text: str) -> None:

@@ -33,7 +33,7 @@ def resolve_lock() -> Iterator[str]:
     if not has_conflict(text):
         return
     base, ours, theirs = _read_unmerged() or ([], *_read_marked(text))
-    merged = merge_entries(base, ours, theirs, _choose)
+    merged = merge_entries(base, ours, theirs, _choose_side)
     write_entries(merged)
     yield (
         f"{LOCK} was in conflict and is merged by stage ({len(merged) - 1} kept): `dvc repro` runs "
@@ -65,15 +65,23 @@ def _read_entries(commit: str) -> list[Entry]:
     return split_entries(read_at_commit(commit, LOCK) or "")
 
 
-def _choose(ours: str, theirs: str, kept: list[Entry]) -> str:
+def _choose_side(ours: str, theirs: str, kept: list[Entry]) -> str:
     params = YAML(typ="safe").load(PARAMS_FILE)
-    made = {out["path"]: out.get("md5") for _, text in kept for out in _parse(text).get("outs", [])}
-    return theirs if _fits(theirs, params, made) and not _fits(ours, params, made) else ours
+    made = {
+        out["path"]: out.get("md5")
+        for _, text in kept
+        for out in _parse_entry(text).get("outs", [])
+    }
+    return (
+        theirs
+        if _fits_workspace(theirs, params, made) and not _fits_workspace(ours, params, made)
+        else ours
+    )
 
 
-def _fits(text: str, params: Any, made: dict[str, Any]) -> bool:
+def _fits_workspace(text: str, params: Any, made: dict[str, Any]) -> bool:
     """Tell whether an entry is of the parameters here and of the outputs kept of other stages."""
-    entry = _parse(text)
+    entry = _parse_entry(text)
     try:
         values = [
             lookup(params, key) == value
@@ -86,7 +94,7 @@ def _fits(text: str, params: Any, made: dict[str, Any]) -> bool:
     return all(values) and all(made.get(path, digest) == digest for path, digest in deps.items())
 
 
-def _parse(text: str) -> Any:
+def _parse_entry(text: str) -> Any:
     """Return an entry's content; that of the head, which is no stage's, is empty."""
     content = YAML(typ="safe").load(text) or {}
     return {} if "schema" in content else next(iter(content.values()), {})

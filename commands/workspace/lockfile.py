@@ -39,7 +39,7 @@ def read_stages(
     return (YAML(typ="safe").load(text) or {}).get("stages") or {}
 
 
-def output_hashes(entry: Mapping[str, Any]) -> dict[str, str]:
+def list_output_hashes(entry: Mapping[str, Any]) -> dict[str, str]:
     """Return the MD5 of each output in a stage's entry, by its path."""
     return {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from commands.experiments.ranking.history import State, experiments
+from commands.experiments.ranking.history import State, list_experiments
 from commands.shared.trees import ABSENT, Key, describe_changes, find_changes, flatten
 from commands.workspace.git import ask_git, read_archive
 from stages.composing.config import compose_params, read_yaml
@@ -55,17 +55,17 @@ def find_overrides(composed: str) -> Overrides:
     if text in ("", composed) or is_remembered(text) or not ask_git("rev-parse", "HEAD"):
         return Overrides({})
     expected, name, values = flatten(read_yaml(composed)), None, dict[Key, Any]()
-    for side in _sides(text):
-        changes = _less_generated(find_changes(flatten(read_yaml(side)), expected))
+    for side in _split_sides(text):
+        changes = _drop_generated(find_changes(flatten(read_yaml(side)), expected))
         if changes:
-            name, origins = _origins(side)
+            name, origins = _find_origins(side)
             values |= {k: v for k, v in changes.items() if not _is_given(k, v, origins)}
     return Overrides(values, name)
 
 
-def experiment_overrides(name: str) -> Overrides:
+def find_experiment_overrides(name: str) -> Overrides:
     """Return the values that an experiment set; raises PipelineError where there is none such."""
-    found = {state.experiment: state for state in experiments()}
+    found = {state.experiment: state for state in list_experiments()}
     if name not in found:
         known = ", ".join(found) or "none"
         raise PipelineError(f"there is no experiment {name}; there are: {known}")
@@ -74,7 +74,7 @@ def experiment_overrides(name: str) -> Overrides:
     if given is None:
         raise PipelineError(f"the conf/ of experiment {name} does not compose")
     here = flatten(read_yaml(state.read(PARAMS_FILE.name)))
-    return Overrides(_less_generated(find_changes(here, given)), name)
+    return Overrides(_drop_generated(find_changes(here, given)), name)
 
 
 def compose_at(commit: str) -> dict[Key, Any] | None:
@@ -92,31 +92,31 @@ def _is_given(key: Key, value: Any, origins: list[dict[Key, Any]]) -> bool:
     return any(given.get(key, ABSENT) == value for given in origins)
 
 
-def _less_generated(changes: dict[Key, Any]) -> dict[Key, Any]:
+def _drop_generated(changes: dict[Key, Any]) -> dict[Key, Any]:
     return {key: value for key, value in changes.items() if key[0] not in GENERATED}
 
 
-def _sides(text: str) -> list[str]:
+def _split_sides(text: str) -> list[str]:
     """Return the text, or where a merge has left both sides in it, each of them."""
     if "<<<<<<<" not in text:
         return [text]
     return [State("", f":{number}", "", "").read(PARAMS_FILE.name) for number in (2, 3)]
 
 
-def _origins(text: str) -> tuple[str | None, list[dict[Key, Any]]]:
+def _find_origins(text: str) -> tuple[str | None, list[dict[Key, Any]]]:
     """Return what ``conf/`` gave wherever git has this ``params.yaml``, and the experiment's name.
 
     An experiment has its own ``conf/`` beside it. Else it may stem from any commit behind the
     workspace.
     """
-    same = [state for state in experiments() if state.read(PARAMS_FILE.name) == text]
-    commits = [state.commit for state in same] or list(_commits_behind())
+    same = [state for state in list_experiments() if state.read(PARAMS_FILE.name) == text]
+    commits = [state.commit for state in same] or list(_list_commits_behind())
     found = {ask_git("rev-parse", f"{commit}:./{CONF}"): commit for commit in commits}
     trees = (compose_at(commit) for commit in found.values())
     return (same[-1].experiment if same else None), [tree for tree in trees if tree is not None]
 
 
-def _commits_behind() -> Iterator[str]:
+def _list_commits_behind() -> Iterator[str]:
     """Yield HEAD, what is being merged into it, and the last commit that changed params.yaml.
 
     Of a merge its parents, too: git may have put the file together from both.

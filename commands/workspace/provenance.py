@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from commands.workspace.git import git
-from commands.workspace.lockfile import LOCK, output_hashes, read_stages
+from commands.workspace.git import run_git
+from commands.workspace.lockfile import LOCK, list_output_hashes, read_stages
 from stages.shared.errors import PipelineError
 from stages.shared.storage import sha256
 
@@ -35,10 +35,12 @@ def read_workspace(task: str) -> Workspace:
     """Return the state that made the task's model; raises PipelineError where it did not."""
     check_up_to_date(task)
     return Workspace(
-        commit=git("rev-parse", "HEAD"),
-        is_changed=bool(git("status", "--porcelain", "--untracked-files=no", "--", ".", OUR_OWN)),
+        commit=run_git("rev-parse", "HEAD"),
+        is_changed=bool(
+            run_git("status", "--porcelain", "--untracked-files=no", "--", ".", OUR_OWN)
+        ),
         lock=sha256(LOCK),
-        out=out_hash(task),
+        out=read_out_hash(task),
     )
 
 
@@ -56,10 +58,10 @@ def check_up_to_date(task: str) -> None:
         raise PipelineError(f"models/{task} is out of date ({stages} changed): `make repro` first")
 
 
-def out_hash(task: str) -> str:
+def read_out_hash(task: str) -> str:
     """Return the MD5 under which DVC keeps the exported folder."""
     entry = read_stages().get(f"export@{task}", {})
-    found = output_hashes(entry).get(f"models/{task}")
+    found = list_output_hashes(entry).get(f"models/{task}")
     if not found:
         raise PipelineError(f"{LOCK} has no models/{task}: run `dvc repro export@{task}` first")
     return found

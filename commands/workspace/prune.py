@@ -12,13 +12,13 @@ from commands.workspace.lockfile import read_lock, read_stages, write_entries
 from commands.workspace.merging import split_entries
 
 
-def remove(pipeline: Any) -> None:
+def remove_leftovers(pipeline: Any) -> None:
     """Delete the lock's entries, and the outputs they list, of stages that are declared no more.
 
     ``pipeline`` is the content of ``dvc.yaml``.
     """
     text = read_lock()
-    declared = stage_names(pipeline)
+    declared = list_stage_names(pipeline)
     locked = {
         name: [out["path"] for out in entry.get("outs", [])]
         for name, entry in read_stages().items()
@@ -27,12 +27,12 @@ def remove(pipeline: Any) -> None:
     if gone:
         kept = {out for name in declared for out in locked.get(name, [])}
         for path in sorted({out for name in gone for out in locked[name]} - kept):
-            _delete(Path(path))
+            _delete_path(Path(path))
             print(f"removed {path}: conf/ no longer asks for it (DVC's cache still has it)")
         write_entries((name, block) for name, block in split_entries(text) if name not in gone)
 
 
-def stage_names(pipeline: Any) -> set[str]:
+def list_stage_names(pipeline: Any) -> set[str]:
     """Return every stage's name, those of a ``foreach`` as DVC spells them: ``train@heart-x``."""
     names = set()
     for name, body in pipeline["stages"].items():
@@ -40,7 +40,7 @@ def stage_names(pipeline: Any) -> set[str]:
     return names
 
 
-def _delete(path: Path) -> None:
+def _delete_path(path: Path) -> None:
     """Delete a file or folder, and the folders above it that are empty then."""
     if path.is_dir():
         shutil.rmtree(path)

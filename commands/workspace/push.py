@@ -7,7 +7,7 @@ from typing import Any
 
 from dvc.repo import Repo
 
-from commands.workspace.remote import connect, find_missing, report_objects, run_dvc, shorten
+from commands.workspace.remote import connect, find_missing, report_objects, run_dvc, shorten_lines
 from commands.workspace.tracked import list_tracked, locate_object
 from stages.shared.errors import PipelineError
 
@@ -28,12 +28,12 @@ def push() -> str:
         remote, find_missing(remote, list_tracked(repo)), "is neither in the cache nor at"
     )
     if lacking:
-        listing = shorten(lacking)
+        listing = shorten_lines(lacking)
         raise PipelineError(f"a fresh clone would miss this:\n{listing}\nrun `make repro` first")
-    return summarise(len({entry.digest for entry in absent}), runs)
+    return summarise_push(len({entry.digest for entry in absent}), runs)
 
 
-def summarise(objects: int, runs: int) -> str:
+def summarise_push(objects: int, runs: int) -> str:
     """Say how much was sent, and where there was nothing to send, say that."""
     if not objects and not runs:
         return "nothing to send: the remote has everything"
@@ -61,7 +61,7 @@ def send_run_cache(repo: Any) -> int:
         return 0
     names = sorted(_list_runs(here) - _list_runs(there))
     if names:
-        sources, targets = ([_locate(odb, name) for name in names] for odb in (here, there))
+        sources, targets = ([_locate_entry(odb, name) for name in names] for odb in (here, there))
         copy(here.fs, sources, there.fs, targets)
     return len(names)
 
@@ -74,5 +74,5 @@ def _list_runs(odb: Any) -> set[str]:
     return {odb.fs.as_posix(odb.fs.relpath(path, odb.path)) for path in odb.fs.find(root)}
 
 
-def _locate(odb: Any, name: str) -> str:
+def _locate_entry(odb: Any, name: str) -> str:
     return str(odb.fs.join(odb.path, *name.split("/")))

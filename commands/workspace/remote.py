@@ -35,7 +35,7 @@ def connect(repo: Any) -> Any:
             check_bucket(remote)
     except (BotoCoreError, OSError) as error:
         raise PipelineError(
-            f"{_address(remote)} does not answer: {error}. It is named in .dvc/config.local; "
+            f"{_read_address(remote)} does not answer: {error}. It is named in .dvc/config.local; "
             "credentials and endpoint come from the environment (AWS_…)"
         ) from error
     return remote
@@ -50,8 +50,8 @@ def check_bucket(remote: Any) -> None:
         remote.fs.fs.call_s3("head_bucket", Bucket=bucket)
     except FileNotFoundError as error:
         raise PipelineError(
-            f"{_address(remote)}: there is no bucket {bucket!r}. Create it, or name another one "
-            f"with {NAME_ONE}"
+            f"{_read_address(remote)}: there is no bucket {bucket!r}. Create it, or name another "
+            f"one with {NAME_ONE}"
         ) from error
     except PermissionError:  # who may write objects need not be allowed to look at the bucket
         return
@@ -116,11 +116,11 @@ def report_objects(remote: Any, absent: Iterable[Tracked], fault: str) -> list[s
     ]
 
 
-def shorten(lines: list[str]) -> str:
+def shorten_lines(lines: list[str]) -> str:
     """Return the lines as one text; of very many, the first."""
     more = [f"  … and {len(lines) - MOST_LISTED} more"] if len(lines) > MOST_LISTED else []
     return "\n".join([*lines[:MOST_LISTED], *more])
 
 
-def _address(remote: Any) -> str:
+def _read_address(remote: Any) -> str:
     return str(remote.fs.unstrip_protocol(remote.path))

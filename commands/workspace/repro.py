@@ -21,33 +21,33 @@ def repro(targets: list[str], jobs: int) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with pipeline.in_order():
         try:
-            failed = run(schedule)
+            failed = run_schedule(schedule)
         except KeyboardInterrupt:
-            stop(schedule, pipeline)
+            stop_schedule(schedule, pipeline)
             return INTERRUPTED
     return 1 if failed else 0
 
 
-def run(schedule: Schedule) -> list[str]:
+def run_schedule(schedule: Schedule) -> list[str]:
     """Print a line for each stage as it is done, then a summary; return what failed."""
     began, reached, failed = time.monotonic(), set[str](), list[str]()
     for number, finished in enumerate(schedule.run(), 1):
-        print(line(finished, number, len(schedule.needs)), flush=True)
+        print(format_line(finished, number, len(schedule.needs)), flush=True)
         reached.add(finished.name)
         if finished.result == "FAILED":
             failed.append(finished.name)
             print(finished.output, file=sys.stderr, flush=True)
     skipped = [name for name in schedule.needs if name not in reached]
-    print(summary(failed, skipped, time.monotonic() - began))
+    print(format_summary(failed, skipped, time.monotonic() - began))
     return failed
 
 
-def line(finished: Finished, number: int, total: int) -> str:
+def format_line(finished: Finished, number: int, total: int) -> str:
     seconds = f"{finished.seconds:7.1f} s" if finished.seconds else " " * 9
     return f"[{number:{len(str(total))}}/{total}] {seconds}  {finished.name}: {finished.result}"
 
 
-def summary(failed: list[str], skipped: list[str], seconds: float) -> str:
+def format_summary(failed: list[str], skipped: list[str], seconds: float) -> str:
     if not failed:
         return f"done in {seconds:.1f} s"
     parts = [f"failed: {', '.join(failed)}"]
@@ -56,7 +56,7 @@ def summary(failed: list[str], skipped: list[str], seconds: float) -> str:
     return "\n".join(parts)
 
 
-def stop(schedule: Schedule, pipeline: Pipeline) -> None:
+def stop_schedule(schedule: Schedule, pipeline: Pipeline) -> None:
     """End what runs, at a moment when nobody is writing ``dvc.lock``."""
     names = ", ".join(job.name for job in schedule.running)
     print(f"\ninterrupted; stopping {names or 'nothing'}", file=sys.stderr)

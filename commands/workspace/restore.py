@@ -18,7 +18,7 @@ from commands.workspace.remote import (
     read_object,
     report_objects,
     run_dvc,
-    shorten,
+    shorten_lines,
 )
 from commands.workspace.repairing import repair_files
 from commands.workspace.tracked import (
@@ -37,23 +37,23 @@ def restore() -> None:
     repair_files()
     repo = Repo()
     remote = connect(repo)
-    lost = fetch(repo, remote)
+    lost = fetch_objects(repo, remote)
     if not run_dvc("checkout", "--allow-missing"):
         sys.exit(1)
     if lost:
         raise PipelineError(
-            f"all but this was restored:\n{shorten(lost)}\n`make repro` makes it anew; then "
+            f"all but this was restored:\n{shorten_lines(lost)}\n`make repro` makes it anew; then "
             "`make push` puts back what is missing (delete a damaged object first)"
         )
     sys.exit(not run_dvc("repro", "--pull"))
 
 
-def fetch(repo: Any, remote: Any) -> list[str]:
+def fetch_objects(repo: Any, remote: Any) -> list[str]:
     """Bring every object that is whole into the cache; return a line for each that is not.
 
     Raises PipelineError where something whole does not arrive, for stages would make it anew.
     """
-    if not run_dvc("fetch") and (sound := list(_sound(repo, remote))):
+    if not run_dvc("fetch") and (sound := list(_list_sound(repo, remote))):
         run_dvc("fetch", *sound)
     absent = list(_find_absent(repo, remote))
     gone = find_missing(remote, absent)
@@ -78,7 +78,7 @@ def _find_absent(repo: Any, remote: Any) -> Iterator[Tracked]:
                     yield file
 
 
-def _sound(repo: Any, remote: Any) -> Iterator[str]:
+def _list_sound(repo: Any, remote: Any) -> Iterator[str]:
     """Yield the outputs that can be fetched: with one damaged list of files DVC fetches nothing."""
     for out in list_outputs(repo):
         whole = next(list_files(repo, out))

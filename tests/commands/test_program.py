@@ -31,19 +31,19 @@ def inside(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
     return clone
 
 
-def state(folder: Path) -> dict[Path, tuple[int, int]]:
+def read_state(folder: Path) -> dict[Path, tuple[int, int]]:
     """Return the time and size of every file, git's own left out."""
     found = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in found}
 
 
-def program(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run_program(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "commands", *words]
     return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
 
 
 def test_the_help_lists_each_command_under_its_room() -> None:
-    done = program("--help")
+    done = run_program("--help")
     assert done.returncode == 0
     places = [done.stdout.index(f"{title}:\n") for title in ROOMS]
     assert places == sorted(places)
@@ -56,20 +56,20 @@ def test_the_help_lists_each_command_under_its_room() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_changes_no_file(inside: Clone, name: str) -> None:
-    before = state(inside.path)
+    before = read_state(inside.path)
     done = runner.invoke(app, [name, "--help"])
     assert done.exit_code == 0, done.output
     assert f"Usage: root {name}" in done.output
-    assert state(inside.path) == before
+    assert read_state(inside.path) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_misspelt_option_is_refused_and_changes_no_file(inside: Clone, name: str) -> None:
-    before = state(inside.path)
+    before = read_state(inside.path)
     done = runner.invoke(app, [name, "--chekc"])
     assert done.exit_code == 2
     assert "No such option: --chekc" in done.output
-    assert state(inside.path) == before
+    assert read_state(inside.path) == before
 
 
 def test_help_loads_nothing_that_takes_long() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from commands.experiments.adopting.yaml_text import delete_key, has_key, is_reference, set_value
-from commands.shared.trees import ABSENT, Key, dotted, find_changes, flatten
+from commands.shared.trees import ABSENT, Key, find_changes, flatten, join_key
 from stages.composing.config import compose_params, read_yaml
 from stages.composing.files import CONF
 from stages.shared.errors import PipelineError
@@ -29,14 +29,14 @@ def write_values(values: Mapping[Key, Any]) -> dict[Path, str]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, CONF)
         shutil.copytree(CONF, copy)
-        change(copy, values)
-        changed = _changed_files(copy)
+        change_values(copy, values)
+        changed = _read_changed_files(copy)
     for path, text in changed.items():
         write_text(path, text)
     return changed
 
 
-def _changed_files(copy: Path) -> dict[Path, str]:
+def _read_changed_files(copy: Path) -> dict[Path, str]:
     found = {
         CONF / path.relative_to(copy): path.read_text(encoding="utf-8")
         for path in copy.rglob("*.yaml")
@@ -44,32 +44,32 @@ def _changed_files(copy: Path) -> dict[Path, str]:
     return {path: text for path, text in found.items() if text != path.read_text(encoding="utf-8")}
 
 
-def change(conf: Path, values: Mapping[Key, Any]) -> None:
+def change_values(conf: Path, values: Mapping[Key, Any]) -> None:
     """Edit the files of a ``conf/`` until it gives the values, and all else as before.
 
     What follows from another value is left to it: a preset first, then plain values, and only at
     last those that now follow from others and shall not.
     """
-    wanted = {**_given(conf), **values}
+    wanted = {**_read_given(conf), **values}
     for may_write in (_is_choice, _is_plain, _is_written):
-        for key, value in missing(conf, wanted).items():
+        for key, value in find_missing(conf, wanted).items():
             if may_write(conf, key):
-                edit(conf, key, value)
-    if left := missing(conf, wanted):
-        names = ", ".join(map(dotted, left))
+                edit_value(conf, key, value)
+    if left := find_missing(conf, wanted):
+        names = ", ".join(map(join_key, left))
         raise PipelineError(f"{names}: no line of conf/ gives this value alone: write it there")
 
 
-def missing(conf: Path, wanted: Mapping[Key, Any]) -> dict[Key, Any]:
+def find_missing(conf: Path, wanted: Mapping[Key, Any]) -> dict[Key, Any]:
     """Return those of the wanted values that ``conf`` does not give."""
-    return find_changes({k: v for k, v in wanted.items() if v is not ABSENT}, _given(conf))
+    return find_changes({k: v for k, v in wanted.items() if v is not ABSENT}, _read_given(conf))
 
 
-def _given(conf: Path) -> dict[Key, Any]:
+def _read_given(conf: Path) -> dict[Key, Any]:
     return flatten(read_yaml(compose_params(conf=conf)))
 
 
-def edit(conf: Path, key: Key, value: Any) -> None:
+def edit_value(conf: Path, key: Key, value: Any) -> None:
     """Change one value in the file that decides it."""
     path, keys = find_home(conf, key)
     text = path.read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def find_home(conf: Path, key: Key) -> tuple[Path, Key]:
     """
     if _is_choice(conf, key):
         return conf / MAIN, ("defaults", key[0])
-    for path in _presets(conf):
+    for path in _list_presets(conf):
         if has_key(path.read_text(encoding="utf-8"), key):
             return path, key
     inside = has_key((conf / MAIN).read_text(encoding="utf-8"), key)
@@ -93,7 +93,7 @@ def find_home(conf: Path, key: Key) -> tuple[Path, Key]:
     return conf / MAIN, key
 
 
-def _presets(conf: Path) -> Iterator[Path]:
+def _list_presets(conf: Path) -> Iterator[Path]:
     """Yield the presets in force, the one that decides last first."""
     content = YAML(typ="safe").load(conf / MAIN)
     chosen = {

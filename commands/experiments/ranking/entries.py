@@ -12,8 +12,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from commands.experiments.ranking.history import State
-from commands.shared.trees import dotted, find_changes, flatten
-from commands.workspace.lockfile import output_hashes, read_stages
+from commands.shared.trees import find_changes, flatten, join_key
+from commands.workspace.lockfile import list_output_hashes, read_stages
 
 EVALUATE, RESULT, PARAMS = "evaluate-", "evaluation.json", "params.yaml"
 
@@ -35,7 +35,7 @@ class Entry:
     changes: tuple[str, ...]
 
 
-def entries(found: Iterable[State], cache: Path) -> tuple[list[Entry], int]:
+def collect_entries(found: Iterable[State], cache: Path) -> tuple[list[Entry], int]:
     """Return every candidate once, in the first state that has it, and how many results lack.
 
     A result lacks where the cache does not have it.
@@ -46,25 +46,25 @@ def entries(found: Iterable[State], cache: Path) -> tuple[list[Entry], int]:
         evaluations, absent = read_evaluations(state, cache)
         lacking += absent
         for evaluation in evaluations:
-            listed += _new(evaluation, state, known)
+            listed += _list_new_entries(evaluation, state, known)
     return listed, lacking
 
 
 def read_evaluations(state: State, cache: Path) -> tuple[list[dict[str, Any]], int]:
     """Return the results that a state's ``dvc.lock`` names, and how many the cache lacks."""
-    paths = [cache / digest[:2] / digest[2:] for digest in _results(state)]
+    paths = [cache / digest[:2] / digest[2:] for digest in _list_results(state)]
     found = [json.loads(path.read_bytes()) for path in paths if path.exists()]
     return found, len(paths) - len(found)
 
 
-def _results(state: State) -> Iterator[str]:
+def _list_results(state: State) -> Iterator[str]:
     """Yield the hash of each task's result that a state's ``dvc.lock`` names."""
     for entry in read_stages(state.read, prefix=EVALUATE).values():
-        hashes = output_hashes(entry).items()
+        hashes = list_output_hashes(entry).items()
         yield from (digest for path, digest in hashes if path.endswith(f"/{RESULT}"))
 
 
-def _new(evaluation: dict[str, Any], state: State, known: set[str]) -> Iterator[Entry]:
+def _list_new_entries(evaluation: dict[str, Any], state: State, known: set[str]) -> Iterator[Entry]:
     test = evaluation["test"]
     value = test["metrics"][evaluation["metric"]]
     for candidate in evaluation["candidates"]:
@@ -97,4 +97,4 @@ def read_changes(state: State) -> Iterator[str]:
         for one in (state, State("", state.base, state.base, ""))
     )
     for key, value in find_changes(here, there).items():
-        yield f"{dotted(key)}={value}"
+        yield f"{join_key(key)}={value}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.workspace.git import git, read_at_commit
+from commands.workspace.git import read_at_commit, run_git
 
 # Where DVC keeps an experiment: its base's hash in two parts, then its name.
 EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
@@ -28,14 +28,14 @@ class State:
         return read_at_commit(self.commit, path) or ""
 
 
-def states(commits: int) -> list[State]:
+def list_states(commits: int) -> list[State]:
     """Return the last ``commits`` of this branch, newest first, each followed by its experiments.
 
     The workspace comes last. Raises PipelineError where git finds no commit.
     """
-    listed = git("log", "--first-parent", f"-n{commits}", "--format=%H%x09%cd",
+    listed = run_git("log", "--first-parent", f"-n{commits}", "--format=%H%x09%cd",
                  "--date=format:%Y-%m-%d %H:%M", "HEAD")  # fmt: skip
-    found, kept = list[State](), list(experiments())
+    found, kept = list[State](), list(list_experiments())
     for line in listed.splitlines():
         commit, when = line.split("\t")
         found.append(State("", commit, commit, when))
@@ -43,9 +43,9 @@ def states(commits: int) -> list[State]:
     return [*found, State("workspace", "", found[0].commit, "")]
 
 
-def experiments() -> Iterator[State]:
+def list_experiments() -> Iterator[State]:
     """Yield what DVC keeps of every experiment, the oldest first."""
-    listed = git("for-each-ref", "--sort=committerdate", f"--format={FIELDS}", "refs/exps")
+    listed = run_git("for-each-ref", "--sort=committerdate", f"--format={FIELDS}", "refs/exps")
     for line in listed.splitlines():
         name, commit, when = line.split("\t")
         if match := EXPERIMENT.fullmatch(name):

@@ -10,23 +10,23 @@ HEAD = ("", "model", "cross-validated", "test", "experiment", "commit", "when", 
 MOST_CHANGES = 3
 
 
-def tables(entries: Sequence[Entry], most: int) -> str:
+def format_tables(entries: Sequence[Entry], most: int) -> str:
     """Return a table for each task and metric, with at most so many rows."""
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.task, entry.metric), []).append(entry)
-    return "\n\n".join(_table(groups[key], most) for key in sorted(groups))
+    return "\n\n".join(_format_table(groups[key], most) for key in sorted(groups))
 
 
-def _table(entries: list[Entry], most: int) -> str:
+def _format_table(entries: list[Entry], most: int) -> str:
     first, sign = entries[0], -1 if entries[0].higher_is_better else 1
     ranked = sorted(entries, key=lambda entry: sign * entry.mean)
-    rows = [_cells(number, entry) for number, entry in enumerate(ranked[:most], 1)]
+    rows = [_format_cells(number, entry) for number, entry in enumerate(ranked[:most], 1)]
     left = f"\n… and {len(ranked) - most} more (--top)" if len(ranked) > most else ""
-    return format_table(_title(first), HEAD, rows) + left
+    return format_table(_write_title(first), HEAD, rows) + left
 
 
-def _title(entry: Entry) -> str:
+def _write_title(entry: Entry) -> str:
     better = "higher" if entry.higher_is_better else "lower"
     return (
         f"{entry.task}: {entry.metric}, {better} is better; ± standard error over the folds; "
@@ -34,7 +34,7 @@ def _title(entry: Entry) -> str:
     )
 
 
-def _cells(number: int, entry: Entry) -> tuple[str, ...]:
+def _format_cells(number: int, entry: Entry) -> tuple[str, ...]:
     state = entry.state
     return (
         str(number),

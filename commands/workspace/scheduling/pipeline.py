@@ -42,7 +42,7 @@ class Pipeline:
             for stage in plan
         }
         self.efforts = {stage.addressing: (stage.meta or {}).get("effort", 1) for stage in plan}
-        self._locked = known_order()
+        self._locked = read_known_order()
 
     @property
     def names(self) -> list[str]:
@@ -101,7 +101,7 @@ class Pipeline:
                 write_entries(ordered)
 
 
-def known_order() -> list[str]:
+def read_known_order() -> list[str]:
     """Return the entries of ``dvc.lock`` in order, as they were before a run that was killed."""
     if ORDER.exists():
         return ORDER.read_text(encoding="utf-8").split("\n")

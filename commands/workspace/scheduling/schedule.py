@@ -38,8 +38,8 @@ class Schedule:
         """Yield each stage when it is done; what depends on a failed one is never reached."""
         sorter = TopologicalSorter(self.needs)
         sorter.prepare()
-        place, ready = places(self.needs, self.efforts), list(sorter.get_ready())
-        while finished := self._next(sorted(ready, key=place.__getitem__), ready):
+        place, ready = rank_stages(self.needs, self.efforts), list(sorter.get_ready())
+        while finished := self._run_next(sorted(ready, key=place.__getitem__), ready):
             if finished.result != "FAILED":
                 sorter.done(finished.name)
             ready += sorter.get_ready()
@@ -56,7 +56,7 @@ class Schedule:
         for job in self.running:
             job.end(deadline)
 
-    def _next(self, ordered: list[str], ready: list[str]) -> Finished | None:
+    def _run_next(self, ordered: list[str], ready: list[str]) -> Finished | None:
         """Return the next stage that is done, or None where all are; start what there is room for.
 
         Takes what it starts or finds unchanged out of ``ready``.
@@ -66,9 +66,9 @@ class Schedule:
             if not self.has_changed(name):
                 return Finished(name, "did not change")
             self.running.append(self.start(name))
-        return self._ended() if self.running else None
+        return self._wait_for_end() if self.running else None
 
-    def _ended(self) -> Finished:
+    def _wait_for_end(self) -> Finished:
         """Wait until a process ends."""
         ended = wait([job.sentinel for job in self.running])
         job = next(job for job in self.running if job.sentinel in ended)
@@ -76,7 +76,9 @@ class Schedule:
         return Finished(job.name, job.result, job.seconds, job.output)
 
 
-def places(needs: Mapping[str, set[str]], efforts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+def rank_stages(
+    needs: Mapping[str, set[str]], efforts: Mapping[str, int]
+) -> dict[str, tuple[int, int]]:
     """Return each stage's place in the queue: first what begins the longest way to the end.
 
     A way is as long as the ``efforts`` of its stages together, which are 1 unless given.

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from commands.experiments.compare import compare, find_rows, format_rows
-from commands.experiments.ranking.entries import Entry, entries
-from commands.experiments.ranking.history import states
-from commands.experiments.ranking.table import tables
+from commands.experiments.compare import compare_experiments, find_rows, format_rows
+from commands.experiments.ranking.entries import Entry, collect_entries
+from commands.experiments.ranking.history import list_states
+from commands.experiments.ranking.table import format_tables
 from stages.shared.errors import PipelineError
 from tests.support.clone import Clone, commit
 
 PARAMS = "task:\n  fruit:\n    models:\n      linear:\n        C: {}\n"
 
 
-def evaluation(**means: float) -> dict[str, Any]:
+def make_evaluation(**means: float) -> dict[str, Any]:
     """A result in which the best mean is the champion, and 0.5 its value on the test rows."""
     champion = max(means, key=means.__getitem__)
     return {
@@ -53,10 +53,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
     clone.run("git", "config", "user.name", "test")
     clone.run("git", "config", "user.email", "test@localhost")
     clone.write(".gitignore", "cache\n")
-    keep(clone, evaluation(linear=0.8, forest=0.7), C=1)
+    keep(clone, make_evaluation(linear=0.8, forest=0.7), C=1)
     commit(clone, "base")
     base = clone.run("git", "rev-parse", "HEAD").stdout.strip()
-    keep(clone, evaluation(linear=0.6, forest=0.7), C=9)
+    keep(clone, make_evaluation(linear=0.6, forest=0.7), C=9)
     commit(clone, "experiment")
     clone.run("git", "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/brave-fig", "HEAD")
     clone.run("git", "reset", "-q", "--hard", base)
@@ -73,28 +73,30 @@ def keep(clone: Clone, result: dict[str, Any], C: int) -> None:
     clone.write("params.yaml", PARAMS.format(C))
 
 
-def found(clone: Clone, commits: int = 1) -> list[Entry]:
-    return entries(states(commits), clone.path / "cache")[0]
+def list_entries(clone: Clone, commits: int = 1) -> list[Entry]:
+    return collect_entries(list_states(commits), clone.path / "cache")[0]
 
 
 def test_a_candidate_is_listed_where_it_was_first(repository: Clone) -> None:
-    listed = {(entry.state.experiment, entry.model): entry.mean for entry in found(repository)}
+    listed = {
+        (entry.state.experiment, entry.model): entry.mean for entry in list_entries(repository)
+    }
     assert listed == {("", "linear"): 0.8, ("", "forest"): 0.7, ("brave-fig", "linear"): 0.6}
 
 
 def test_an_experiment_says_what_it_set(repository: Clone) -> None:
-    changes = {entry.state.experiment: entry.changes for entry in found(repository)}
+    changes = {entry.state.experiment: entry.changes for entry in list_entries(repository)}
     assert changes == {"": (), "brave-fig": ("task.fruit.models.linear.C=9",)}
 
 
 def test_only_a_champion_has_been_tested(repository: Clone) -> None:
-    assert [(entry.model, entry.test) for entry in found(repository) if entry.test] == [
+    assert [(entry.model, entry.test) for entry in list_entries(repository) if entry.test] == [
         ("linear", (0.5, 0.4, 0.6))
     ]
 
 
 def test_the_best_comes_first_and_long_tables_are_cut(repository: Clone) -> None:
-    lines = tables(found(repository), most=2).splitlines()
+    lines = format_tables(list_entries(repository), most=2).splitlines()
     assert "roc_auc, higher is better" in lines[0]
     assert "40 test rows [90 % interval]" in lines[0]
     assert [line.split()[:2] for line in lines[2:4]] == [["1", "linear"], ["2", "forest"]]
@@ -104,37 +106,42 @@ def test_the_best_comes_first_and_long_tables_are_cut(repository: Clone) -> None
 
 
 def test_errors_are_ranked_the_other_way_round(repository: Clone) -> None:
-    result = {**evaluation(a=2.0, b=1.0), "higher_is_better": False}
+    result = {**make_evaluation(a=2.0, b=1.0), "higher_is_better": False}
     keep(repository, result, C=1)
     commit(repository, "errors")
-    lines = tables(found(repository), most=5).splitlines()
+    lines = format_tables(list_entries(repository), most=5).splitlines()
     assert [line.split()[1] for line in lines[2:4]] == ["b", "a"]
 
 
 def test_results_that_the_cache_lacks_are_counted(repository: Clone) -> None:
-    assert entries(states(1), repository.path / "elsewhere") == ([], 3)  # commit, experiment, here
+    assert collect_entries(list_states(1), repository.path / "elsewhere") == (
+        [],
+        3,
+    )  # commit, experiment, here
 
 
 def test_the_workspace_is_listed_where_it_differs(repository: Clone) -> None:
-    keep(repository, evaluation(linear=0.8, forest=0.75), C=1)
-    workspace = [entry for entry in found(repository) if entry.state.experiment == "workspace"]
+    keep(repository, make_evaluation(linear=0.8, forest=0.75), C=1)
+    workspace = [
+        entry for entry in list_entries(repository) if entry.state.experiment == "workspace"
+    ]
     assert [(entry.model, entry.mean, entry.state.commit) for entry in workspace] == [
         ("forest", 0.75, "")
     ]
 
 
 def test_earlier_commits_are_listed_on_demand(repository: Clone) -> None:
-    keep(repository, evaluation(linear=0.9, forest=0.7), C=1)
+    keep(repository, make_evaluation(linear=0.9, forest=0.7), C=1)
     commit(repository, "later")
-    assert {entry.mean for entry in found(repository)} == {0.9, 0.7}
-    assert {entry.mean for entry in found(repository, commits=2)} == {0.9, 0.8, 0.7, 0.6}
+    assert {entry.mean for entry in list_entries(repository)} == {0.9, 0.7}
+    assert {entry.mean for entry in list_entries(repository, commits=2)} == {0.9, 0.8, 0.7, 0.6}
 
 
 def test_commits_and_experiments_are_compared_by_their_champions(
     repository: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("commands.experiments.compare.Repo", lambda: cache_at(repository.path))
-    keep(repository, evaluation(linear=0.8, forest=0.7), C=5)
+    monkeypatch.setattr("commands.experiments.compare.Repo", lambda: open_cache(repository.path))
+    keep(repository, make_evaluation(linear=0.8, forest=0.7), C=5)
     head, rows = format_rows(find_rows(commits=1))
     assert head == ["commit", "experiment", "when", "fruit roc_auc", "set to"]
     assert [[row[1], *row[3:]] for row in rows] == [
@@ -148,12 +155,12 @@ def test_without_results_there_is_nothing_to_compare(
     repository: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "commands.experiments.compare.Repo", lambda: cache_at(repository.path / "x")
+        "commands.experiments.compare.Repo", lambda: open_cache(repository.path / "x")
     )
     with pytest.raises(PipelineError, match="make repro"):
-        compare(commits=1)
+        compare_experiments(commits=1)
 
 
-def cache_at(path: Path) -> Any:
+def open_cache(path: Path) -> Any:
     """What DVC's Repo says of its cache, without a DVC repository."""
     return SimpleNamespace(cache=SimpleNamespace(local=SimpleNamespace(path=str(path / "cache"))))

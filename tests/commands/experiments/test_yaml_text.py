@@ -8,7 +8,7 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
-from commands.experiments.adopting.yaml_text import delete_key, render, set_value
+from commands.experiments.adopting.yaml_text import delete_key, render_value, set_value
 from commands.shared.trees import Key, find_changes, flatten
 from tests.support.clone import ROOT
 
@@ -21,7 +21,7 @@ def load(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def changed_lines(before: str, after: str) -> list[str]:
+def find_changed_lines(before: str, after: str) -> list[str]:
     diff = difflib.ndiff(before.splitlines(), after.splitlines())
     return [line[2:] for line in diff if line.startswith("+ ")]
 
@@ -33,7 +33,7 @@ def test_every_value_of_every_shipped_file_can_be_changed_alone(path: Path) -> N
     for key in before:
         changed = set_value(text, key, "new: value")
         assert find_changes(flatten(load(changed)), before) == {key: "new: value"}
-        assert len(changed_lines(text, changed)) == 1
+        assert len(find_changed_lines(text, changed)) == 1
         assert changed.count("#") == text.count("#")
 
 
@@ -92,7 +92,7 @@ def test_a_key_is_taken_out(key: Key, expected: str) -> None:
      10**20, None, True, [], {}, ["a", {"b": [1.5]}], "2020-01-01", "a, b"],
 )  # fmt: skip
 def test_every_reader_of_yaml_gets_the_value_back(value: Any) -> None:
-    text = f"a: {render(value)}\n"
+    text = f"a: {render_value(value)}\n"
     assert load(text) == {"a": value}
     assert yaml.safe_load(text) == {"a": value}
     assert type(load(text)["a"]) is type(value)

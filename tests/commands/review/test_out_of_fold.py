@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from commands.review.commits import Commit
-from commands.review.findings import find
+from commands.review.findings import gather_findings
 from commands.review.out_of_fold import FoldQuestion, Part
 from commands.review.settings import ReportSettings
 from commands.review.snapshot import Snapshot
@@ -28,13 +28,15 @@ def world(tmp_path: Path, monkeypatch: Any) -> World:
     return made
 
 
-def compared(world: World, base: str) -> Any:
+def compare_with(world: World, base: str) -> Any:
     store = Store(world.root)
     one, head = Commit("base", base), Commit("HEAD", world.git("rev-parse", "HEAD"))
-    return find(one, head, Snapshot.of(one, store), Snapshot.here(store), SETTINGS).compared[0]
+    return gather_findings(
+        one, head, Snapshot.of(one, store), Snapshot.here(store), SETTINGS
+    ).compared[0]
 
 
-def mean_over_folds(content: Content) -> float:
+def average_folds(content: Content) -> float:
     """Compute the cross-validated ROC AUC with scikit-learn."""
     known = pd.concat([content.frames["train"], content.frames["validation"]])
     truth = known.set_index(ROW)[TARGET] == content.schema.labels[1]  # type: ignore[union-attr]
@@ -52,10 +54,10 @@ def mean_over_folds(content: Content) -> float:
 def test_the_scores_are_the_means_over_the_folds(world: World) -> None:
     contents = Content(noise=0.3), Content(noise=1.0, seed=1)
     base, _ = (world.save({"demo": content}) for content in contents)
-    found = compared(world, base).out_of_fold
+    found = compare_with(world, base).out_of_fold
     assert found.name == "roc_auc out of fold"
     assert found.rows == 400
-    assert (found.base, found.here) == pytest.approx(tuple(map(mean_over_folds, contents)))
+    assert (found.base, found.here) == pytest.approx(tuple(map(average_folds, contents)))
 
 
 def test_rows_that_came_later_do_not_count(world: World) -> None:
@@ -67,13 +69,13 @@ def test_rows_that_came_later_do_not_count(world: World) -> None:
         for part, frame in grown.frames.items()
     }
     more = Content(
-        noise=0.3, seed=1, frames={part: numbered(frame) for part, frame in frames.items()}
+        noise=0.3, seed=1, frames={part: number_rows(frame) for part, frame in frames.items()}
     )
     world.save({"demo": more})
-    assert compared(world, base).out_of_fold.rows == 400
+    assert compare_with(world, base).out_of_fold.rows == 400
 
 
-def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+def number_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{ROW: np.arange(len(frame)) + int(frame[ROW].iloc[0])})
 
 
@@ -81,7 +83,7 @@ def test_a_base_without_such_predictions_is_named(world: World) -> None:
     missing = "data/candidates/demo/linear/out_of_fold.parquet"
     base = world.save({"demo": Content(without=(missing,))})
     world.save({"demo": Content(noise=1.0, seed=1)})
-    task = compared(world, base)
+    task = compare_with(world, base)
     assert task.out_of_fold is None
     assert missing in task.no_out_of_fold
     assert task.own is not None
@@ -94,7 +96,9 @@ def test_other_rows_to_train_on_are_named(world: World) -> None:
     world.save({"demo": edited(other, "test", before.frames["test"])} | {})
     changed = Content(seed=1, frames={**before.frames, **replaced})
     world.save({"demo": changed})
-    assert "only 0 of 400 rows to train on are the base's" in compared(world, base).no_out_of_fold
+    assert (
+        "only 0 of 400 rows to train on are the base's" in compare_with(world, base).no_out_of_fold
+    )
 
 
 def make_other(frame: pd.DataFrame) -> pd.DataFrame:

@@ -16,19 +16,19 @@ from typer.testing import CliRunner
 
 from commands.program import app
 from commands.review.commits import Commit, find_base
-from commands.review.compare import Compared, compare
-from commands.review.findings import Findings, find
-from commands.review.markdown import code, signed, table
-from commands.review.page import LIMIT, page
+from commands.review.compare import Compared, compare_sides
+from commands.review.findings import Findings, gather_findings
+from commands.review.markdown import format_code, format_signed, format_table
+from commands.review.page import LIMIT, write_page
 from commands.review.ran import Stages, compare_stages
 from commands.review.regressions import Regression, find_regressions
-from commands.review.report import report
-from commands.review.rows import equal_rows, same_rows
+from commands.review.report import write_report
+from commands.review.rows import match_equal_rows, match_same_rows
 from commands.review.settings import ReportSettings
 from commands.review.side import Evaluation, Side
 from commands.review.snapshot import Snapshot
 from commands.review.store import Store
-from commands.review.values import Change, changes
+from commands.review.values import Change, find_changes
 from stages.evaluating.candidates import arrange
 from stages.evaluating.metrics import find_metric
 from stages.runner import stopwatch
@@ -59,10 +59,10 @@ def written(world: World) -> Callable[..., tuple[int, str]]:
     return run
 
 
-def found(world: World, base: str, settings: ReportSettings = SETTINGS) -> Findings:
+def gather(world: World, base: str, settings: ReportSettings = SETTINGS) -> Findings:
     store = Store(world.root)
     one, head = Commit("base", base), Commit("HEAD", world.git("rev-parse", "HEAD"))
-    return find(one, head, Snapshot.of(one, store), Snapshot.here(store), settings)
+    return gather_findings(one, head, Snapshot.of(one, store), Snapshot.here(store), settings)
 
 
 # --- noise and signal -----------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class Simulated(Side):
         )
 
 
-def pair(seed: int, kind: str, rows: int, noises: tuple[float, float]) -> tuple[Side, Side]:
+def make_pair(seed: int, kind: str, rows: int, noises: tuple[float, float]) -> tuple[Side, Side]:
     """Return two models of the same rows, whose mistakes are drawn independently."""
     frames = {
         part: make_frame(kind, size, seed + 50_000 * place, first=10_000 * place)
@@ -129,7 +129,7 @@ def test_equal_models_are_called_different_in_at_most_one_report_of_twenty(
     """A/A: every metric and every slice of a report counts, not each by itself."""
     seeds, called = 200, 0
     for seed in range(seeds):
-        result = compare(*pair(seed, kind, rows, (0.7, 0.7)), alpha=0.05)
+        result = compare_sides(*make_pair(seed, kind, rows, (0.7, 0.7)), alpha=0.05)
         assert len(result.metrics) >= 4
         assert result.slices
         assert result.out_of_fold
@@ -141,18 +141,20 @@ def test_equal_models_are_called_different_in_at_most_one_report_of_twenty(
 @pytest.mark.parametrize("kind", ["binary", "regression"])
 def test_a_model_that_is_clearly_worse_is_called_so(kind: str) -> None:
     verdicts = [
-        compare(*pair(seed, kind, 400, (0.1, 2.5)), alpha=0.05).own.verdict for seed in range(10)
+        compare_sides(*make_pair(seed, kind, 400, (0.1, 2.5)), alpha=0.05).own.verdict
+        for seed in range(10)
     ]
     assert verdicts.count("worse") >= 9
     swapped = [
-        compare(*pair(seed, kind, 400, (2.5, 0.1)), alpha=0.05).own.verdict for seed in range(10)
+        compare_sides(*make_pair(seed, kind, 400, (2.5, 0.1)), alpha=0.05).own.verdict
+        for seed in range(10)
     ]
     assert swapped.count("better") >= 9
 
 
 def test_values_and_difference_are_the_metrics_of_the_shared_rows() -> None:
-    base, here = pair(3, "regression", 100, (0.5, 1.0))
-    own = compare(base, here, 0.05).own
+    base, here = make_pair(3, "regression", 100, (0.5, 1.0))
+    own = compare_sides(base, here, 0.05).own
     y = truth(Content("regression", frames={"test": base.test}))
     before, after = (np.sqrt(np.mean((side.predictions - y) ** 2)) for side in (base, here))
     assert (own.base, own.here) == pytest.approx((before, after))
@@ -167,27 +169,29 @@ def test_an_interval_is_narrower_where_mistakes_are_shared() -> None:
     close = Simulated(base)
     close.__dict__["predictions"] = Simulated(base).predictions + 0.5
     other = Simulated(Content("regression", noise=2.0, frames=frames, seed=2))
-    alike, apart = (compare(Simulated(base), side, 0.05).own for side in (close, other))
+    alike, apart = (compare_sides(Simulated(base), side, 0.05).own for side in (close, other))
     assert alike.high - alike.low < (apart.high - apart.low) / 5
 
 
 def test_slices_that_got_worse_are_found() -> None:
-    base, here = pair(1, "binary", 600, (0.1, 0.1))
+    base, here = make_pair(1, "binary", 600, (0.1, 0.1))
     broken = here.test["group"].to_numpy() == "a"
     here.predictions[broken] = here.predictions[broken][:, ::-1]
-    worse = {part.name for part in compare(base, here, 0.05).slices if part.verdict == "worse"}
+    worse = {
+        part.name for part in compare_sides(base, here, 0.05).slices if part.verdict == "worse"
+    }
     assert "group = a" in worse
     assert not worse & {"group = b", "group = <c>|"}
 
 
 def test_flips_are_counted_by_what_they_do() -> None:
-    base, here = pair(2, "binary", 60, (0.0, 0.0))
+    base, here = make_pair(2, "binary", 60, (0.0, 0.0))
     y = truth(Content(frames={"test": base.test}))
     sure = np.column_stack([1 - y, y]).astype(float)
     base.__dict__["predictions"], here.__dict__["predictions"] = sure.copy(), sure.copy()
     base.predictions[:3] = base.predictions[:3][:, ::-1]  # three mended
     here.predictions[3:5] = here.predictions[3:5][:, ::-1]  # two broken
-    flips = compare(base, here, 0.05).flips
+    flips = compare_sides(base, here, 0.05).flips
     assert flips.counts == {"mended": 3, "broken": 2, "other": 0}
     assert {flip.row for flip in flips.largest} == set(base.test[ROW][:5])
 
@@ -195,7 +199,7 @@ def test_flips_are_counted_by_what_they_do() -> None:
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def shuffled(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def shuffle_rows(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Return the rows in another order, numbered anew."""
     moved = frame.sample(frac=1, random_state=seed).reset_index(drop=True)
     return moved.assign(**{ROW: np.arange(1, len(moved) + 1)})
@@ -204,9 +208,9 @@ def shuffled(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 def test_rows_are_found_by_content_in_any_order() -> None:
     frame = make_frame("binary", 50, 1)
     twice = pd.concat([frame, frame.head(3)], ignore_index=True)  # copies are rows of their own
-    pairs = equal_rows(twice, shuffled(twice), FIELDS)
+    pairs = match_equal_rows(twice, shuffle_rows(twice), FIELDS)
     columns = [field.name for field in FIELDS] + [TARGET]
-    left, right = twice.iloc[pairs.base][columns], shuffled(twice).iloc[pairs.here][columns]
+    left, right = twice.iloc[pairs.base][columns], shuffle_rows(twice).iloc[pairs.here][columns]
     assert len(pairs.base) == len(set(pairs.base)) == len(set(pairs.here)) == 53
     pd.testing.assert_frame_equal(left.reset_index(drop=True), right.reset_index(drop=True))
 
@@ -218,7 +222,7 @@ def test_added_removed_and_edited_rows_are_told_apart() -> None:
     new.loc[7, TARGET] = "ill" if new.loc[7, TARGET] == "healthy" else "healthy"  # a label
     new.loc[9, ["dose", "noise"]] = [98.0, 97.0]  # two cells of a row that keeps its number
     new = pd.concat([new.drop(index=[0, 1]), make_frame("binary", 5, 2, first=500)])
-    matched = same_rows(old, new.reset_index(drop=True), FIELDS)
+    matched = match_same_rows(old, new.reset_index(drop=True), FIELDS)
     assert matched.edited == 3
     assert matched.cells == {"dose": 2, TARGET: 1, "noise": 1}
     assert len(old) - len(matched.base) == 2
@@ -227,7 +231,7 @@ def test_added_removed_and_edited_rows_are_told_apart() -> None:
 
 def test_another_unit_is_an_edit_of_every_row_and_of_one_column() -> None:
     old = make_frame("binary", 40, 1)
-    matched = same_rows(old, shuffled(old.assign(dose=old["dose"] * 10)), FIELDS)
+    matched = match_same_rows(old, shuffle_rows(old.assign(dose=old["dose"] * 10)), FIELDS)
     assert (matched.edited, matched.cells) == (40, {"dose": 40})
 
 
@@ -238,14 +242,14 @@ def test_new_rows_of_the_same_class_are_no_edits_of_old_ones() -> None:
     new = pd.DataFrame(
         {ROW: [3, 4, 5], "review": ["fine", "nice", "poor"], TARGET: ["pos", "pos", "neg"]}
     )
-    assert same_rows(old, new, fields).cells.get("review", 0) <= 1
+    assert match_same_rows(old, new, fields).cells.get("review", 0) <= 1
 
 
 def test_whole_numbers_and_numbers_of_the_same_value_are_equal() -> None:
     old = make_frame("binary", 20, 1)
     new = old.assign(count=old["count"].astype("float64"))
     fields = [Field(name="count", type="number")]
-    assert len(equal_rows(old, new, fields).base) == 20
+    assert len(match_equal_rows(old, new, fields).base) == 20
 
 
 # --- what led to it -------------------------------------------------------------------------------
@@ -259,7 +263,7 @@ def test_parameters_are_listed_by_their_flat_keys() -> None:
         "task": {"new": {"a": 1, "b": {"c": [1, 2]}}},
         "empty": {"depth": 3},
     }
-    assert changes(old, new) == [
+    assert find_changes(old, new) == [
         Change("model.C", "1.0", "0.5"),
         Change("model.old", "true", None),
         Change("task.new", None, "2 values"),
@@ -269,8 +273,8 @@ def test_parameters_are_listed_by_their_flat_keys() -> None:
 
 
 def test_a_value_of_another_type_is_a_change() -> None:
-    assert changes({"a": 1}, {"a": True}) == [Change("a", "1", "true")]
-    assert changes({"a": [1]}, {"a": [1]}) == []
+    assert find_changes({"a": 1}, {"a": True}) == [Change("a", "1", "true")]
+    assert find_changes({"a": [1]}, {"a": [1]}) == []
 
 
 def test_stages_that_ran_say_why() -> None:
@@ -443,7 +447,7 @@ def test_a_column_more_is_said_and_the_rows_still_found(world: World) -> None:
     )
     frames = {part: frame.assign(extra=1.5) for part, frame in before.frames.items()}
     world.save({"demo": Content(frames=frames, schema=schema, noise=0.2, seed=3)})
-    findings = found(world, base)
+    findings = gather(world, base)
     (task,), data = findings.compared, findings.data["demo"]
     assert task.own.rows == 300
     assert data.columns == ("extra is new (number)",)
@@ -457,7 +461,7 @@ def test_classes_in_another_order_are_the_same_classes(world: World) -> None:
     turned = Content(rows=300, schema=schema, seed=1)
     turned.predictions = lambda: Content(rows=300).predictions()[:, ::-1]  # type: ignore[method-assign]
     world.save({"demo": turned})
-    (task,) = found(world, base).compared
+    (task,) = gather(world, base).compared
     assert task.flips.total == 0
     assert all(metric.value == pytest.approx(0) for metric in task.metrics)
 
@@ -580,7 +584,7 @@ def test_a_choice_that_is_none_is_named_with_those_that_are() -> None:
 
 
 def test_a_report_of_very_much_stays_within_githubs_limit() -> None:
-    tasks = [compare(*pair(seed, "binary", 60, (0.1, 1.5)), 0.05) for seed in range(4)]
+    tasks = [compare_sides(*make_pair(seed, "binary", 60, (0.1, 1.5)), 0.05) for seed in range(4)]
     names = [f"task_{place:03}_{'x' * 30}" for place in range(400)]
     many = tuple(
         Compared(**{**vars(tasks[place % 4]), "task": name}) for place, name in enumerate(names)
@@ -598,7 +602,7 @@ def test_a_report_of_very_much_stays_within_githubs_limit() -> None:
         uncommitted=(),
         seconds={},
     )
-    text = page(findings, [Regression("task_000", "worse", many[0].own)] * 400, {})
+    text = write_page(findings, [Regression("task_000", "worse", many[0].own)] * 400, {})
     assert len(text.encode()) < LIMIT == 65_536
     assert text.startswith("# ❌ Worse than `main`: `task_000`")
     assert names[0] in text
@@ -609,7 +613,7 @@ def test_a_report_of_very_much_stays_within_githubs_limit() -> None:
 
 @pytest.mark.parametrize("value", ["@everyone", "a|b", "`x`", "``", "<script>", "x\n\n# y", ""])
 def test_values_are_shown_as_they_are_and_do_nothing(value: str) -> None:
-    text = code(value)
+    text = format_code(value)
     assert "\n" not in text
     fence = re.match("`+", text)[0]
     inner = text.removeprefix(fence).removesuffix(fence)
@@ -618,7 +622,7 @@ def test_values_are_shown_as_they_are_and_do_nothing(value: str) -> None:
 
 
 def test_a_table_is_cut_and_says_so() -> None:
-    text = table(("a", "b:"), [(1, "x|y"), (2, "z"), (3, "z")], most=2)
+    text = format_table(("a", "b:"), [(1, "x|y"), (2, "z"), (3, "z")], most=2)
     assert text == "| a | b |\n| --- | ---: |\n| 1 | x\\|y |\n| 2 | z |\n\n… and 1 more."
 
 
@@ -634,14 +638,14 @@ def test_a_table_is_cut_and_says_so() -> None:
 def test_differences_have_a_sign_and_as_many_digits_as_their_values(
     value: float, scale: float, text: str
 ) -> None:
-    assert signed(value, scale) == text
+    assert format_signed(value, scale) == text
 
 
 def test_pictures_are_beside_the_markdown(world: World) -> None:
     world.save({"demo": Content(), "value": Content("regression"), "same": Content()})
     world.save({"demo": Content(noise=1.0, seed=1), "value": Content("regression", noise=1.0),
                 "same": Content()})  # fmt: skip
-    report("HEAD~1")
+    write_report("HEAD~1")
     folder = world.root / "data/report"
     assert {path.name for path in folder.iterdir()} == {"report.md", "demo.png", "value.png"}
     assert (folder / "demo.png").read_bytes().startswith(b"\x89PNG")

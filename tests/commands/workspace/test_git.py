@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from commands.workspace.git import ask_git, git, read_at_commit
+from commands.workspace.git import ask_git, read_at_commit, run_git
 from stages.shared.errors import PipelineError
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    git("init", "-q")
+    run_git("init", "-q")
     for text in ("Ünal, 2020\n", "later\n"):
         Path("names.txt").write_text(text, encoding="utf-8")
-        git("add", "names.txt")
-        git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", text.strip())
+        run_git("add", "names.txt")
+        run_git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", text.strip())
     return tmp_path
 
 
@@ -29,15 +29,15 @@ def test_a_file_is_read_as_a_commit_has_it() -> None:
 @pytest.mark.usefixtures("repository")
 def test_a_file_that_is_no_text_is_read_all_the_same() -> None:
     Path("names.txt").write_bytes(b"\xff\xfe\n")
-    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "bytes")
+    run_git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "bytes")
     assert read_at_commit("HEAD", "names.txt") == "\ufffd\ufffd\n"
 
 
 def test_a_path_is_meant_from_the_folder_that_one_is_in(repository: Path) -> None:
     (repository / "inner").mkdir()
     (repository / "inner/x.txt").write_text("x\n")
-    git("add", "inner")
-    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "inner")
+    run_git("add", "inner")
+    run_git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "inner")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(repository / "inner")
         assert read_at_commit("HEAD", "x.txt") == "x\n"
@@ -46,6 +46,6 @@ def test_a_path_is_meant_from_the_folder_that_one_is_in(repository: Path) -> Non
 @pytest.mark.usefixtures("repository")
 def test_what_git_refuses_is_an_error_or_nothing() -> None:
     with pytest.raises(PipelineError, match=r"`git rev-parse nowhere` failed: fatal: .*nowhere"):
-        git("rev-parse", "nowhere")
+        run_git("rev-parse", "nowhere")
     assert ask_git("rev-parse", "--verify", "--quiet", "nowhere") == ""
     assert ask_git("log", "-1", "--format=%s") == "later"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.workspace.lockfile import output_hashes, read_stages
+from commands.workspace.lockfile import list_output_hashes, read_stages
 
 LOCK = """schema: '2.0'
 stages:
@@ -32,8 +32,12 @@ def test_every_stage_is_read_with_the_hashes_of_its_outputs(folder: Path) -> Non
     (folder / "dvc.lock").write_text(LOCK)
     stages = read_stages()
     assert list(stages) == ["train@heart-linear", "evaluate-heart"]
-    assert output_hashes(stages["train@heart-linear"]) == {"data/candidates/heart/linear": "11.dir"}
-    assert output_hashes(stages["evaluate-heart"]) == {"data/evaluated/heart/evaluation.json": "22"}
+    assert list_output_hashes(stages["train@heart-linear"]) == {
+        "data/candidates/heart/linear": "11.dir"
+    }
+    assert list_output_hashes(stages["evaluate-heart"]) == {
+        "data/evaluated/heart/evaluation.json": "22"
+    }
 
 
 def test_only_the_wanted_stages_are_read(folder: Path) -> None:

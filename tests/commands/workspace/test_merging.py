@@ -72,25 +72,26 @@ def merge(clone: Clone, branch: str = "two") -> "subprocess.CompletedProcess[str
     return clone.run("git", "merge", "-q", "--no-edit", branch, check=False)
 
 
-def entries(text: str) -> dict[str, str]:
+def read_entries(text: str) -> dict[str, str]:
     return dict(split_entries(text))
 
 
-def ran(clone: Clone) -> list[str]:
+def list_ran(clone: Clone) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", clone.run("dvc", "repro").stdout)
 
 
 def test_the_driver_takes_each_entry_whole_from_the_side_that_changed_it(clone: Clone) -> None:
     install_driver(clone)
     one, two = (
-        entries(clone.run("git", "show", f"{branch}:dvc.lock").stdout) for branch in ("one", "two")
+        read_entries(clone.run("git", "show", f"{branch}:dvc.lock").stdout)
+        for branch in ("one", "two")
     )
     assert merge(clone).returncode == 0
-    found = entries(clone.read("dvc.lock"))
+    found = read_entries(clone.read("dvc.lock"))
     assert found == {**one, "linear": one["linear"], "forest": two["forest"]}
     assert found["evaluate"] == one["evaluate"] != two["evaluate"]  # both changed it
     clone.run("dvc", "checkout", "-q")
-    assert ran(clone) == ["evaluate"]
+    assert list_ran(clone) == ["evaluate"]
 
 
 def test_without_the_driver_repair_resolves_what_git_marked(
@@ -100,13 +101,14 @@ def test_without_the_driver_repair_resolves_what_git_marked(
     assert has_conflict(clone.read("dvc.lock"))
     assert find_conflicts() == [LOCK]
     one, two = (
-        entries(clone.run("git", "show", f"{branch}:dvc.lock").stdout) for branch in ("one", "two")
+        read_entries(clone.run("git", "show", f"{branch}:dvc.lock").stdout)
+        for branch in ("one", "two")
     )
     repair()
     assert "dvc.lock was in conflict and is merged by stage (3 kept)" in capsys.readouterr().out
-    assert entries(clone.read("dvc.lock")) == {**one, "forest": two["forest"]}
+    assert read_entries(clone.read("dvc.lock")) == {**one, "forest": two["forest"]}
     clone.run("dvc", "checkout", "-q")
-    assert ran(clone) == ["evaluate"]
+    assert list_ran(clone) == ["evaluate"]
     repair()
     assert capsys.readouterr().out == ""
 
@@ -131,13 +133,13 @@ def test_where_both_changed_a_model_the_entry_that_fits_is_kept(clone: Clone) ->
     clone.run("dvc", "checkout", "-q")
     change(clone, "linear", 1, 3)
     clone.run("git", "checkout", "-q", "one")
-    theirs = entries(clone.run("git", "show", "two:dvc.lock").stdout)
+    theirs = read_entries(clone.run("git", "show", "two:dvc.lock").stdout)
     merge(clone)
     clone.run("git", "checkout", "-q", "--theirs", "params.yaml")  # a person's decision
     repair()
-    assert entries(clone.read("dvc.lock")) == theirs
+    assert read_entries(clone.read("dvc.lock")) == theirs
     clone.run("dvc", "checkout", "-q")
-    assert ran(clone) == []
+    assert list_ran(clone) == []
 
 
 def test_an_entry_that_a_merge_by_lines_put_together_is_dropped(clone: Clone) -> None:
@@ -147,7 +149,7 @@ def test_an_entry_that_a_merge_by_lines_put_together_is_dropped(clone: Clone) ->
     clone.run("git", "add", "dvc.lock")
     assert split_conflict(text)[0] != text
     repair()
-    kept = entries(clone.read("dvc.lock"))
+    kept = read_entries(clone.read("dvc.lock"))
     committed = [
         entry
         for branch in ("one", "two")

@@ -44,7 +44,7 @@ def set_params(clone: Clone, *overrides: str) -> None:
     clone.write("params.yaml", compose_params(overrides))
 
 
-def held() -> dict[str, object]:
+def read_params() -> dict[str, object]:
     return {".".join(key): value for key, value in find_overrides(compose_params()).values.items()}
 
 
@@ -52,40 +52,40 @@ HEART = "conf/task/heart.yaml"
 
 
 def test_what_conf_gives_is_not_held(clone: Clone) -> None:
-    assert held() == {}
+    assert read_params() == {}
     edit_conf(clone, "0.2")
-    assert held() == {}
+    assert read_params() == {}
 
 
 def test_an_edit_of_params_is_held(clone: Clone) -> None:
     clone.replace("params.yaml", "        C: 0.1", "        C: 0.5")
-    assert held() == {C: 0.5}
+    assert read_params() == {C: 0.5}
     edit_conf(clone, "0.2")
-    assert held() == {C: 0.5}
+    assert read_params() == {C: 0.5}
     edit_conf(clone, "0.5")
-    assert held() == {}
+    assert read_params() == {}
 
 
 def test_a_committed_experiment_is_held(clone: Clone) -> None:
     set_params(clone, f"{C}=0.5", "+task.heart.models.linear.max_iter=500")
     commit(clone, "applied")
-    assert held() == {C: 0.5, "task.heart.models.linear.max_iter": 500}
+    assert read_params() == {C: 0.5, "task.heart.models.linear.max_iter": 500}
 
 
 def test_conf_may_be_edited_again_before_it_is_committed(clone: Clone) -> None:
     edit_conf(clone, "0.2")
     compose()
     edit_conf(clone, "0.3")
-    assert held() == {}
+    assert read_params() == {}
     set_params(clone, f"{C}=0.4")
-    assert held() == {C: 0.4}
+    assert read_params() == {C: 0.4}
 
 
 def test_conf_that_was_committed_without_composing_is_newer(clone: Clone) -> None:
     edit_conf(clone, "0.2")
     commit(clone, "conf alone")
     edit_conf(clone, "0.3")
-    assert held() == {}
+    assert read_params() == {}
 
 
 def test_another_branch_is_no_edit(clone: Clone) -> None:
@@ -95,7 +95,7 @@ def test_another_branch_is_no_edit(clone: Clone) -> None:
     set_params(clone)
     commit(clone, "other")
     edit_conf(clone, "0.3")
-    assert held() == {}
+    assert read_params() == {}
 
 
 @pytest.mark.parametrize("finish", ["commit", "no-commit"])
@@ -111,7 +111,7 @@ def test_a_merge_is_no_edit(clone: Clone, finish: str) -> None:
     clone.run("git", "merge", "-q", "--no-edit", "--no-ff", f"--{finish}", "other")
     assert read_yaml(clone.read("params.yaml"))["evaluation"]["resamples"] == 900
     edit_conf(clone, "0.3")
-    assert held() == {}
+    assert read_params() == {}
 
 
 def test_a_conflict_is_composed_away_but_not_what_only_one_side_holds(clone: Clone) -> None:
@@ -124,7 +124,7 @@ def test_a_conflict_is_composed_away_but_not_what_only_one_side_holds(clone: Clo
     commit(clone, "master")
     assert clone.run("git", "merge", "other", check=False).returncode
     assert "<<<<<<<" in clone.read("params.yaml")
-    assert held() == {C: 0.5}
+    assert read_params() == {C: 0.5}
 
 
 def test_a_conflict_between_two_edits_of_conf_is_composed_away(clone: Clone) -> None:

@@ -64,7 +64,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Folder]:
     commit(clone, "run")
     folder = Folder(base / "remote")
     connect(clone, folder)
-    command(clone, "push")
+    run_command(clone, "push")
     return clone, folder
 
 
@@ -89,16 +89,16 @@ def test_a_fresh_clone_restores_the_shipped_pipeline_and_runs_no_stage(
 ) -> None:
     make(pipeline, empty, "remote", f"URL={empty.url}")
     make(pipeline, empty, "push")
-    fresh = cloned(pipeline, tmp_path / "fresh")
+    fresh = clone_repository(pipeline, tmp_path / "fresh")
     make(fresh, empty, "remote", f"URL={empty.url}")
     done = make(fresh, empty, "pull")
     assert RUNNING.findall(done.stdout) == []
     assert fresh.run("git", "status", "--porcelain").stdout == ""
-    assert command(fresh, "verify").returncode == 0
+    assert run_command(fresh, "verify").returncode == 0
 
 
 def test_plain_dvc_restores_it_too(small: tuple[Clone, Folder], tmp_path: Path) -> None:
-    fresh = joined(small[0], small[1], tmp_path)
+    fresh = join_store(small[0], small[1], tmp_path)
     assert fresh.repro("--pull") == set()
     assert_restored(fresh, small[0])
 
@@ -107,39 +107,39 @@ def test_stages_that_keep_their_outputs_are_restored_as_well(
     small: tuple[Clone, Folder], tmp_path: Path
 ) -> None:
     """`fetch` and `export` have no run cache: their objects and dvc.lock must do."""
-    fresh = joined(small[0], small[1], tmp_path)
-    assert ran(command(fresh, "restore")) == set()
+    fresh = join_store(small[0], small[1], tmp_path)
+    assert list_ran(run_command(fresh, "restore")) == set()
     assert_restored(fresh, small[0])
 
 
 def test_an_earlier_result_comes_from_the_run_cache_of_the_remote(
     small: tuple[Clone, Folder], shared: Folder, tmp_path: Path
 ) -> None:
-    other = joined(small[0], shared, tmp_path / "other")
-    command(other, "restore")
+    other = join_store(small[0], shared, tmp_path / "other")
+    run_command(other, "restore")
     other.write("speed", "fast\n")
     other.run("dvc", "repro", "-q")
     commit(other, "faster")
-    command(other, "push")
-    fresh = joined(other, shared, tmp_path / "fresh")
+    run_command(other, "push")
+    fresh = join_store(other, shared, tmp_path / "fresh")
     fresh.write("speed", "slow\n")
-    assert ran(command(fresh, "restore")) == {"export"}
+    assert list_ran(run_command(fresh, "restore")) == {"export"}
     assert fresh.read("model-one") == small[0].read("model-one")
 
 
 def test_a_push_that_is_killed_again_and_again_is_completed_by_the_next(
     small: tuple[Clone, Folder], empty: Store, tmp_path: Path
 ) -> None:
-    pushing = joined(small[0], small[1], tmp_path / "pushing")
-    command(pushing, "restore")
+    pushing = join_store(small[0], small[1], tmp_path / "pushing")
+    run_command(pushing, "restore")
     connect(pushing, empty)
     whole = objects(small[1])
     for share in (0.1, 0.4, 0.8):
         kill_push(pushing, empty, int(share * len(whole)))
-    command(pushing, "push", **empty.environment)
+    run_command(pushing, "push", **empty.environment)
     assert objects(empty) == whole
-    fresh = joined(small[0], empty, tmp_path / "fresh")
-    assert ran(command(fresh, "restore", **empty.environment)) == set()
+    fresh = join_store(small[0], empty, tmp_path / "fresh")
+    assert list_ran(run_command(fresh, "restore", **empty.environment)) == set()
     assert_restored(fresh, small[0])
 
 
@@ -164,12 +164,12 @@ def test_what_the_remote_has_lost_is_named_and_made_anew(
     is_folder = kind == "folder"
     store = Folder(tmp_path / "remote") if is_folder else bucket(s3_environment, f"lost-{fault}")
     copy(small[1], store)
-    name = object_of(small[0], lost)
+    name = find_object(small[0], lost)
     store.delete(name) if fault == "not" else store.write(name, b"damaged")
-    fresh = joined(small[0], store, tmp_path)
-    done = command(fresh, "restore", check=False, **store.environment)
+    fresh = join_store(small[0], store, tmp_path)
+    done = run_command(fresh, "restore", check=False, **store.environment)
     assert done.returncode == 1
-    assert ran(done) == set()
+    assert list_ran(done) == set()
     assert f"{lost}: is {fault} at {store.url}/{name}\n" in done.stderr
     assert fresh.read("model-two") == small[0].read("model-two")
     assert {"train@one" if lost == "model-one" else "fetch"} <= fresh.repro()
@@ -179,24 +179,24 @@ def test_what_the_remote_has_lost_is_named_and_made_anew(
 def test_no_stage_runs_where_the_cache_cannot_be_filled(
     small: tuple[Clone, Folder], tmp_path: Path
 ) -> None:
-    fresh = joined(small[0], small[1], tmp_path)
-    folder = Path(object_of(small[0], "model-one")).parent
+    fresh = join_store(small[0], small[1], tmp_path)
+    folder = Path(find_object(small[0], "model-one")).parent
     fresh.write(f".dvc/cache/{folder}", "a file where the cache needs a folder")
-    done = command(fresh, "restore", check=False)
+    done = run_command(fresh, "restore", check=False)
     assert done.returncode == 1
     assert "could not be fetched: run the same command again" in done.stderr
-    assert ran(done) == set()
+    assert list_ran(done) == set()
 
 
 def test_a_push_sends_again_what_the_remote_has_lost(
     small: tuple[Clone, Folder], shared: Folder, tmp_path: Path
 ) -> None:
     """DVC's own push would not: it takes a folder's list for all of the folder's files."""
-    shared.delete(object_of(small[0], "raw/part-ab"))
+    shared.delete(find_object(small[0], "raw/part-ab"))
     pushing = Clone(tmp_path / "pushing")
     shutil.copytree(small[0].path, pushing.path)  # with its cache
     connect(pushing, shared)
-    command(pushing, "push")
+    run_command(pushing, "push")
     assert objects(shared) == objects(small[1])
 
 
@@ -205,7 +205,7 @@ def test_a_fetch_that_was_killed_while_it_took_notes_is_completed(
     small: tuple[Clone, Folder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     """DVC's own next fetch believes its notes and leaves out what is not in them."""
-    fresh = joined(small[0], small[1], tmp_path)
+    fresh = join_store(small[0], small[1], tmp_path)
     killer = Killer(calls)
     note = dvc_data.index.collect._collect_from_index
     with monkeypatch.context() as patch, Repo(str(fresh.path)) as repo:
@@ -213,16 +213,16 @@ def test_a_fetch_that_was_killed_while_it_took_notes_is_completed(
         patch.setattr(name, lambda *args, **more: (killer("note"), note(*args, **more)))
         with pytest.raises(Killed):
             repo.fetch()
-    assert ran(command(fresh, "restore")) == set()
+    assert list_ran(run_command(fresh, "restore")) == set()
     assert_restored(fresh, small[0])
 
 
 def test_a_push_of_what_is_not_here_fails(small: tuple[Clone, Folder], tmp_path: Path) -> None:
     store = Folder(tmp_path / "empty")
-    pushing = joined(small[0], store, tmp_path)
-    done = command(pushing, "push", check=False)
+    pushing = join_store(small[0], store, tmp_path)
+    done = run_command(pushing, "push", check=False)
     assert done.returncode == 1
-    name = object_of(small[0], "model-one")
+    name = find_object(small[0], "model-one")
     assert f"model-one: is neither in the cache nor at {store.url}/{name}\n" in done.stderr
 
 
@@ -232,12 +232,12 @@ def test_a_second_push_sends_nothing_and_says_so(
     pushing = Clone(tmp_path / "pushing")
     shutil.copytree(small[0].path, pushing.path)
     connect(pushing, empty)
-    first = command(pushing, "push", **empty.environment).stdout
+    first = run_command(pushing, "push", **empty.environment).stdout
     count = len(objects(empty))
     assert count == 66  # 60 parts and the table, 2 models, 1 export, and the lists of 2 folders
     assert re.search(rf"^sent {count} files and 2 entries of the run cache$", first, re.M)
     sent = empty.names()
-    second = command(pushing, "push", **empty.environment).stdout
+    second = run_command(pushing, "push", **empty.environment).stdout
     assert second == "nothing to send: the remote has everything\n"
     assert empty.names() == sent
     assert {name for name in sent if name.startswith("runs/")} == small[1].names() - objects(
@@ -250,14 +250,14 @@ def test_a_bucket_that_does_not_exist_is_said_in_a_line(
     name: str, small: tuple[Clone, Folder], tmp_path: Path, s3_environment: dict[str, str]
 ) -> None:
     store = Bucket(None, "never-made", s3_environment)
-    fresh = joined(small[0], store, tmp_path)
-    done = command(fresh, name, check=False, **store.environment)
+    fresh = join_store(small[0], store, tmp_path)
+    done = run_command(fresh, name, check=False, **store.environment)
     assert done.returncode == 1
     assert done.stderr.strip() == (
         f"{name}: s3://never-made/cache/files/md5: there is no bucket 'never-made'. Create it, or "
         "name another one with `make remote URL=s3://bucket/path` (or a folder)"
     )
-    assert ran(done) == set()
+    assert list_ran(done) == set()
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "signal"])
@@ -277,7 +277,7 @@ def test_an_interrupted_push_says_what_to_do_and_is_completed_by_the_next(
     assert "run the same command again, and it goes on from there" in stderr
     assert "Traceback" not in stderr
     assert objects(empty) < objects(small[1])
-    command(pushing, "push", **empty.environment)
+    run_command(pushing, "push", **empty.environment)
     assert objects(empty) == objects(small[1])
 
 
@@ -285,10 +285,10 @@ def test_credentials_stay_in_the_environment(
     small: tuple[Clone, Folder], tmp_path: Path, s3_environment: dict[str, str]
 ) -> None:
     store = bucket(s3_environment, "secrets")
-    pushing = joined(small[0], small[1], tmp_path)
-    command(pushing, "restore")
+    pushing = join_store(small[0], small[1], tmp_path)
+    run_command(pushing, "restore")
     connect(pushing, store)
-    said = [command(pushing, "push", **store.environment)]
+    said = [run_command(pushing, "push", **store.environment)]
     said.append(pushing.run("dvc", "push", "-v", "--run-cache", **store.environment))
     said.append(pushing.run("dvc", "fetch", "-v", **store.environment))
     files = [path.read_bytes() for path in pushing.path.rglob("*") if path.is_file()]
@@ -302,8 +302,8 @@ def test_credentials_stay_in_the_environment(
 def test_without_a_remote_it_says_how_to_name_one(
     small: tuple[Clone, Folder], tmp_path: Path
 ) -> None:
-    fresh = cloned(small[0], tmp_path / "fresh")
-    done = command(fresh, "restore", check=False)
+    fresh = clone_repository(small[0], tmp_path / "fresh")
+    done = run_command(fresh, "restore", check=False)
     assert done.returncode == 1
     assert "no remote is configured: `make remote URL=s3://bucket/path`" in done.stderr
 
@@ -312,13 +312,13 @@ def test_a_remote_that_does_not_answer_is_said_and_nothing_runs(
     small: tuple[Clone, Folder], tmp_path: Path, s3_environment: dict[str, str]
 ) -> None:
     store = Bucket(None, "gone", {**s3_environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
-    fresh = joined(small[0], store, tmp_path)
-    done = command(fresh, "restore", check=False, AWS_MAX_ATTEMPTS="1", **store.environment)
+    fresh = join_store(small[0], store, tmp_path)
+    done = run_command(fresh, "restore", check=False, AWS_MAX_ATTEMPTS="1", **store.environment)
     assert done.returncode == 1
     assert "s3://gone/cache/files/md5 does not answer" in done.stderr
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stderr
-    assert ran(done) == set()
+    assert list_ran(done) == set()
 
 
 def test_make_remote_asks_for_a_url(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def make(
     return clone.run("make", "-o", ".venv/.ready", *words, check=check, **store.environment)
 
 
-def command(
+def run_command(
     clone: Clone, name: str, check: bool = True, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m commands <name>` on a clone that need not hold this repository's code."""
@@ -347,7 +347,7 @@ def connect(clone: Clone, store: Store) -> None:
     clone.run("make", *words)
 
 
-def cloned(clone: Clone, path: Path) -> Clone:
+def clone_repository(clone: Clone, path: Path) -> Clone:
     subprocess.run(["git", "clone", "-q", str(clone.path), str(path)], check=True)
     fresh = Clone(path)
     fresh.run("git", "config", "user.name", "test")
@@ -355,14 +355,14 @@ def cloned(clone: Clone, path: Path) -> Clone:
     return fresh
 
 
-def joined(clone: Clone, store: Store, folder: Path) -> Clone:
+def join_store(clone: Clone, store: Store, folder: Path) -> Clone:
     """Return a fresh clone that knows the remote."""
-    fresh = cloned(clone, folder / "fresh")
+    fresh = clone_repository(clone, folder / "fresh")
     connect(fresh, store)
     return fresh
 
 
-def ran(done: subprocess.CompletedProcess[str]) -> set[str]:
+def list_ran(done: subprocess.CompletedProcess[str]) -> set[str]:
     return set(RUNNING.findall(done.stdout))
 
 
@@ -371,7 +371,7 @@ def assert_restored(clone: Clone, original: Clone) -> None:
     assert clone.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
-def object_of(clone: Clone, path: str) -> str:
+def find_object(clone: Clone, path: str) -> str:
     """Return the name in a remote of a file's object, or of a folder's list of files."""
     if (clone.path / path).is_file():
         digest = hashlib.md5((clone.path / path).read_bytes()).hexdigest()

@@ -111,7 +111,7 @@ def test_a_list_of_the_dead_goes_whoever_has_asked_after_them(
     monkeypatch.chdir(tmp_path)
     dead = subprocess.Popen(["true"])
     os.waitid(os.P_PID, dead.pid, os.WEXITED | (0 if is_reaped else os.WNOWAIT))
-    listed = {"write": {"a": held_by(dead.pid)}, "read": {"b": [held_by(dead.pid)]}}
+    listed = {"write": {"a": make_holder(dead.pid)}, "read": {"b": [make_holder(dead.pid)]}}
     Clone(tmp_path).write(str(BUSY), json.dumps(listed))
     repair_files()
     assert not BUSY.exists()
@@ -119,13 +119,13 @@ def test_a_list_of_the_dead_goes_whoever_has_asked_after_them(
 
 def test_a_list_with_somebody_alive_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    listed = json.dumps({"write": {"a": held_by(os.getpid())}, "read": {}})
+    listed = json.dumps({"write": {"a": make_holder(os.getpid())}, "read": {}})
     Clone(tmp_path).write(str(BUSY), listed)
     repair_files()
     assert BUSY.read_text() == listed
 
 
-def held_by(process: int) -> dict[str, object]:
+def make_holder(process: int) -> dict[str, object]:
     return {"pid": process, "cmd": "dvc repro"}
 
 

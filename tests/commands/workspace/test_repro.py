@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from commands.workspace.scheduling.schedule import Schedule, places
+from commands.workspace.scheduling.schedule import Schedule, rank_stages
 from tests.support.clone import ROOT, Clone, environment
 from tests.support.made_pipeline import forget, locks, make_pipeline, repro, stage
 
@@ -75,13 +75,13 @@ def test_a_stage_is_looked_at_only_when_what_it_needs_is_done() -> None:
 
 
 def test_the_longest_chain_comes_first() -> None:
-    found = places(DIAMOND, {})
+    found = rank_stages(DIAMOND, {})
     assert sorted(found, key=found.__getitem__) == ["a", "b", "c", "d", "e"]
     assert [-length for length, _ in found.values()] == [3, 2, 1, 1, 1]
 
 
 def test_what_takes_longest_is_started_first() -> None:
-    found = places(DIAMOND, {"c": 5, "e": 4})
+    found = rank_stages(DIAMOND, {"c": 5, "e": 4})
     assert sorted(found, key=found.__getitem__) == ["a", "c", "e", "b", "d"]
     assert [-length for length, _ in found.values()] == [6, 2, 5, 1, 4]
 
@@ -93,7 +93,7 @@ def test_the_lock_is_that_of_a_serial_run(tmp_path: Path, seed: int) -> None:
 
 
 def test_a_second_run_starts_nothing_and_an_edit_only_what_depends(tmp_path: Path) -> None:
-    clone = pipeline(tmp_path, stage("s1", "") + stage("s2", "s1.txt") + stage("s3", ""))
+    clone = write_pipeline(tmp_path, stage("s1", "") + stage("s2", "s1.txt") + stage("s3", ""))
     repro(clone)
     assert "ran" not in repro(clone)
     clone.replace("dvc.yaml", "echo s1 >>", "echo other >>")
@@ -114,14 +114,14 @@ def test_a_result_known_from_before_is_restored(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_shown_and_the_rest_is_done(tmp_path: Path) -> None:
-    clone = pipeline(
+    clone = write_pipeline(
         tmp_path,
         stage("s1", "", "echo it broke >&2; false")
         + stage("s2", "s1.txt")
         + stage("s3", "")
         + stage("s4", "s3.txt"),
     )
-    done = scheduler(clone)
+    done = start_scheduler(clone)
     printed, errors = done.communicate(timeout=60)
     assert done.returncode == 1
     assert "it broke" in errors
@@ -136,13 +136,13 @@ def test_a_failure_is_shown_and_the_rest_is_done(tmp_path: Path) -> None:
 
 
 def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
-    done = scheduler(pipeline(tmp_path, stage("s1", "")), "s9")
+    done = start_scheduler(write_pipeline(tmp_path, stage("s1", "")), "s9")
     assert "s9" in done.communicate(timeout=60)[1]
     assert done.returncode == 1
 
 
 def test_a_lock_that_was_cut_off_is_mended(tmp_path: Path) -> None:
-    clone = pipeline(tmp_path, stage("s1", "") + stage("s2", "s1.txt"))
+    clone = write_pipeline(tmp_path, stage("s1", "") + stage("s2", "s1.txt"))
     repro(clone)
     lock = clone.read("dvc.lock")
     clone.write("dvc.lock", lock[: lock.index("  s2:") + 12])
@@ -154,9 +154,9 @@ def test_a_lock_that_was_cut_off_is_mended(tmp_path: Path) -> None:
 
 def test_the_order_of_the_lock_survives_a_run_that_was_killed(tmp_path: Path) -> None:
     """A serial run would have s1 done before s2."""
-    clone = pipeline(tmp_path, SLOW.replace("s2", "s1") + stage("s2", ""))
-    killed = scheduler(clone)
-    appears(tmp_path / "dvc.lock", "  s2:")
+    clone = write_pipeline(tmp_path, SLOW.replace("s2", "s1") + stage("s2", ""))
+    killed = start_scheduler(clone)
+    wait_for(tmp_path / "dvc.lock", "  s2:")
     killed.kill()
     killed.communicate(timeout=60)
     clone.replace("dvc.yaml", SLOW.replace("s2", "s1"), stage("s1", ""))
@@ -170,9 +170,9 @@ def test_the_order_of_the_lock_survives_a_run_that_was_killed(tmp_path: Path) ->
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_it_leaves_no_process_and_a_sound_state(tmp_path: Path, number: int) -> None:
-    clone = pipeline(tmp_path, stage("s1", "") + SLOW + stage("s3", "s2.txt"))
-    done = scheduler(clone)
-    pid = int(appears(tmp_path / "pid"))
+    clone = write_pipeline(tmp_path, stage("s1", "") + SLOW + stage("s3", "s2.txt"))
+    done = start_scheduler(clone)
+    pid = int(wait_for(tmp_path / "pid"))
     done.send_signal(number)
     done.communicate(timeout=60)
     assert done.returncode == (-9 if number == signal.SIGKILL else 130)
@@ -187,13 +187,13 @@ WORK = "import os, time, pathlib; pathlib.Path('pid').write_text(str(os.getpid()
 SLOW = stage("s2", "", f'exec {sys.executable} -c "{WORK}"')
 
 
-def pipeline(path: Path, stages: str) -> Clone:
+def write_pipeline(path: Path, stages: str) -> Clone:
     clone = make_pipeline(path, seed=0, stages=0)
     clone.write("dvc.yaml", f"stages:\n{stages}")
     return clone
 
 
-def scheduler(clone: Clone, *words: str) -> subprocess.Popen[str]:
+def start_scheduler(clone: Clone, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "commands", "repro", *words],
         cwd=clone.path, env=environment(PYTHONPATH=str(ROOT)), text=True,
@@ -201,7 +201,7 @@ def scheduler(clone: Clone, *words: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def appears(path: Path, words: str = "", seconds: float = 60) -> str:
+def wait_for(path: Path, words: str = "", seconds: float = 60) -> str:
     """Wait for a file with these words in it, or any, and return its text."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

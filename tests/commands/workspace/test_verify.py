@@ -78,7 +78,7 @@ def test_a_pipeline_that_is_not_the_declared_one_is_found(
 
 def damage(clone: Clone, names: dict[str, str]) -> None:
     append(clone.path / "data/prepared/heart/train.parquet")
-    append(cached(clone, "prepare@housing", "data/prepared/housing/test.parquet"))
+    append(find_cached(clone, "prepare@housing", "data/prepared/housing/test.parquet"))
     (clone.path / "data/candidates/heart/linear/candidate.json").unlink()
     clone.write("data/evaluated/heart/plots/extra.json", "{}")
     append(clone.path / "stages/validating/values.py", b"# changed\n")
@@ -95,7 +95,7 @@ def append(path: Path, content: bytes = b"x") -> None:
     path.write_bytes(path.read_bytes() + content)
 
 
-def cached(clone: Clone, stage: str, path: str) -> Path:
+def find_cached(clone: Clone, stage: str, path: str) -> Path:
     outs = YAML(typ="safe").load(clone.read("dvc.lock"))["stages"][stage]["outs"]
     [digest] = [out["md5"] for out in outs if out["path"] == path]
     return clone.path / ".dvc/cache/files/md5" / digest[:2] / digest[2:]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from commands.workspace.prune import stage_names
+from commands.workspace.prune import list_stage_names
 from stages.composing.config import compose_params, read_yaml
 from stages.composing.files import LOCKS
 from stages.composing.pipeline import render_pipeline
@@ -61,7 +61,7 @@ def test_each_stage_has_a_description() -> None:
 def test_stage_names_are_spelled_as_dvc_spells_them(clone: Clone) -> None:
     pipeline = YAML(typ="safe").load(clone.read("dvc.yaml"))
     listed = clone.run("dvc", "stage", "list", "--name-only").stdout.split()
-    assert stage_names(pipeline) == set(listed)
+    assert list_stage_names(pipeline) == set(listed)
 
 
 @pytest.mark.parametrize(
