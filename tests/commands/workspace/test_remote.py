@@ -1,5 +1,6 @@
 """What one clone made, another restores through a remote; what the remote has lost is named."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -260,6 +261,13 @@ def test_a_bucket_that_does_not_exist_is_said_in_a_line(
     assert list_ran(done) == set()
 
 
+def is_pushing(pid: int) -> bool:
+    """Say whether the command has started DVC, which takes a second to begin."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return any("push" in child.cmdline() for child in psutil.Process(pid).children())
+    return False
+
+
 @pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "signal"])
 def test_an_interrupted_push_says_what_to_do_and_is_completed_by_the_next(
     small: tuple[Clone, Folder], empty: Store, tmp_path: Path, whole_group: bool
@@ -269,7 +277,7 @@ def test_an_interrupted_push_says_what_to_do_and_is_completed_by_the_next(
     shutil.copytree(small[0].path, pushing.path)
     connect(pushing, empty)
     push = start_push(pushing, empty)
-    while not psutil.Process(push.pid).children():  # DVC, which takes a second to begin
+    while not is_pushing(push.pid):
         time.sleep(0.01)
     os.killpg(push.pid, signal.SIGINT) if whole_group else push.send_signal(signal.SIGINT)
     _, stderr = push.communicate(timeout=60)
