@@ -14,20 +14,16 @@ from commands.registry.audit_log import AuditLog
 from commands.registry.promotion_policy import Judgement, TestRows, judge_challenger
 from commands.registry.provenance import check_committed
 from commands.registry.restoring import fetch
-from commands.registry.settings import PromotionPolicy
+from commands.registry.settings import PromotionPolicy, read_policy
 from commands.registry.store import CHALLENGER, registry
 from commands.registry.transitions import finish_transition, make_transition
 from serve.runtime.load import load_model
-from stages.runner.declare import Stage
 from stages.shared.errors import PipelineError
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 # Not in dvc.yaml, as `register` explains; declared alike, to get its parameters alike.
-STAGE = Stage(
-    verb="promote", desc="Make the challenger of {task} its champion", params=PromotionPolicy
-)
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ def promote(task: str, by: str, why: str) -> Promotion:
     Raises NotPromotedError where the verdict is not an accepted one, and PipelineError where the
     challenger's commit does not hold what made it; then nothing has changed.
     """
-    params, log = STAGE.load(task=task), AuditLog(task)
+    params, log = read_policy(task), AuditLog(task)
     with log.lock(), registry() as store:
         champion, challenger = finish_transition(store, log), store.version(task, CHALLENGER)
         version = str(challenger.version)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from stages.contract.columns import Column
 from stages.evaluating.settings import EvaluationSettings
-from stages.runner.declare import At, Params
+from stages.runner.declare import PARAMS_FILE, At, Params, lookup, read_params
 from stages.shared.frozen import Frozen, Items
 
 Verdict = Literal["first", "better", "not worse", "worse", "inconclusive", "incomparable"]
@@ -32,3 +32,14 @@ class PromotionPolicy(Params):
     evaluation: Annotated[EvaluationSettings, At("evaluation")]
     metric: Annotated[str, At("task.{task}.metric")]
     columns: Annotated[dict[str, Column], At("task.{task}.columns")]
+
+
+def read_policy(task: str) -> PromotionPolicy:
+    """Read what decides a task's promotions; raises PipelineError for a key that is not there.
+
+    It stands in ``params.yaml``: a task's own file holds what its stages declare, and no more.
+    """
+    content = read_params()
+    keys = {name: key.format(task=task) for name, key in PromotionPolicy.list_keys().items()}
+    values = {name: lookup(content, key) for name, key in keys.items()}
+    return PromotionPolicy.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")

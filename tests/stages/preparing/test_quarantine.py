@@ -54,7 +54,9 @@ def test_set_aside_they_are_listed_with_row_and_reasons(clone: Clone) -> None:
 
 
 def test_too_many_stop_the_run_all_the_same(clone: Clone) -> None:
-    clone.replace(HEART, "on_bad_rows: quarantine", "on_bad_rows: quarantine\nmost_bad_rows: 0.005")
+    clone.replace(
+        HEART, "on_bad_rows: quarantine", "on_bad_rows: quarantine\nmax_bad_row_share: 0.005"
+    )
     clone.compose()
     done = clone.run("dvc", "repro", "validate@heart", check=False)
     assert done.returncode != 0
@@ -81,6 +83,6 @@ def test_an_accepted_table_is_what_later_ones_are_held_against(clone: Clone) -> 
 
 
 def test_a_table_that_failed_is_not_accepted(clone: Clone) -> None:
-    done = clone.run("python", "-m", "commands", "set-reference", "nothing", check=False)
+    done = clone.run("python", "-m", "commands", "set-reference", "housing", check=False)
     assert done.returncode == 1
     assert "holds no table that passed" in done.stderr
