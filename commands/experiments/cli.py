@@ -16,12 +16,7 @@ app = typer.Typer()
 def sweep(
     search: Annotated[
         str,
-        typer.Argument(
-            metavar="SEARCH",
-            parser=SEARCHES.read,
-            autocompletion=SEARCHES.complete,
-            help=f"A file in {SEARCHES.folder}, without .yaml.",
-        ),
+        SEARCHES.as_argument("SEARCH"),
     ],
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Experiments side by side.")

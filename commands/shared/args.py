@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,15 @@ class Choices:
 
     def complete(self, incomplete: str) -> list[str]:
         return [name for name in self.names() if name.startswith(incomplete)]
+
+    def as_argument(self, metavar: str) -> Any:
+        """Return the argument of a command that takes one of the names."""
+        return typer.Argument(
+            metavar=metavar,
+            parser=self.read,
+            autocompletion=self.complete,
+            help=f"A file in {self.folder}, without .yaml.",
+        )
 
 
 @dataclass(frozen=True)
@@ -71,21 +80,11 @@ def read_words(purpose: str) -> Callable[[str], str]:
 
 Task = Annotated[
     str,
-    typer.Argument(
-        metavar="TASK",
-        parser=TASKS.read,
-        autocompletion=TASKS.complete,
-        help=f"A file in {TASKS.folder}, without .yaml.",
-    ),
+    TASKS.as_argument("TASK"),
 ]
 Model = Annotated[
     str,
-    typer.Argument(
-        metavar="MODEL",
-        parser=MODELS.read,
-        autocompletion=MODELS.complete,
-        help=f"A file in {MODELS.folder}, without .yaml.",
-    ),
+    MODELS.as_argument("MODEL"),
 ]
 Version = Annotated[
     ModelVersion,
