@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.composing import dvcfile, record
+from stages.composing.broken import find_broken, list_left_out
 from stages.composing.config import compose_params, list_differences, read_yaml
 from stages.composing.files import check_files, read_text
 from stages.composing.menu import render_choices
@@ -44,8 +45,11 @@ def check() -> None:
 
     Inside ``dvc exp run`` params.yaml was composed a moment ago, with the experiment's own values.
     """
-    check_files()
-    for path, text in render_choices().items():
+    broken = find_broken(list_left_out())  # any other task is only not composed yet
+    for reason in broken.values():
+        print(f"left out: {reason}", flush=True)
+    check_files(broken)
+    for path, text in render_choices(broken).items():
         if read_text(path) != text:
             raise PipelineError(f"{path} is out of date: {REMEDY}")
     params = read_text(PARAMS_FILE)

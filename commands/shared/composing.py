@@ -1,11 +1,12 @@
 """Brings ``params.yaml`` up to date before a command reads it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from commands.workspace.lockfile import LOCK
-from stages.composing.files import CONF, LOCKS, read_text
+from commands.workspace.prune import find_tasks
+from stages.composing.files import CONF, LOCKS, MENU, read_text
 from stages.composing.paths import DVC_FILE
 from stages.composing.record import RECORD
 from stages.runner.declare import COMPOSED, PARAMS_FILE
@@ -16,16 +17,20 @@ CURRENT = Path(".dvc/tmp/composed-files")  # the hash of all that was composed l
 CODE = ("stages", "commands")
 
 
-def compose_first() -> None:
+def compose_first(stages: Iterable[str] = ()) -> None:
     """Compose as ``compose`` does, where there is a ``conf/`` and anything has changed since.
 
-    Composing imports what all models need, some seconds of CPU: a hash of the files tells sooner.
+    Where ``stages`` are named, tasks that own none of them may fail to compose. Composing imports
+    what all models need, some seconds of CPU: a hash of the files tells sooner.
     """
     if not (CONF / "config.yaml").exists() or _is_current():
         return
     from commands.workspace.compose import compose
 
-    compose()
+    tasks = [path.stem for path in sorted(CONF.glob("task/*.yaml"))]
+    compose(wanted=find_tasks(stages, tasks))
+    if not all(f"task@task.{name}:" in read_text(MENU) for name in tasks):
+        return  # what is left out has to be told of again
     write_text(CURRENT, _hash_files())
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from commands.shared.args import Json, Task
+from commands.shared.args import TASKS, Json, Task
 from commands.shared.composing import compose_first
 
 app = typer.Typer()
@@ -18,6 +18,15 @@ def compose(
     discard: Annotated[
         bool, typer.Option("--discard", help="Drop what params.yaml holds and conf/ does not.")
     ] = False,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK",
+            parser=TASKS.read,
+            autocompletion=TASKS.complete,
+            help="Go on without other tasks whose files do not hold.",
+        ),
+    ] = None,
 ) -> None:
     """Write params.yaml and dvc.yaml from conf/ and stages/.
 
@@ -31,7 +40,7 @@ def compose(
     else:
         from commands.workspace.compose import compose as write_files
 
-        write_files(discard)
+        write_files(discard, [task] if task else [])
 
 
 @app.command()
@@ -46,7 +55,7 @@ def repro(
     The same as `dvc repro` to the last byte of dvc.lock, but for the time it takes. A stage that
     fails stops only what depends on it.
     """
-    compose_first()
+    compose_first(targets or [])
     from commands.workspace.repro import repro
 
     raise typer.Exit(repro(targets or [], jobs))

@@ -4,7 +4,9 @@ DVC neither deletes the outputs of a stage that is gone nor drops it from ``dvc.
 folder left behind would still be served. The bytes stay in DVC's cache.
 """
 
+import re
 import shutil
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ from commands.workspace.lockfile import read_lock, read_stages, write_entries
 from commands.workspace.merging import split_entries
 
 
-def remove_leftovers(pipeline: Any) -> None:
+def remove_leftovers(pipeline: Any, left_out: Collection[str] = ()) -> None:
     """Delete the lock's entries, and the outputs they list, of stages that are declared no more.
 
-    ``pipeline`` is the content of ``dvc.yaml``.
+    ``pipeline`` is the content of ``dvc.yaml``. What ``left_out`` tasks have made stays: their
+    files are there, and only do not hold.
     """
     text = read_lock()
     declared = list_stage_names(pipeline)
@@ -23,13 +26,22 @@ def remove_leftovers(pipeline: Any) -> None:
         name: [out["path"] for out in entry.get("outs", [])]
         for name, entry in read_stages().items()
     }
-    gone = [name for name in locked if name not in declared]
+    gone = [name for name in locked if name not in declared and not find_tasks([name], left_out)]
     if gone:
         kept = {out for name in declared for out in locked.get(name, [])}
         for path in sorted({out for name in gone for out in locked[name]} - kept):
             _delete_path(Path(path))
             print(f"removed {path}: conf/ no longer asks for it (DVC's cache still has it)")
         write_entries((name, block) for name, block in split_entries(text) if name not in gone)
+
+
+def find_tasks(stages: Iterable[str], tasks: Iterable[str]) -> list[str]:
+    """Return which of the tasks own one of these stages, such as ``train@heart-linear``."""
+    return [
+        task
+        for task in tasks
+        if any(re.search(rf"[@-]{re.escape(task)}(-|$)", stage) for stage in stages)
+    ]
 
 
 def list_stage_names(pipeline: Any) -> set[str]:

@@ -55,6 +55,18 @@ def check_configuration(params: Any) -> Configuration:
     return Configuration(tasks, models, chosen)
 
 
+def check_one_task(params: Any, name: str) -> None:
+    """Hold one task against its types; raises PipelineError as for the whole configuration."""
+    models = {model: parse_section(Model, params, f"model.{model}") for model in params["model"]}
+    named = params.get("encoder", {})
+    task = check_task(params, name, models)
+    check_tuning(name, task, params.get("tune", {}))
+    check_encoders(
+        name, task, {key: parse_section(Encoder, params, f"encoder.{key}") for key in named}
+    )
+    check_stages(params, {name: task})
+
+
 def list_stages() -> list[Stage[Any]]:
     """Return the declaration of each stage, in the data's order."""
     return [import_module(f"stages.{verb}").STAGE for verb in VERBS]

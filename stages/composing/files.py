@@ -1,7 +1,7 @@
 """The files in ``conf/``: whether they can be composed at all, and which of them holds a key."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,28 @@ NAME = re.compile(r"[A-Za-z]\w*(-\w+)*", re.ASCII)
 DEFAULTS = {"task": CONF / "contract.yaml", "encoder": CONF / "fine_tuning.yaml"}
 
 
-def check_files() -> None:
-    """Raise PipelineError for a file that is no YAML, is empty, or has a name that DVC refuses."""
-    check_conflicts([*sorted(CONF.rglob("*.yaml")), *map(Path, LOCKS)])
+def check_files(left_out: Collection[str] = ()) -> None:
+    """Raise PipelineError for a file that is no YAML, is empty, or has a name that DVC refuses.
+
+    ``left_out`` names the tasks whose files nobody asks for.
+    """
+    passed_over = {CONF / "task" / f"{name}.yaml" for name in left_out}
+    check_conflicts([*sorted({*CONF.rglob("*.yaml")} - passed_over), *map(Path, LOCKS)])
     for group in GROUPS:
-        for path in sorted((CONF / group).glob("*.yaml")):
-            if not NAME.fullmatch(path.stem):
-                raise PipelineError(
-                    f"{path}: {path.stem!r} names stages and folders. Rename the file: letters, "
-                    "digits and _, with single hyphens in between, a letter first"
-                )
-            if not isinstance(content := read_file(path), dict):
-                found = "is empty" if content is None else f"holds a {type(content).__name__}"
-                raise PipelineError(f"{path} {found}: write its keys, or delete the file")
+        for path in sorted({*(CONF / group).glob("*.yaml")} - passed_over):
+            check_file(path)
+
+
+def check_file(path: Path) -> None:
+    """Raise PipelineError for a file of a group that cannot be composed by itself."""
+    if not NAME.fullmatch(path.stem):
+        raise PipelineError(
+            f"{path}: {path.stem!r} names stages and folders. Rename the file: letters, "
+            "digits and _, with single hyphens in between, a letter first"
+        )
+    if not isinstance(content := read_file(path), dict):
+        found = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise PipelineError(f"{path} {found}: write its keys, or delete the file")
 
 
 def read_text(path: Path) -> str:
@@ -110,5 +119,10 @@ def _explain_source(task: str, source: str) -> str:
     sources = ", ".join(content.get("sources") or {})
     if not sources:
         return f"{path}: sources: missing; under {source} there, say where the table is"
-    origin = "" if "source" in content else " (for all tasks, from conf/source)"
-    return f"{path}: source = {source!r}{origin} is none of its sources: {sources}"
+    if "source" in content:
+        return f"{path}: source = {source!r} is none of its sources: {sources}"
+    return (
+        f"{path}: source = {source!r} (for all tasks, from conf/source) is none of its sources: "
+        f"{sources}. Write there which of them stands in for it, as in "
+        f"`{source}: ${{.{next(iter(content['sources']))}}}`"
+    )

@@ -1,7 +1,7 @@
 """The files in ``conf/`` that are written: what there is to compose, to run on, and to say."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,25 @@ from stages.shared.errors import PipelineError
 PACKAGE = "package:"  # what stands before the module that holds an encoder's weights
 
 
-def render_choices() -> dict[Path, str]:
-    """Return the files that list what there is: tasks and models, libraries, a task's keys."""
+def render_choices(left_out: Collection[str] = ()) -> dict[Path, str]:
+    """Return the files that list what there is: tasks and models, libraries, a task's keys.
+
+    ``left_out`` are tasks whose files do not hold, and that nobody asks for.
+    """
     return {
-        MENU: _render_menu(),
+        MENU: render_menu([name for name in list_names("task") if name not in left_out]),
         LIBRARIES: _render_libraries(),
         schema.FILE: schema.render_schema(),
     }
 
 
-def _render_menu() -> str:
-    tasks, models, encoders = _list_names("task"), _list_names("model"), _list_names("encoder")
+def render_menu(tasks: Sequence[str]) -> str:
+    """Return the text of ``conf/menu.yaml`` for these tasks and all models and encoders."""
+    models, encoders = list_names("model"), list_names("encoder")
     lines = [line for name in tasks for line in _render_layers("contract", "task", name)]
     lines += [f"  - model@model.{name}: {name}" for name in models]
     lines += [line for name in encoders for line in _render_layers("fine_tuning", "encoder", name)]
-    lines += [f"  - tune@tune.{name}: {name}" for name in _list_names("tune")]
+    lines += [f"  - tune@tune.{name}: {name}" for name in list_names("tune")]
     lines += ["  - _self_", "task:"]
     for name in tasks:
         lines += [f"  {name}:", f"    origin: ${{task.{name}.sources.${{task.{name}.source}}}}"]
@@ -85,5 +89,6 @@ def _read_group(group: str) -> Iterator[dict[str, Any]]:
             yield content
 
 
-def _list_names(group: str) -> list[str]:
+def list_names(group: str) -> list[str]:
+    """Return the names of a group's files in ``conf/``."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))

@@ -28,7 +28,7 @@ def composed(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     compose_first()
     done: list[str] = []
     once = compose.compose
-    monkeypatch.setattr(compose, "compose", lambda: (done.append("composed"), once()))
+    monkeypatch.setattr(compose, "compose", lambda **_: (done.append("composed"), once()))
     return done
 
 
