@@ -73,11 +73,15 @@ def read_args(args: list[str] | None) -> Job:
     parsed = parser.parse_args(args)
     source, out = Location.parse(parsed.source), Location.parse(parsed.out)
     bad_rows = Location.parse(parsed.bad_rows) if parsed.bad_rows else out.with_ending(".bad.csv")
-    if out.exists() and not parsed.force:
-        raise BatchError(f"{out} is there already: --force replaces it")
+    check_places(source, out, bad_rows)
+    # OUT.bad.csv is a batch's own, and so is all that a killed one has begun.
+    named = [out, bad_rows] if parsed.bad_rows and not out.work_folder.exists() else [out]
+    for place in named:
+        if place.exists() and not parsed.force:
+            raise BatchError(f"{place} is there already: --force replaces it")
     if parsed.part_rows < 1:
         raise BatchError(f"--part-rows is {parsed.part_rows}: it must be at least 1")
-    folder = Path(parsed.models, parsed.task)
+    folder = find_folder(Path(parsed.models), parsed.task)
     model = load_model(folder)
     gc.freeze()  # the collector need not look again at what stays to the end
     return Job(
@@ -91,6 +95,25 @@ def read_args(args: list[str] | None) -> Job:
         part_rows=parsed.part_rows,
         shows_progress=not parsed.quiet,
     )
+
+
+def check_places(source: Location, out: Location, bad_rows: Location) -> None:
+    """Raise BatchError where a file would be written over that is read or written as well."""
+    for place in (out, bad_rows):
+        if place.is_same(source):
+            raise BatchError(f"{place} is the input itself, which would be lost: name another")
+    if bad_rows.is_same(out):
+        raise BatchError(f"{out} cannot hold both the answers and --bad-rows: name another")
+
+
+def find_folder(models: Path, task: str) -> Path:
+    """Return a task's folder; raises BatchError that names those that there are."""
+    folder = models / task
+    if (folder / MANIFEST).is_file():
+        return folder
+    tasks = sorted(path.parent.name for path in models.glob(f"*/{MANIFEST}"))
+    there = f"there is {', '.join(tasks)}" if tasks else "there is none: `make repro` makes them"
+    raise BatchError(f"there is no model of {task!r} in {models}: {there}")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def run_job(job: Job) -> Summary:
 
 def _predict_parts(job: Job, parts: Parts, file: BinaryIO) -> None:
     """Write the parts that are not there yet."""
-    predictor = Predictor(job.model, job.id_column)
+    predictor = Predictor(job.model, job.id_column, job.source.format == "parquet")
     source = open_source(job.source.format, file, job.model.manifest.spelling, sys.maxsize)
     predictor.check(source.names)
     layout = Layout(job.model, source.kind, job.id_column)

@@ -52,6 +52,16 @@ class Location:
         """Say whether there is a file; raises LocationError where that cannot be known."""
         return Path(self.name).exists() if self.is_local else bool(self._call_fsspec("exists"))
 
+    def is_same(self, other: "Location") -> bool:
+        """Say whether the other name leads to this very file, by a link too."""
+        if not (self.is_local and other.is_local):
+            return self.name == other.name
+        own, another = Path(self.name), Path(other.name)
+        try:
+            return own.samefile(another)
+        except OSError:  # one of them is not there
+            return own.absolute() == another.absolute()
+
     @property
     def work_folder(self) -> Path:
         """Return the local folder for what is not complete yet: the same one every time."""

@@ -24,9 +24,14 @@ class Unfit(str):
     __slots__ = ()
 
 
-def make_caster(column: Column, spelling: Spelling) -> Cast:
-    """Return a function from a column's cell to its value: None where it is missing."""
-    is_missing = _MissingMarks(spelling.marks(column.name))
+def make_caster(column: Column, spelling: Spelling, has_nulls: bool = False) -> Cast:
+    """Return a function from a column's cell to its value: None where it is missing.
+
+    ``has_nulls`` says that the cells are of a format with nulls, as Parquet's. What the contract
+    lists as a value is one.
+    """
+    marks = spelling.marks(column.name, has_nulls)
+    is_missing = _MissingMarks(marks - {value for value in column.values or () if value in marks})
     cast = _choose_cast(column, spelling.decimal)
 
     def read(cell: object) -> object:

@@ -15,6 +15,7 @@ from serve.runtime.errors import Finding, Loc, RequestError
 from serve.runtime.manifest import Column, Spelling
 from serve.runtime.model import Checked, Model, describe_no_answer
 
+DELIMITERS = ";,\t|"
 REMEMBERED = 4_096  # cells of a column ...
 LONGEST_REMEMBERED = 32  # ... of so many characters
 
@@ -61,10 +62,11 @@ class Predictor:
     that needs an error or a warning is read again by `encode`, which alone writes those.
     """
 
-    def __init__(self, model: Model, id_column: str | None = None) -> None:
+    def __init__(self, model: Model, id_column: str | None = None, has_nulls: bool = False) -> None:
+        """Answer rows of a file whose format has nulls of its own, or only texts for them."""
         self.model, self.id_column = model, id_column
         columns, spelling = model.manifest.columns, model.manifest.spelling
-        self._memories = [_Memory(column, spelling) for column in columns]
+        self._memories = [_Memory(column, spelling, has_nulls) for column in columns]
         self._names = [column.name for column in columns]
         self.wanted = [*self._names, *([id_column] if id_column is not None else [])]
         self.seconds = 0.0  # in the model
@@ -76,7 +78,8 @@ class Predictor:
         ]
         is_other = len(names) == 1 or not any(_find_near(name, names) for name in self.wanted)
         if len(errors) == len(self.wanted) > 1 and is_other:
-            errors = [_describe_no_header(self.wanted, names)]
+            delimiter = self.model.manifest.spelling.delimiter
+            errors = [_describe_no_header(self.wanted, names, delimiter)]
         errors += [_describe_repeated(name) for name in self.wanted if names.count(name) > 1]
         if errors:
             raise RequestError(422, errors)
@@ -114,12 +117,25 @@ class Predictor:
     ) -> Result:
         readable = () if isinstance(cells, str) else cells
         name = readable[-1] if self.id_column is not None and readable else None
+        name = None if _find_flaw(name) else name  # none is better than another
         if outcome:
             return Result(number, name, readable, outcome, [])
-        errors = [describe_no_answer(found.place)] if isinstance(found, Checked) else found
-        return Result(number, name, readable, None, errors)
+        if isinstance(found, Checked):
+            columns = self.model.manifest.columns
+            return Result(number, name, readable, None, [describe_no_answer(columns, found)])
+        return Result(number, name, readable, None, found)
 
     def _read(self, number: int, cells: Sequence[object] | str) -> Checked | list[Finding]:
+        found = self._read_columns(number, cells)
+        flaw = None if isinstance(cells, str) or self.id_column is None else _find_flaw(cells[-1])
+        if flaw is None:
+            return found
+        message = f"the id is not UTF-8, it has {flaw}: send the file in UTF-8"
+        where: Loc = ["row", number, messages.cut_text(self.id_column or "")]
+        finding = Finding(loc=where, msg=message, type="unreadable", input=None)
+        return [finding, *(found if isinstance(found, list) else ())]
+
+    def _read_columns(self, number: int, cells: Sequence[object] | str) -> Checked | list[Finding]:
         place: Loc = ["row", number]
         if isinstance(cells, str):
             return [Finding(loc=place, msg=cells, type="unreadable", input=None)]
@@ -134,12 +150,23 @@ class Predictor:
             return error.findings
 
 
+def _find_flaw(cell: object) -> str | None:
+    """Return the byte of a text that UTF-8 does not have there, as a message names it."""
+    if not isinstance(cell, str) or cell.isascii():
+        return None
+    try:
+        cell.encode()
+    except UnicodeEncodeError as error:
+        return f"the byte 0x{ord(error.object[error.start]) & 0xFF:02x}"
+    return None
+
+
 class _Memory(dict[object, float | str]):
     """What the cells of one column are to the model; raises MisfitError where that needs words."""
 
-    def __init__(self, column: Column, spelling: Spelling) -> None:
+    def __init__(self, column: Column, spelling: Spelling, has_nulls: bool) -> None:
         super().__init__()
-        self.cast = make_caster(column, spelling)
+        self.cast = make_caster(column, spelling, has_nulls)
         self._input = Input.of(column)
 
     def __missing__(self, cell: object) -> float | str:
@@ -175,13 +202,28 @@ def _find_near(name: str, names: Sequence[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def _describe_no_header(wanted: Sequence[str], names: Sequence[str]) -> Finding:
+def _find_delimiter(wanted: Sequence[str], names: Sequence[str]) -> str | None:
+    """Return the mark that takes a header of one cell apart into names that are wanted."""
+    for mark in DELIMITERS if len(names) == 1 else ():
+        cells = {cell.strip().strip('"') for cell in names[0].split(mark)}
+        if len(cells) > 1 and cells & {*wanted}:
+            return mark
+    return None
+
+
+def _describe_no_header(wanted: Sequence[str], names: Sequence[str], delimiter: str) -> Finding:
     """Say once that this is another table, or none: a page, a pointer, another delimiter."""
-    message = (
-        f"the first line names none of the columns {_list_names(wanted)}: "
-        f"it is {_list_names(names)!r}. "
-        "Is this the right file, with a header and the right delimiter?"
-    )
+    if mark := _find_delimiter(wanted, names):
+        message = (
+            f"the file's cells are set apart by {mark!r}, those of this task's by {delimiter!r}: "
+            f"write it with {delimiter!r}. The first line is {_list_names(names)!r}"
+        )
+    else:
+        message = (
+            f"the first line names none of the columns {_list_names(wanted)}: "
+            f"it is {_list_names(names)!r}. "
+            "Is this the right file, with a header and the right delimiter?"
+        )
     return Finding(loc=["header"], msg=message, type="missing", input=None)
 
 

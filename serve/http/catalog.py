@@ -1,7 +1,7 @@
 """Every model under the models folder: those that serve, and why the others do not."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,16 +81,16 @@ class Catalog:
         return f"POST to {' or '.join(f'/predict/{task}' for task in self.tasks)}"
 
 
-def load_catalog(settings: Settings) -> Catalog:
+def load_catalog(settings: Settings, load: Callable[[Path], Model] = load_model) -> Catalog:
     """Load what the models folder holds, a folder for each task; one that fails spoils no other.
 
     With ``settings.tasks`` only those are loaded, and one without a folder is refused.
     """
     loaded: dict[str, Model] = {}
     refused: dict[str, str] = {}
-    for path in task_folders(settings):
+    for path in list_task_folders(settings):
         try:
-            loaded[path.name] = load_model(path)
+            loaded[path.name] = load(path)
             log.info("%s is served, version %s", path.name, loaded[path.name].manifest.version)
         except ManifestError as error:
             refused[path.name] = str(error)
@@ -101,7 +101,7 @@ def load_catalog(settings: Settings) -> Catalog:
     return catalog
 
 
-def task_folders(settings: Settings) -> list[Path]:
+def list_task_folders(settings: Settings) -> list[Path]:
     """Return the folders of the tasks to serve, whether or not those that are named exist."""
     folder = settings.models_dir
     if settings.tasks:

@@ -1,48 +1,72 @@
 """Answers a request for inference of the Open Inference Protocol: tensors in, tensors out."""
 
-import json
 import re
-import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pydantic
 from fastapi import Request, Response
 
 from serve.http import tensors
-from serve.http.body import read_body
+from serve.http.body import check_media_type, read_body
 from serve.http.dependencies import to_thread
+from serve.http.queue import Ran, run_rows_at_once
 from serve.http.state import Shared
 from serve.http.tensors import InferenceRequest, RequestOutput, Tensor
 from serve.runtime.errors import RequestError
 from serve.runtime.json_rows import RepeatedKeys, encode_json, parse
 from serve.runtime.manifest import Manifest
-from serve.runtime.model import Model
+from serve.runtime.model import Checked, Model
 
 JSON_LENGTH = "Inference-Header-Content-Length"
 BINARY = "application/octet-stream"
-TAKES = ("", "application/json", BINARY)
+TAKES = ("application/json", BINARY)
 MAX_PROBLEMS = 10  # things wrong with a request, which are told in one text
 
 
 async def infer(model: Model, request: Request) -> Response:
-    """Answer a request for inference, in a thread; raises RequestError (400, 413, 415, 422)."""
+    """Answer a request for inference, off the event loop; raises RequestError (4xx, 503)."""
     shared: Shared = request.app.shared
-    _check_content_type(request)
     headers = dict(request.scope["headers"])
+    check_media_type(headers, TAKES, may_be_absent=True)
     body = await read_body(request.receive, headers, shared.settings.max_body_bytes)
     length = _read_json_length(request, body)
+    inference = Inference(model, body[:length], body[length:], shared.settings.max_rows)
+    if model.engine.is_slow:
+        ran = await shared.queue.run_rows(model, inference.read)
+        response = await to_thread(inference.respond, ran)
+    else:
+        ran, response = await to_thread(inference.answer)
+    rows = encode_json(inference.rows) if shared.prediction_log else b""
     request_id = request.scope["state"]["request_id"]
-    run = shared.queue.run if model.engine.is_slow else to_thread
-    return await run(answer, model, body, length, request_id, shared)
+    shared.record(model, request_id, rows, ran.outcomes, ran.seconds)
+    return response
 
 
-def _check_content_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in TAKES:
-        raise RequestError(415, f"Content-Type {kind[:80]!r} is not accepted: send {TAKES[1]}")
-    coding = request.headers.get("content-encoding", "identity")
-    if coding != "identity":
-        raise RequestError(415, f"Content-Encoding {coding[:80]!r} is not accepted: send it plain")
+class Inference:
+    """One request for inference of a model; its steps may run in any thread."""
+
+    def __init__(self, model: Model, content: bytes, binary: bytes, most: int) -> None:
+        self.model, self.content, self.binary, self.most = model, content, binary, most
+        self.rows: list[dict[str, Any]] = []
+
+    def answer(self) -> tuple[Ran, Response]:
+        """Return what came of the rows, and the answer; raises RequestError (400, 413, 422)."""
+        ran = run_rows_at_once(self.model, self.read)
+        return ran, self.respond(ran)
+
+    def read(self) -> list[Checked]:
+        """Return the rows ready to run; raises RequestError (400, 413, 422)."""
+        self.parsed = read_request(self.content)
+        columns = self.model.manifest.columns
+        self.rows = tensors.read_rows(self.parsed.inputs, columns, self.binary, self.most)
+        return self.model.check((["inputs", index], row) for index, row in enumerate(self.rows))
+
+    def respond(self, ran: Ran) -> Response:
+        """Return the tensors asked for; raises RequestError (400) where there is no such one."""
+        manifest = self.model.manifest
+        answers = [*map(self.model.answers.answer, ran.outcomes)]
+        return respond(self.parsed, manifest, tensors.build_tensors(manifest, answers))
 
 
 def _read_json_length(request: Request, body: bytes) -> int:
@@ -52,22 +76,6 @@ def _read_json_length(request: Request, body: bytes) -> int:
         seen = f"{JSON_LENGTH} is {length[:80]!r}, but the body has {len(body):,} bytes"
         raise RequestError(400, seen)
     return int(length)
-
-
-def answer(model: Model, body: bytes, length: int, request_id: str, shared: Shared) -> Response:
-    """Return the tensors asked for; raises RequestError (400, 413, 422)."""
-    parsed = read_request(body[:length])
-    columns, most = model.manifest.columns, shared.settings.max_rows
-    rows = tensors.read_rows(parsed.inputs, columns, body[length:], most)
-    checked = model.check((["inputs", index], row) for index, row in enumerate(rows))
-    start = time.perf_counter()
-    outcomes = model.run(checked)
-    shared.telemetry.count_predictions(model.manifest, outcomes, time.perf_counter() - start)
-    if shared.prediction_log:
-        content = model.answers.to_json(outcomes, request_id)
-        shared.prediction_log.put(model, request_id, json.dumps(rows).encode(), content)
-    made = tensors.build_tensors(model.manifest, [*map(model.answers.answer, outcomes)])
-    return respond(parsed, model.manifest, made)
 
 
 def read_request(content: bytes) -> InferenceRequest:

@@ -12,9 +12,9 @@ from typing import Literal
 
 from fastapi.concurrency import run_in_threadpool
 
-from serve.http.catalog import Reasons, load_catalog, task_folders
+from serve.http.catalog import Reasons, list_task_folders, load_catalog
+from serve.http.proving import load_proven
 from serve.http.state import Shared
-from serve.runtime.load import load_model
 from serve.runtime.manifest_file import ManifestError
 from serve.runtime.model import Model
 
@@ -39,7 +39,7 @@ class Reloader:
         """Load all models, before there is anything to serve on."""
         shared = self.shared
         self._tried = _take_fingerprints(shared)
-        shared.catalog = load_catalog(shared.settings)
+        shared.catalog = load_catalog(shared.settings, load_proven)
         for model in shared.catalog.loaded.values():
             shared.telemetry.set_serving(model.manifest)
 
@@ -80,10 +80,10 @@ class Reloader:
     async def _take_over(self, task: str, fingerprint: Fingerprint) -> Outcome:
         self._tried[task] = fingerprint
         catalog, folder = self.shared.catalog, self.shared.settings.models_dir / task
-        if fingerprint == GONE and task not in catalog.loaded:
-            return self._forget(task)
+        if fingerprint == GONE:
+            return self._keep(task) if task in catalog.loaded else self._forget(task)
         try:
-            model = await run_in_threadpool(load_model, folder)
+            model = await run_in_threadpool(load_proven, folder)
         except ManifestError as error:
             return self._refuse(task, str(error))
         return self._serve(task, model)
@@ -118,6 +118,15 @@ class Reloader:
         log.error("%s: %s", task, reason)
         return "refused"
 
+    def _keep(self, task: str) -> Outcome:
+        """Let a model serve on whose folder is gone: an answer is better than none."""
+        catalog = self.shared.catalog
+        version = catalog.loaded[task].manifest.version
+        reason = f"its folder is gone: version {version} serves on until the next start"
+        self.shared.catalog = replace(catalog, kept={**catalog.kept, task: reason})
+        log.warning("%s: %s", task, reason)
+        return "removed"
+
     def _forget(self, task: str) -> Outcome:
         """Drop a task that never served and whose folder is gone, unless the settings name it."""
         catalog = self.shared.catalog
@@ -137,7 +146,7 @@ def _drop_task(reasons: Reasons, task: str) -> Reasons:
 
 def _take_fingerprints(shared: Shared) -> dict[str, Fingerprint]:
     """Return what each task's folder looks like, of the tasks that there are, and those known."""
-    folders = {path.name: path for path in task_folders(shared.settings)}
+    folders = {path.name: path for path in list_task_folders(shared.settings)}
     known = {*shared.catalog.loaded, *shared.catalog.refused}
     folders |= {task: shared.settings.models_dir / task for task in known - set(folders)}
     return {task: _take_fingerprint(folder) for task, folder in sorted(folders.items())}

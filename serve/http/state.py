@@ -10,6 +10,8 @@ from serve.http.metrics.meters import Telemetry
 from serve.http.queue import Queue
 from serve.http.settings import Settings
 from serve.log.writer import Options, PredictionLog
+from serve.runtime.answers import Outcome
+from serve.runtime.model import Model
 
 
 @dataclass
@@ -29,6 +31,18 @@ class Shared:
     def __post_init__(self) -> None:
         """Make the queue before the first request; its threads start as they are needed."""
         self.queue = Queue(self.settings.threads or os.cpu_count() or 1, self.settings.max_waiting)
+
+    def record(
+        self, model: Model, request_id: str, rows: bytes, outcomes: list[Outcome], seconds: float
+    ) -> None:
+        """Count and log what a route has answered; on the event loop alone.
+
+        ``rows`` is JSON as `/predict` takes it.
+        """
+        self.telemetry.count_predictions(model.manifest, outcomes, seconds)
+        if self.prediction_log:
+            content = model.answers.to_json(outcomes, request_id)
+            self.prediction_log.put(model, request_id, rows, content)
 
     def open_prediction_log(self) -> None:
         """Start the log if the settings name a folder for it."""

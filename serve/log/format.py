@@ -1,9 +1,11 @@
 """What the prediction log is on disk: files of JSON lines, one for each row that was answered."""
 
+import re
 from pathlib import Path
 from typing import Any, TypedDict
 
 ENDING = ".jsonl"
+NAME = re.compile(r"(?P<number>[0-9]{20})-[0-9]+" + re.escape(ENDING))
 
 
 class LoggedRow(TypedDict):
@@ -22,5 +24,14 @@ class LoggedRow(TypedDict):
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Return the log's files in the order in which they were begun."""
-    return sorted(folder.glob(f"*{ENDING}"))
+    """Return the log's files in the order in which they were begun; others are not its own.
+
+    A file only ever grows by whole lines. A torn one at its end is not there yet.
+    """
+    return sorted(path for path in folder.glob(f"*{ENDING}") if NAME.fullmatch(path.name))
+
+
+def read_number(path: Path) -> int:
+    """Return the number by which a file of the log comes before those begun later."""
+    found = NAME.fullmatch(path.name)
+    return int(found["number"]) if found else 0

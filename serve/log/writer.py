@@ -7,20 +7,17 @@ dropped and counted. Each process writes files of its own, and only whole lines 
 a process that is killed leaves at most a torn last line, which `serve.log.reader` passes over.
 """
 
-import json
 import logging
 import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from serve.log.format import LoggedRow
+from serve.log.lines import Entry, format_lines
 from serve.log.rotation import RotatingFiles
-from serve.runtime.json_rows import encode_json, parse
 from serve.runtime.model import Model
 
 log = logging.getLogger("serve")
@@ -28,7 +25,6 @@ MAX_WAITING = 10_000  # requests ...
 MAX_BYTES = 64 << 20  # ... and their bytes, before more are dropped
 BATCH = 200  # requests that are written at once
 PAUSE = 0.2  # seconds between two looks at the queue: what a kill -9 may lose
-Json = dict[str, Any]
 
 
 class Options(NamedTuple):
@@ -45,16 +41,6 @@ class Counter(Protocol):
     """A number that grows."""
 
     def add(self, amount: float = 1.0) -> None: ...
-
-
-class Entry(NamedTuple):
-    """One answered request: its rows and its answer are the JSON that was sent."""
-
-    moment: float
-    model: Model
-    request_id: str
-    body: bytes
-    content: bytes
 
 
 class PredictionLog:
@@ -111,43 +97,21 @@ class PredictionLog:
         return entries
 
     def _write(self, entries: Iterable[Entry]) -> None:
-        lines = [line for entry in entries for line in format_lines(entry, self._hidden)]
-        try:
-            self._files.append(lines)
-        except OSError as error:
-            self._lost.add(len(lines))
-            if not self._is_broken:
-                log.error("the prediction log cannot be written: %s; answers go on", error)
-            self._is_broken = True
-            return
-        self._written.add(len(lines))
-        if self._is_broken:
+        lines = [line for entry in entries for line in self._format(entry)]
+        written, error = self._files.append(lines)
+        self._written.add(written)
+        self._lost.add(len(lines) - written)
+        if error and not self._is_broken:
+            log.error("the prediction log cannot be written: %s; answers go on", error)
+        if self._is_broken and not error:
             log.warning("the prediction log can be written again")
-        self._is_broken = False
+        self._is_broken = error is not None
 
-
-def format_lines(entry: Entry, hidden: frozenset[str]) -> Iterator[bytes]:
-    """Yield a line for each row of a request, without the values of hidden columns."""
-    rows: Any = parse(entry.body)
-    moment = datetime.fromtimestamp(entry.moment, UTC).isoformat(timespec="microseconds")
-    manifest = entry.model.manifest
-    answers = json.loads(entry.content)["predictions"]
-    for row, answer in zip(rows if isinstance(rows, list) else [rows], answers, strict=True):
-        inputs = {name: value for name, value in row.items() if name not in hidden}
-        answer["warnings"] = [_hide_values(warning, hidden) for warning in answer["warnings"]]
-        logged = LoggedRow(
-            time=moment,
-            request_id=entry.request_id,
-            task=manifest.task,
-            version=manifest.version,
-            inputs=inputs,
-            output=answer,
-        )
-        yield encode_json(logged) + b"\n"
-
-
-def _hide_values(finding: Json, hidden: frozenset[str]) -> Json:
-    """Return a warning; of one about a hidden column only where and what kind it is."""
-    if finding["loc"][-1] not in hidden:
-        return finding
-    return {"loc": finding["loc"], "type": finding["type"]}
+    def _format(self, entry: Entry) -> list[bytes]:
+        """Return an entry's lines; what cannot be written as such must not end the thread."""
+        try:
+            return format_lines(entry, self._hidden)
+        except Exception:
+            log.exception("a request cannot be logged", extra={"request_id": entry.request_id})
+            self._lost.add()
+            return []

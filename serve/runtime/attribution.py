@@ -8,6 +8,7 @@ al. 2020, "path-dependent") are an integral that a Gauss-Legendre sum gives with
 import io
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 STEP = ("feature", "low", "high", "share")
+MAX_BYTES = 1 << 30  # of all arrays unpacked; thousands of trees take a tenth of it
 
 
 class AttributionError(Exception):
@@ -45,9 +47,10 @@ class Attribution:
     def arrays(self) -> Mapping[str, Array]:
         """All arrays; raises AttributionError where the content is no such file."""
         try:
+            _check_size(self.content)
             with np.load(io.BytesIO(self.content), allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise AttributionError(f"the explanations cannot be read: {error}") from error
 
     @cached_property
@@ -62,6 +65,14 @@ class Attribution:
             if "weights" in self.arrays
             else Trees(self.arrays, self.parts)
         )
+
+
+def _check_size(content: bytes) -> None:
+    """Raise AttributionError for arrays that would fill the memory."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > MAX_BYTES:
+        raise AttributionError(f"the explanations unpack to {size:,} bytes: {MAX_BYTES:,} at most")
 
 
 class Linear:

@@ -19,6 +19,8 @@ from serve.runtime.encode import Vector
 from serve.runtime.manifest import Column
 
 ABSENT = math.nan  # this very object marks a key that is not there; null is None
+# What msgspec raises for a type that it cannot have: a name with a quotation mark, say.
+NOT_ITS_TYPES = (TypeError, ValueError, NotImplementedError, OverflowError)
 
 
 class Code(float, enum.Enum):
@@ -43,20 +45,12 @@ class FastDecoder:
 
     @classmethod
     def of(cls, columns: Sequence[Column]) -> Self | None:
-        """Return a decoder, or None where a column's values need more than a look."""
-        fields: list[Any] = []
-        for number, column in enumerate(columns):
-            kind = _type(column)
-            if kind is None:
-                return None
-            optional = (kind | None, ABSENT) if column.missing == "allowed" else (kind,)
-            fields.append((f"column{number}", *optional))
-        names = {field[0]: column.name for field, column in zip(fields, columns, strict=True)}
-        return cls(
-            msgspec.defstruct(
-                "Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False
-            )
-        )
+        """Return a decoder, or None where a column's values or name need more than a look."""
+        try:
+            row = _build_row(columns)
+            return cls(row) if row else None
+        except NOT_ITS_TYPES:
+            return None
 
     def decode(self, body: bytes, most: int) -> list[Vector] | None:
         """Return a vector for each of at most ``most`` rows; None: take the careful path."""
@@ -76,7 +70,21 @@ class FastDecoder:
         return None if surplus else vectors
 
 
-def _type(column: Column) -> Any:
+def _build_row(columns: Sequence[Column]) -> type[msgspec.Struct] | None:
+    fields: list[Any] = []
+    for number, column in enumerate(columns):
+        kind = _choose_type(column)
+        if kind is None:
+            return None
+        optional = (kind | None, ABSENT) if column.missing == "allowed" else (kind,)
+        fields.append((f"column{number}", *optional))
+    names = {field[0]: column.name for field, column in zip(fields, columns, strict=True)}
+    return msgspec.defstruct(
+        "Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False
+    )
+
+
+def _choose_type(column: Column) -> Any:
     """Return the type of the values that need no message, or None for one that has none."""
     if column.values:
         if len({type(value) for value in column.values}) > 1:

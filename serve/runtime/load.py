@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from serve.runtime.encode import Encoder, MisfitError
 from serve.runtime.engine import Engine, GraphEngine, TransformerEngine
@@ -14,17 +13,11 @@ from serve.runtime.explainer import Explainer
 from serve.runtime.manifest import MANIFEST, Golden, Manifest
 from serve.runtime.manifest_file import ManifestError, read_file, read_manifest
 from serve.runtime.model import Model
+from serve.runtime.proving import check_output, check_paths
 from serve.runtime.registered import read_registered
+from serve.runtime.session import RUNTIME_ERRORS
 from serve.runtime.text import Layout, Vectoriser
 
-RUNTIME_ERRORS = (
-    states.Fail,
-    states.InvalidArgument,
-    states.InvalidGraph,
-    states.InvalidProtobuf,
-    states.NotImplemented,
-    states.RuntimeException,
-)
 # Processors differ in the last bits of a float32 sum; a wrong model differs by far more.
 TOLERANCE = 1e-5
 # In int8 a last bit moves a value to the next of 256 steps: answers were seen to differ by 0.04.
@@ -47,6 +40,7 @@ def load_model(folder: Path) -> Model:
         model = Model(manifest, encoder, engine, explainer, place)
         for number, golden in enumerate(manifest.golden):
             check_golden(model, number, golden)
+        check_paths(model)
     except RUNTIME_ERRORS as error:
         raise ManifestError(f"{manifest.model.file} fails in onnxruntime: {error}") from error
     return model
@@ -121,12 +115,13 @@ def check_golden(model: Model, number: int, golden: Golden) -> None:
         output = model.engine.run(model.encoder.encode_unchecked(golden.input))
     except MisfitError as error:
         raise ManifestError(f"golden.{number}.input cannot be encoded: {error}") from error
+    check_output(manifest := model.manifest, f"golden.{number}", output)
     expected = list(golden.output)
-    precision = model.manifest.precision
+    precision = manifest.precision
     near = INT8_TOLERANCE if precision and precision.shipped == "int8" else TOLERANCE
-    sizes = {len(output), len(expected), model.manifest.outputs}
+    sizes = {len(output), len(expected), manifest.outputs}
     if len(sizes) > 1 or not np.allclose(output, expected, rtol=near, atol=near):
         raise ManifestError(
-            f"{model.manifest.model.file} answers {output} to golden.{number} of the manifest, "
+            f"{manifest.model.file} answers {output} to golden.{number} of the manifest, "
             f"which says {expected}: export the task again with this onnxruntime"
         )

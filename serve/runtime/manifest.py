@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from serve.runtime.spelling import select_marks
+
 MANIFEST = "manifest.json"
 VERSION_DIGITS = 12
 MAX_CHARACTERS = 10_000  # of a text whose column declares no length: it bounds memory
@@ -133,6 +135,8 @@ class Target(Part):
     def _can_be_decided(self) -> Self:
         if self.positive is not None and self.positive not in self.labels:
             raise ValueError(f"positive is {self.positive!r}, which is none of the labels")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"the labels {list(self.labels)} name one more than once")
         if self.threshold is not None and (len(self.labels) != 2 or self.positive is None):
             raise ValueError("a threshold needs two labels, one of them positive")
         return self
@@ -176,9 +180,9 @@ class Spelling(Part):
     missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None")
     missing_in: dict[str, tuple[str, ...]] = Field(default={})
 
-    def marks(self, column: str) -> frozenset[str]:
-        """Return the texts that stand for a missing value in a column."""
-        return frozenset((*self.missing, *self.missing_in.get(column, ())))
+    def marks(self, column: str, has_nulls: bool = False) -> frozenset[str]:
+        """Return the texts that stand for a missing value in a column of a file."""
+        return frozenset(select_marks(self.missing, self.missing_in.get(column, ()), has_nulls))
 
 
 class Parity(Part):

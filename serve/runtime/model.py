@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from serve.runtime import messages
 from serve.runtime.answers import Answer, Answers, Outcome
 from serve.runtime.encode import MAX_FINDINGS, Encoder, RowError, Vector
 from serve.runtime.engine import Engine
@@ -13,7 +14,7 @@ from serve.runtime.errors import Finding, Loc, RequestError
 from serve.runtime.explainer import Explainer
 from serve.runtime.fast_decoder import FastDecoder
 from serve.runtime.json_rows import Row
-from serve.runtime.manifest import Manifest
+from serve.runtime.manifest import Column, Manifest
 from serve.runtime.registered import Registered
 
 
@@ -75,24 +76,29 @@ class Model:
         return checked
 
     def run(self, rows: Sequence[Checked]) -> list[Outcome]:
-        """Run each row; raises RequestError (422) naming those too large for the model."""
-        outcomes = self.run_each(rows)
+        """Run each row; raises RequestError (422) naming those without a finite answer."""
+        return self.settle(rows, self.run_each(rows))
+
+    def settle(self, rows: Sequence[Checked], outcomes: Sequence[Outcome | None]) -> list[Outcome]:
+        """Return the outcomes of rows; raises RequestError (422) naming those that have none."""
         failed = [
-            describe_no_answer(row.place) for row, o in zip(rows, outcomes, strict=True) if not o
+            describe_no_answer(self.manifest.columns, row)
+            for row, outcome in zip(rows, outcomes, strict=True)
+            if not outcome
         ]
         if failed:
             raise RequestError(422, shorten_findings(failed))
         return [outcome for outcome in outcomes if outcome]
 
     def run_each(self, rows: Iterable[Checked]) -> list[Outcome | None]:
-        """Run each row; None where its numbers are too large for the model.
+        """Run each row; None where no finite answer came of it.
 
         For files and batches, where a bad row must not cost the good ones their answers.
         """
         return [self._run(row.vector, row.warnings) for row in rows]
 
     def run_vectors(self, vectors: Iterable[Vector]) -> list[Outcome] | None:
-        """Run rows that need no warning; None if one of them is too large for the model."""
+        """Run rows that need no warning; None if one of them has no finite answer."""
         outcomes = []
         for vector in vectors:
             outcome = self._run(vector, [])
@@ -102,7 +108,7 @@ class Model:
         return outcomes
 
     def _run(self, vector: Vector, warnings: list[Finding]) -> Outcome | None:
-        """Run one row; None if its numbers are so large that no finite answer came out."""
+        """Run one row; None if no finite answer came out, as of numbers that are too large."""
         output = self.engine.run(vector)
         if not all(map(math.isfinite, output)):
             return None
@@ -118,7 +124,17 @@ def shorten_findings(errors: list[Finding]) -> list[Finding]:
     return [*errors[:MAX_FINDINGS], more]
 
 
-def describe_no_answer(place: Loc) -> Finding:
-    """Say that the model was run, and that nothing finite came of it."""
-    message = "the model has no finite answer for this row: its numbers are too large"
-    return Finding(loc=place, msg=message, type="no_answer", input=None)
+def describe_no_answer(columns: Sequence[Column], row: Checked) -> Finding:
+    """Say that the model was run, that nothing finite came of it, and what may be the cause."""
+    numbers = [
+        (abs(value), column.name, value)
+        for column, value in zip(columns, row.vector, strict=True)
+        if column.type in ("number", "integer") and isinstance(value, float) and value == value
+    ]
+    _, name, largest = max(numbers, default=(0.0, "", 0.0))
+    seen = f" (the largest is {name}, {messages.format_number(largest)})" if name else ""
+    message = (
+        "the model has no finite answer for this row: "
+        f"either a number is too large for it{seen}, or the model is at fault"
+    )
+    return Finding(loc=row.place, msg=message, type="no_answer", input=None)

@@ -3,8 +3,19 @@
 from typing import Any
 
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as states
 
-ERRORS_ONLY = 3  # of ONNX Runtime's log levels
+# ONNX Runtime writes lines of its own to standard error, beside a log of JSON. What it raises says
+# the same.
+FATAL_ONLY = 4
+RUNTIME_ERRORS = (
+    states.Fail,
+    states.InvalidArgument,
+    states.InvalidGraph,
+    states.InvalidProtobuf,
+    states.NotImplemented,
+    states.RuntimeException,
+)
 
 
 def start(content: bytes) -> onnxruntime.InferenceSession:
@@ -16,5 +27,5 @@ def start(content: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])

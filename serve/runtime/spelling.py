@@ -5,12 +5,26 @@ after another without pandas. Property tests hold the two equal.
 """
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, Literal
 
 EXACT = 2**53  # from here on float64, in which models compute, skips integers
 TRUE = ("true", "yes", "y", "t", "1", "1.0")
 FALSE = ("false", "no", "n", "f", "0", "0.0")
+# How texts write a null. In a file that has nulls of its own, such as Parquet, they are words.
+WRITTEN_NULLS = frozenset({"NaN", "nan", "null", "None"})
 BOOLEANS = {**dict.fromkeys(TRUE, True), **dict.fromkeys(FALSE, False)}  # by the lower-case text
+
+
+def select_marks(
+    marks: Iterable[str], own_marks: Iterable[str], has_nulls: bool
+) -> tuple[str, ...]:
+    """Return the texts that stand for a missing value in a column of a file.
+
+    ``own_marks`` are those of this column alone; ``has_nulls`` says that its format has nulls.
+    """
+    kept = (mark for mark in marks if not (has_nulls and mark in WRITTEN_NULLS))
+    return (*kept, *own_marks)
 
 
 def clean_text(text: str, form: Literal["NFC", "NFKC"] | None) -> str:

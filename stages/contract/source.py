@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from serve.runtime.spelling import select_marks
 from stages.contract.names import Name
 from stages.contract.section import Section
 from stages.shared.frozen import Items
@@ -58,7 +59,7 @@ class Origin(Section):
     quoting: bool = True
     """Whether quotes around cells are no part of them."""
     missing: Items[str] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None")
-    """The cells that stand for a missing value."""
+    """The cells that stand for a missing value; in Parquet NaN, nan, null and None are texts."""
     missing_in: dict[Name, Items[str]] = Field(default={})
     """Further ones, in one column only."""
 
@@ -92,8 +93,13 @@ class Origin(Section):
         return self
 
     def list_missing_marks(self, column: Name) -> tuple[str, ...]:
-        """Return the texts that stand for a missing value in a column."""
-        return (*self.missing, *self.missing_in.get(column, ()))
+        """Return the texts that stand for a missing value in a column.
+
+        Parquet has nulls: a text of it that says None or null is a text, but where `missing_in` has
+        it.
+        """
+        has_nulls = self.path.endswith(".parquet")
+        return select_marks(self.missing, self.missing_in.get(column, ()), has_nulls)
 
     @property
     def csv_quoting(self) -> Literal[0, 3]:

@@ -1,8 +1,9 @@
 """Numbers that grow while requests are answered: as cheap as a list item, and shared by workers.
 
-A cell costs some 0.1 µs to raise, a tenth of a lock-guarded counter, because only the event loop's
-thread may touch it. With a folder the cells lie in a memory-mapped file there, so that every worker
-can read the cells of all, dead ones included; without one they are this process's own.
+A cell costs some 0.1 µs to raise, a tenth of a lock-guarded counter, because only one thread may
+touch it: the event loop's, but for those that another thread asked for. With a folder the cells lie
+in a memory-mapped file there, so that every worker can read the cells of all, dead ones included;
+without one they are this process's own.
 """
 
 import fcntl
@@ -19,7 +20,7 @@ Key = tuple[str, ...]  # a metric's name and its labels' values
 
 
 class Cell:
-    """One number, to be touched by the event loop's thread alone."""
+    """One number, to be touched by one thread alone."""
 
     __slots__ = ("index", "page")
 
@@ -50,7 +51,7 @@ class Memory:
         self._keys: list[Key] = []
 
     def cell(self, key: Key) -> Cell:
-        """Return a new cell, at 0."""
+        """Return a new cell, at 0; one thread at a time may ask."""
         page, index = divmod(len(self._keys), CELLS)
         if page == len(self._pages):
             self._pages.append(self._new_page(page))

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import tempfile
+import threading
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ class Telemetry:
         """Count in this process's memory, or with a folder in files that all workers share."""
         self.folder = folder
         self.memory = SharedMemory(folder) if folder else Memory()
+        self._making = threading.Lock()
         self._cells: dict[Key, Cell] = {}
         self._histograms: dict[Key, Histogram] = {}
         self._models: dict[tuple[str, str], tuple[list[Cell], Histogram]] = {}
@@ -102,7 +104,10 @@ class Telemetry:
         try:
             return self._cells[key]
         except KeyError:
-            return self._cells.setdefault(key, self.memory.cell(key))
+            with self._making:  # a cell made twice would keep counts that nobody reads
+                if key not in self._cells:
+                    self._cells[key] = self.memory.cell(key)
+                return self._cells[key]
 
     def histogram(self, *key: str) -> Histogram:
         """Return the histogram of a metric for its labels' values, the same one every time."""

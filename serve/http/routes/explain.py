@@ -9,7 +9,9 @@ from typing_extensions import TypedDict
 from serve.http.body import check_headers, read_body
 from serve.http.dependencies import MAY_PREDICT, Config, Models, RequestId, to_thread
 from serve.http.openapi.bodies import MAX_EXPLAINED_ROWS, request_body
+from serve.http.queue import Ran, run_rows_at_once
 from serve.http.schemas import ERRORS, as_response
+from serve.http.state import Shared
 from serve.runtime.answers import Answer
 from serve.runtime.attribution import AttributionError
 from serve.runtime.errors import RequestError
@@ -63,18 +65,21 @@ async def explain(
     Exact: base and contributions sum to the score, and the score gives the answer.
     """
     model = models.find(task)
-    explainer = explainer_of(model)
+    explainer = find_explainer(model)
     headers = dict(request.scope["headers"])
     check_headers(headers)
     body = await read_body(request.receive, headers, config.max_body_bytes)
     try:
-        explained = await to_thread(explain_body, model, explainer, body)
+        ran, explanations = await to_thread(explain_body, model, explainer, body)
     except AttributionError as error:
         raise RequestError(503, str(error)) from error
-    return as_response({**about(model, explainer.about), **explained, "request_id": request_id})
+    shared: Shared = request.app.shared
+    shared.record(model, request_id, body, ran.outcomes, ran.seconds)
+    about = describe_model(model, explainer.about)
+    return as_response({**about, "explanations": explanations, "request_id": request_id})
 
 
-def explainer_of(model: Model) -> Explainer:
+def find_explainer(model: Model) -> Explainer:
     """Return what explains a model; raises RequestError (404) where nothing does exactly."""
     if model.explainer is None:
         task, family = model.manifest.task, model.manifest.model.family
@@ -82,23 +87,20 @@ def explainer_of(model: Model) -> Explainer:
     return model.explainer
 
 
-def explain_body(model: Model, explainer: Explainer, body: bytes) -> dict[str, Any]:
-    """Return the explanations of a body's rows; raises RequestError (400, 413, 422)."""
+def explain_body(model: Model, explainer: Explainer, body: bytes) -> tuple[Ran, list[Explained]]:
+    """Return what came of a body's rows, and why; raises RequestError (400, 413, 422)."""
     rows = parse_rows(body, MAX_EXPLAINED_ROWS)
-    checked = model.check(rows)
-    outcomes = model.run(checked)
-    return {
-        "explanations": [
-            Explained(
-                prediction=model.answers.answer(outcome),
-                scores=explainer.explain(ready.vector, row),
-            )
-            for outcome, ready, (_, row) in zip(outcomes, checked, rows, strict=True)
-        ]
-    }
+    ran = run_rows_at_once(model, lambda: model.check(rows))
+    return ran, [
+        Explained(
+            prediction=model.answers.answer(outcome),
+            scores=explainer.explain(ready.vector, row),
+        )
+        for outcome, ready, (_, row) in zip(ran.outcomes, ran.rows, rows, strict=True)
+    ]
 
 
-def about(model: Model, explanation: Explanation) -> dict[str, str]:
+def describe_model(model: Model, explanation: Explanation) -> dict[str, str]:
     """Say which model gave the explanations, and how they are to be read."""
     manifest = model.manifest
     return {

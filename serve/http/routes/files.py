@@ -8,7 +8,7 @@ and no client has to read while it still writes.
 import errno
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Annotated, BinaryIO, cast
 
@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 from serve.files.formats import Format, Source, open_sink, open_source
 from serve.files.sinks import Layout, Sink, encode_rows
 from serve.files.table import Predictor, Result, Row, Summary
-from serve.http.body import too_large
+from serve.http.body import check_media_type, too_large
 from serve.http.dependencies import MAY_PREDICT, Models, to_thread
 from serve.http.openapi.bodies import file_body, file_responses
 from serve.http.state import Shared
@@ -26,6 +26,7 @@ from serve.runtime.errors import RequestError
 from serve.runtime.model import Model
 
 BLOCK = 500  # rows that a thread answers before others have their turn: some 10 ms
+SLOW_BLOCK = 4  # rows of a transformer, which take as long
 IN_MEMORY = 1 << 20  # bytes of a file, before it goes to disk
 PIECE = 256 << 10  # bytes that are read or written at once
 TAKEN: dict[Format, tuple[str, ...]] = {
@@ -81,7 +82,8 @@ async def answer(
     model: Model, request: Request, id_column: str | None, taken: Format, sent: Format
 ) -> Response:
     """Answer a file; raises RequestError (400, 413, 415, 422, 503) where none of it can be."""
-    _check_headers(request, taken)
+    headers = dict(request.scope["headers"])
+    check_media_type(headers, TAKEN[taken], "the file itself as the body, with ")
     incoming, outgoing = _spool(), _spool()
     try:
         await _receive(request, incoming)
@@ -92,26 +94,14 @@ async def answer(
     except BaseException:
         outgoing.close()
         raise
-    headers = {
+    about = {
         "Content-Length": str(length),
         "X-Rows": str(summary.rows),
         "X-Bad-Rows": str(summary.bad),
         "X-Warned-Rows": str(summary.warned),
         "X-Model-Version": model.manifest.version,
     }
-    return StreamingResponse(_pieces(outgoing), 200, headers, SENT[sent])
-
-
-def _check_headers(request: Request, taken: Format) -> None:
-    """Raise RequestError (415) unless the body is announced as a file of this format, and plain."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    wanted = TAKEN[taken][0]
-    if kind not in TAKEN[taken]:
-        message = f"send the file itself as the body, with Content-Type: {wanted}"
-        raise RequestError(415, f"Content-Type {kind[:80]!r} is not accepted: {message}")
-    coding = request.headers.get("content-encoding", "identity")
-    if coding != "identity":
-        raise RequestError(415, f"Content-Encoding {coding[:80]!r} is not accepted: send it plain")
+    return StreamingResponse(_pieces(outgoing), 200, about, SENT[sent])
 
 
 def _spool() -> BinaryIO:
@@ -151,16 +141,19 @@ async def _predict(
     """Answer the incoming file's rows, block by block in a thread; raises RequestError."""
     shared: Shared = request.app.shared
     most, spelling = shared.settings.max_file_rows, model.manifest.spelling
-    predictor, summary = Predictor(model, id_column), Summary()
+    predictor, summary = Predictor(model, id_column, incoming[0] == "parquet"), Summary()
     source: Source = await to_thread(open_source, *incoming, spelling, most)
     predictor.check(source.names)
     layout = Layout(model, source.kind, id_column)
     is_integer = id_column in source.integers
     sink: Sink = await to_thread(open_sink, *outgoing, layout, is_integer)
     rows = source.rows(predictor.wanted)
-    with _room():
+    is_slow = model.engine.is_slow
+    run = shared.queue.run_piece if is_slow else to_thread
+    block = SLOW_BLOCK if is_slow else BLOCK
+    with _room(), shared.queue.hold_place() if is_slow else nullcontext():
         try:
-            while results := await to_thread(_answer_block, rows, predictor, sink):
+            while results := await run(_answer_block, rows, predictor, sink, block):
                 summary.add(results)
                 if summary.rows > most:
                     raise RequestError(413, f"a file may have at most {most:,} rows")
@@ -173,8 +166,8 @@ async def _predict(
     return summary
 
 
-def _answer_block(rows: Iterator[Row], predictor: Predictor, sink: Sink) -> list[Result]:
-    results = predictor.predict(islice(rows, BLOCK))
+def _answer_block(rows: Iterator[Row], predictor: Predictor, sink: Sink, most: int) -> list[Result]:
+    results = predictor.predict(islice(rows, most))
     sink.write(results)
     return results
 
@@ -183,14 +176,13 @@ async def _note(
     shared: Shared, request: Request, predictor: Predictor, results: list[Result]
 ) -> None:
     """Count a block, and log it; raises RequestError if nobody waits for the rest."""
-    manifest, seconds = predictor.model.manifest, predictor.take_seconds()
     outcomes = [result.outcome for result in results if result.outcome]
-    shared.telemetry.count_predictions(manifest, outcomes, seconds)
+    rows = b""
     if shared.prediction_log and outcomes:
-        request_id = request.scope["state"]["request_id"]
         rows = await to_thread(encode_rows, predictor, results)
-        content = await to_thread(predictor.model.answers.to_json, outcomes, request_id)
-        shared.prediction_log.put(predictor.model, request_id, rows, content)
+    request_id, seconds = request.scope["state"]["request_id"], predictor.take_seconds()
+    if outcomes:
+        shared.record(predictor.model, request_id, rows, outcomes, seconds)
     if await request.is_disconnected():
         raise RequestError(400, "the connection was closed before the answer")
 

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from serve.http.body import Headers, check_headers, read_body
 from serve.http.middleware import JSON, Reply
 from serve.http.openapi.bodies import request_body
+from serve.http.queue import Queue
 from serve.http.schemas import ERRORS, Prediction
 from serve.http.state import Shared
 from serve.runtime.answers import Outcome
@@ -63,7 +64,7 @@ class Predict:
             body = await read_body(receive, headers, settings.max_body_bytes)
             work = model, body, scope["state"]["request_id"], settings.max_rows
             if model.engine.is_slow:
-                result = await shared.queue.run(answer, *work)
+                result = await answer_in_turns(shared.queue, *work)
             elif len(body) > LARGE_BODY:  # in a thread, so that others need not wait for it
                 result = await run_in_threadpool(answer, *work)
             else:
@@ -74,6 +75,17 @@ class Predict:
         if shared.prediction_log:
             shared.prediction_log.put(model, work[2], body, result.content)
         return Reply(200, result.content)
+
+
+async def answer_in_turns(
+    queue: Queue, model: Model, body: bytes, request_id: str, most: int
+) -> Result:
+    """Return the answers to the rows of a body, between others'; raises RequestError like `answer`.
+
+    Raises RequestError (503) as well, where too many wait already.
+    """
+    ran = await queue.run_rows(model, lambda: model.check(parse_rows(body, most)))
+    return Result(model.answers.to_json(ran.outcomes, request_id), ran.outcomes, ran.seconds)
 
 
 def answer(model: Model, body: bytes, request_id: str, most: int) -> Result:

@@ -139,6 +139,45 @@ def test_what_is_there_is_replaced_only_if_told(tmp_path: Path, capsys: Any) -> 
     assert len(read(out)) == 3
 
 
+def test_the_input_is_never_written_over(tmp_path: Path, capsys: Any) -> None:
+    source = write_table(tmp_path / "in.csv", lines(3))
+    link, content = tmp_path / "link.csv", source.read_bytes()
+    link.symlink_to(source)
+    for args in (
+        [source, "--force"],
+        [link, "--force"],
+        [f"{tmp_path}/../{tmp_path.name}/in.csv", "--force"],
+        [tmp_path / "out.csv", "--bad-rows", str(source), "--force"],
+        [tmp_path / "out.csv", "--bad-rows", str(tmp_path / "out.csv")],
+    ):
+        assert predict(source, *args) == 2
+        told = capsys.readouterr().err
+        assert "which would be lost" in told or "cannot hold both" in told
+    assert source.read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "link.csv"]
+
+
+def test_bad_rows_replace_another_file_only_if_told(tmp_path: Path, capsys: Any) -> None:
+    source = write_table(tmp_path / "in.csv", lines(3, bad_every=2))
+    notes = tmp_path / "notes.csv"
+    notes.write_text("precious")
+    out = tmp_path / "out.csv"
+    assert predict(source, out, "--bad-rows", str(notes)) == 2
+    assert f"{notes} is there already" in capsys.readouterr().err
+    assert notes.read_text() == "precious"
+    assert predict(source, out, "--bad-rows", str(notes), "--force") == 0
+
+
+def test_an_unknown_task_is_told_with_those_that_there_are(
+    models: Path, tmp_path: Path, capsys: Any
+) -> None:
+    source = write_table(tmp_path / "in.csv", lines(1))
+    with pytest.raises(SystemExit) as end:
+        batch.main(["hart", str(source), str(tmp_path / "out.csv"), "--models", str(models)])
+    assert end.value.code == 2
+    assert f"there is no model of 'hart' in {models}: there is heart" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

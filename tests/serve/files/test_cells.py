@@ -81,10 +81,10 @@ def trained(raw: pd.Series, kind: str, origin: Origin) -> list[Any]:
     ]
 
 
-def served(raw: list[object], kind: str, spelling: Spelling) -> list[Any]:
+def served(raw: list[object], kind: str, spelling: Spelling, has_nulls: bool = False) -> list[Any]:
     """Return what the server makes of the cells: encoded, None where it refuses one."""
     of = Column.model_validate_json(json.dumps(COLUMNS[kind]))
-    read, item = make_caster(of, spelling), Input.of(of)
+    read, item = make_caster(of, spelling, has_nulls), Input.of(of)
     found: list[Any] = []
     for cell in raw:
         value = read(cell)
@@ -124,12 +124,13 @@ def is_of_pythons_years(cell: str) -> bool:
     return bool(pd.isna(found) or 1 <= found.year <= 9999)
 
 
+WORDS = st.sampled_from(["null", "None", " None", "NaN", "nan", "NA", "N/A", "?", "-9", ""])
 TYPED: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "int64": (pa.int64(), st.integers(1 - 2**53, 2**53 - 1) | st.integers(-10, 40)),
     "float64": (pa.float64(), st.floats() | st.integers(-10, 40).map(float)),
     "float32": (pa.float32(), st.floats(width=32)),
     "bool": (pa.bool_(), st.booleans()),
-    "string": (pa.string(), st.text("0123.-tTrue NA", max_size=6)),
+    "string": (pa.string(), WORDS | st.text("0123.-tTrue NA", max_size=6)),
     "date": (pa.date32(), st.dates()),
     "time": (pa.timestamp("us"), st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))),
     "zoned": (
@@ -155,7 +156,24 @@ def test_a_typed_cell_is_cast_as_in_training(kind: str, dtype: str, data: st.Dat
     frame = pd.read_parquet(file, to_pandas_kwargs={"ignore_metadata": True})
     spelling = Spelling(missing=origin.missing, missing_in={"x": ("-9",)})
     rows = [cells[0] for _, cells in ParquetSource(file, 10**6).rows(["x"])]
-    assert same(served(rows, kind, spelling), trained(frame["x"], kind, origin)), raw
+    assert same(served(rows, kind, spelling, True), trained(frame["x"], kind, origin)), raw
+
+
+def test_a_text_of_parquet_that_says_null_is_a_text() -> None:
+    words = ["null", "None", "nan", "NaN"]
+    assert served([*words, "?", None], "text", Spelling(), True) == [*words, "", ""]
+    assert served([*words, "?"], "text", Spelling()) == [""] * 5
+    own = Spelling(missing_in={"x": ("None",)})
+    assert served(["null", "None"], "text", own, True) == ["null", ""]
+
+
+def test_what_the_contract_lists_as_a_value_is_one_in_every_file() -> None:
+    of = Column.model_validate_json(json.dumps(declared("x", "category", values=["None", "some"])))
+    for has_nulls in (True, False):
+        read = make_caster(of, Spelling(), has_nulls)
+        assert [read("None"), read("some"), read("")] == ["None", "some", None]
+    assert Origin(path="t.parquet").list_missing_marks("x") == ("", "?", "NA", "N/A")
+    assert "None" in Origin(path="t.csv").list_missing_marks("x")
 
 
 @settings(deadline=None, max_examples=200)

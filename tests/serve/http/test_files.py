@@ -109,7 +109,8 @@ def test_bytes_that_are_not_utf_8_cost_only_their_row(client: TestClient) -> Non
     content = make_csv() + bad + b"\n" + GOOD.format("b").encode()
     found = rows_of(post(client, content, "?id=patient"))
     assert "chol [wrong_type]" in found[0]["error"]
-    assert found[0]["patient"] == "caf\\udce9"
+    assert "patient [unreadable]: the id is not UTF-8, it has the byte 0xe9" in found[0]["error"]
+    assert found[0]["patient"] == ""  # rather than another than was sent
     assert found[1]["label"]
 
 
@@ -182,7 +183,7 @@ NO_TABLES = {
     "endless": (b"x" * (LONGEST_LINE + 1), 400, "a line has more than"),
     "blank": (b"\n\n", 422, "the first line names none of the columns"),
     "page": (b"<!DOCTYPE html>\n<html>", 422, "it is '<!DOCTYPE html>'"),
-    "semicolons": (HEADER.replace(",", ";").encode(), 422, "the right delimiter"),
+    "semicolons": (HEADER.replace(",", ";").encode(), 422, "are set apart by ';', those of this"),
 }
 
 
@@ -223,6 +224,20 @@ def test_another_content_type_is_refused(client: TestClient, kind: str) -> None:
     response = client.post("/predict/heart/csv", content=make_csv(), headers=headers)
     assert response.status_code == 415
     assert "Content-Type: text/csv" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("route", ["csv", "parquet"])
+def test_a_file_in_another_charset_is_refused(client: TestClient, route: str) -> None:
+    kind = CSV if route == "csv" else PARQUET
+    for charset in ("latin-1", '"UTF-16"', "windows-1252"):
+        headers = {"Content-Type": f"{kind['Content-Type']}; charset={charset}"}
+        response = client.post(f"/predict/heart/{route}", content=make_csv(), headers=headers)
+        assert response.status_code == 415
+        assert "send UTF-8" in response.json()["detail"]
+    headers = {"Content-Type": "text/csv; header=present; Charset=UTF-8"}
+    content = make_csv(GOOD.format("a"))
+    response = client.post("/predict/heart/csv", content=content, headers=headers)
+    assert response.status_code == 200
 
 
 def test_a_packed_file_is_refused(client: TestClient) -> None:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,3 +204,52 @@ def test_a_folder_of_somebody_else_is_not_used(
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     with pytest.raises(PermissionError, match="SERVE_METRICS_DIR"):
         SharedMemory(tmp_path)
+
+
+def test_threads_that_need_a_cell_at_once_get_the_same_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = Telemetry()
+    make, threads = telemetry.memory.cell, 8
+    barrier, found = threading.Barrier(threads), list[Any]()
+
+    def make_slowly(key: Any) -> Any:
+        time.sleep(0.01)  # others ask meanwhile
+        return make(key)
+
+    def ask(number: int) -> None:
+        barrier.wait()
+        found.append(telemetry.cell("serve_requests", "GET", str(number % 2), "200"))
+
+    monkeypatch.setattr(telemetry.memory, "cell", make_slowly)
+    asking = [threading.Thread(target=ask, args=(number,)) for number in range(threads)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert len({id(cell) for cell in found}) == 2
+    for cell in found:
+        cell.add()
+    numbers = shown(telemetry)
+    for route in ("0", "1"):
+        labels = {"method": "GET", "route": route, "status": "200"}
+        assert value(numbers, "serve_requests_total", **labels) == threads / 2
+
+
+def test_counts_are_made_on_the_event_loop_alone(client: TestClient) -> None:
+    telemetry = client.app.shared.telemetry  # type: ignore[attr-defined]
+    count, threads = telemetry.count_predictions, set[int]()
+
+    def note_thread(*args: Any) -> None:
+        threads.add(threading.get_ident())
+        count(*args)
+
+    telemetry.count_predictions = note_thread
+    client.post("/predict/heart", json=HEART_ROW)
+    inputs = [
+        {"name": "age", "shape": [1], "datatype": "INT64", "data": [63]},
+        {"name": "sex", "shape": [1], "datatype": "INT64", "data": [1]},
+    ]
+    kind = {"Content-Type": "text/csv"}
+    table = "age,sex,chol,smoker,visit,thal\n63,1,?,,,6\n"
+    assert client.post("/v2/models/heart/infer", json={"inputs": inputs}).status_code == 200
+    assert client.post("/predict/heart/csv", content=table, headers=kind).status_code == 200
+    assert len(threads) == 1

@@ -308,7 +308,7 @@ SEND = "send one row as a JSON object, or a list of rows"
 JSON_KIND = {"Content-Type": "application/json"}
 KIND = "is not accepted: send Content-Type: application/json"
 UTF8 = "is not accepted: send UTF-8"
-PLAIN = "is not accepted: send plain JSON"
+PLAIN = "is not accepted: send it plain"
 
 
 def post(client: TestClient, body: str | bytes, kind: str = "application/json") -> httpx.Response:

@@ -101,7 +101,6 @@ BREAKAGES = [
     (lose_the_model, "cannot be read: No such file"),
     (break_the_contract, "columns.0.type: Field required"),
     (change_the_answer, "the manifest, which says [0.5, 0.5]"),
-    (shutil.rmtree, "manifest.json cannot be read"),
 ]
 
 
@@ -117,6 +116,20 @@ def test_a_bad_model_is_refused_and_the_old_one_serves_on(
     assert (found["serves"], found["version"]) == (True, old)
     assert f"a new model is refused, version {old} serves on: " in found["detail"]
     assert reason in found["detail"]
+
+
+def test_a_model_whose_folder_is_gone_serves_on_and_is_told_as_gone(
+    client: TestClient, models: Path
+) -> None:
+    old = version(client)
+    shutil.rmtree(models / "heart")
+    assert reload(client) == {"heart": "removed", "housing": "unchanged"}
+    found = state(client)
+    assert (found["serves"], found["version"]) == (True, old)
+    assert found["detail"] == f"its folder is gone: version {old} serves on until the next start"
+    write_heart(models)
+    assert reload(client)["heart"] == "unchanged"
+    assert state(client)["detail"] is None
 
 
 def test_a_mended_model_ends_the_refusal(client: TestClient, models: Path) -> None:

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from serve.log import rotation, writer
 from serve.log.reader import read_predictions
+from tests.support.explained_models import write_explained_heart
 from tests.support.serve_models import HEART_ROW, write_heart
 from tests.support.serving import Load, clean_environment, samples, server_process, serving, value
 
@@ -257,3 +258,116 @@ def test_a_reader_loads_nothing_of_the_server_nor_of_training() -> None:
     loaded = set(run.stdout.split())
     assert "json" in loaded
     assert not loaded & {"fastapi", "starlette", "sklearn", "torch", "pandas", "onnxruntime"}
+
+
+# What was written stays
+
+
+def write_lines(files: rotation.RotatingFiles, *names: str) -> int:
+    written, _ = files.append([b'{"inputs": {"name": "%s"}}\n' % name.encode() for name in names])
+    return written
+
+
+def read_names(folder: Path) -> list[str]:
+    return [str(line["inputs"]["name"]) for line in read_predictions(folder)]
+
+
+def test_a_full_disk_takes_nothing_away_that_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = len(b'{"inputs": {"name": "a"}}\n')
+    files = rotation.RotatingFiles(tmp_path, max_bytes=line, max_files=3)  # a line a file
+    assert [write_lines(files, name) for name in "abcd"] == [1, 1, 1, 1]
+    monkeypatch.setattr(rotation, "os", Disk(room=0))
+    assert [write_lines(files, "lost") for _ in range(20)] == [0] * 20
+    assert read_names(tmp_path) == ["b", "c", "d"]
+    monkeypatch.undo()
+    assert write_lines(files, "e") == 1
+    files.close()
+    assert read_names(tmp_path) == ["c", "d", "e"]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_lines_before_the_one_that_a_full_disk_tore_stay_and_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = len(b'{"inputs": {"name": "a"}}\n')
+    files = rotation.RotatingFiles(tmp_path, max_bytes=1000, max_files=3)
+    monkeypatch.setattr(rotation, "os", Disk(room=2 * line + 5))
+    assert write_lines(files, *"abcd") == 2
+    monkeypatch.undo()
+    assert write_lines(files, "e") == 1
+    assert read_names(tmp_path) == ["a", "b", "e"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_clock_that_is_set_back_changes_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = len(b'{"inputs": {"name": "a"}}\n')
+    files = rotation.RotatingFiles(tmp_path, max_bytes=line, max_files=2)
+    for moment, name in zip((9_000, 3_000, 1_000, 5_000), "abcd", strict=True):
+        monkeypatch.setattr(rotation.time, "time_ns", lambda moment=moment: moment)
+        write_lines(files, name)
+    assert read_names(tmp_path) == ["c", "d"]
+
+
+def test_lines_after_the_file_was_removed_go_to_another(tmp_path: Path) -> None:
+    files = rotation.RotatingFiles(tmp_path, max_bytes=1000, max_files=2)
+    write_lines(files, "a")
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    write_lines(files, "b")
+    assert read_names(tmp_path) == ["b"]
+
+
+def test_a_file_that_is_not_the_logs_is_neither_read_nor_taken_away(tmp_path: Path) -> None:
+    other = tmp_path / "export.jsonl"
+    other.write_text('{"inputs": {"name": "mine"}}\n')
+    files = rotation.RotatingFiles(tmp_path, max_bytes=10, max_files=1)
+    for name in "abc":
+        write_lines(files, name)
+    assert (read_names(tmp_path), other.exists()) == (["c"], True)
+
+
+def test_explanations_are_logged_and_counted(tmp_path: Path) -> None:
+    write_explained_heart(tmp_path / "models")
+    with serving(tmp_path / "models", prediction_log=str(tmp_path / "log")) as client:
+        answer = client.post("/explain/heart", json=ROWS).json()
+        found = samples(client.get("/metrics").text)
+    labels = {"task": "heart", "version": answer["version"], "label": "ill"}
+    assert value(found, "serve_predictions_total", **labels) == 2
+    logged_rows = list(read_predictions(tmp_path / "log"))
+    assert [line["inputs"] for line in logged_rows] == ROWS
+    predictions = [item["prediction"] for item in answer["explanations"]]
+    assert [line["output"] for line in logged_rows] == predictions
+
+
+def test_a_body_of_several_lines_is_one_line_of_the_log(models: Path, tmp_path: Path) -> None:
+    bodies = [json.dumps(ROWS, indent=2), f"\ufeff{json.dumps(HEART_ROW)}", f" {json.dumps(ROWS)}"]
+    kind = {"Content-Type": "application/json"}
+    with serving(models, prediction_log=str(tmp_path)) as client:
+        for body in bodies:
+            sent = body.replace("\n", "\r\n").encode()
+            assert client.post("/predict/heart", content=sent, headers=kind).status_code == 200
+    assert [line["inputs"] for line in read_predictions(tmp_path)] == [*ROWS, HEART_ROW, *ROWS]
+
+
+def test_a_request_that_cannot_be_logged_costs_no_other(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = writer.format_lines
+    broken = iter([True, False])
+
+    def format_lines(*args: Any) -> list[bytes]:
+        if next(broken):
+            raise ValueError("no such line")
+        return usual(*args)
+
+    monkeypatch.setattr(writer, "format_lines", format_lines)
+    with serving(models, prediction_log=str(tmp_path)) as client:
+        for number in (1, 2):
+            client.post("/predict/heart", json={**HEART_ROW, "age": 40 + number})
+        wait_until(lambda: counted(client, "written") == 1)
+        assert counted(client, "lost") == 1
+    assert [line["inputs"]["age"] for line in read_predictions(tmp_path)] == [42]
