@@ -72,17 +72,18 @@ def run_dvc(*args: str) -> bool:
 
     Ctrl-C reaches this process alone, which then ends the other: DVC would end with a traceback.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a new process inherits
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process inherits it
     try:
-        process = subprocess.Popen(["dvc", *args])
+        with subprocess.Popen(["dvc", *args]) as process:
+            try:
+                # What was pressed meanwhile waited, and is heard here.
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                return process.wait() == 0
+            except BaseException:
+                process.terminate()
+                raise
     finally:
-        signal.signal(signal.SIGINT, before)
-    with process:
-        try:
-            return process.wait() == 0
-        except BaseException:
-            process.terminate()
-            raise
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def find_missing(remote: Any, objects: Iterable[Tracked]) -> list[Tracked]:

@@ -82,7 +82,8 @@ def damage(clone: Clone, names: dict[str, str]) -> None:
     (clone.path / "data/candidates/heart/linear/candidate.json").unlink()
     clone.write("data/evaluated/heart/plots/extra.json", "{}")
     append(clone.path / "stages/validating/values.py", b"# changed\n")
-    clone.replace("params.yaml", "C: 0.1", "C: 0.7")
+    for composed in ("params.yaml", "data/composed/heart.yaml"):
+        clone.replace(composed, "C: 0.1", "C: 0.7")
     append(clone.path / "models/heart" / names["model"])
     (clone.path / "models/heart" / names["explanation"]).unlink()
     manifest = json.loads(clone.read("models/housing/manifest.json"))

@@ -92,10 +92,8 @@ def test_other_weights_in_the_folder_run_the_stage_again(clone: Clone) -> None:
     assert clone.repro("evaluate-reviews") == {STAGE, "evaluate-reviews"}
 
 
-def test_speed_is_among_the_metrics_and_loss_among_the_plots(clone: Clone) -> None:
-    shown = json.loads(clone.run("dvc", "metrics", "show", "--json").stdout)
-    metrics = shown[""]["data"]["data/measured/reviews/tiny.json"]["data"]
-    assert metrics == json.loads(clone.read("data/measured/reviews/tiny.json"))
+def test_speed_is_measured_and_loss_among_the_plots(clone: Clone) -> None:
+    metrics = json.loads(clone.read("data/measured/reviews/tiny.json"))
     # Each of two folds has half of the rows to learn from, the last network all, in each epoch.
     learnt = 2 * learning_rows(clone) * EPOCHS
     assert metrics["texts_per_second"] * metrics["training_seconds"] == pytest.approx(learnt)
