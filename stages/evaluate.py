@@ -69,14 +69,21 @@ def main(task: str, *models: str) -> None:
     context = EvaluationContext(task, schema, metric, params.evaluation, params.class_weight)
     known = pd.concat([read_rows(prepared / f"{part}.parquet") for part in ("train", "validation")])
     fitted = encode_table(known, schema)
-    selection = select_model(context, read_candidates(task, models, known[ROW]), fitted[1])
+    groups = read_groups(known, schema)
+    selection = select_model(context, read_candidates(task, models, known[ROW]), fitted[1], groups)
     # All is chosen by now: only here the test rows are read.
     held = read_rows(prepared / "test.parquet")
     test = encode_table(held, schema)
     model = Path("data/candidates", task, selection.choice.champion.name, "model.joblib")
-    pipeline, others, groups = load_pipeline(model), read_slices(held), read_groups(known)
     tested = evaluate_champion(
-        context, selection.decision.rule, pipeline, fitted, test, others, groups
+        context,
+        selection.decision.rule,
+        load_pipeline(model),
+        fitted,
+        test,
+        others=read_slices(held),
+        groups=groups,
+        test_groups=read_groups(held, schema),
     )
     write_frame(folder / "predictions.parquet", tabulate_predictions(held[ROW], tested.rows))
     save(folder, model, context, selection, tested)

@@ -96,7 +96,7 @@ def predict_rows_out_of_fold(
     """Return out-of-fold predictions with row numbers, and the trees for a fit on all rows."""
     together = pd.concat([train, validation])
     table, found = predict_out_of_fold(
-        recipe, *encode_rows(together, recipe.schema), cv, read_groups(together)
+        recipe, *encode_rows(together, recipe.schema), cv, read_groups(together, recipe.schema)
     )
     table.insert(2, ROW, np.tile(together[ROW].to_numpy(), cv.repeats))
     stopping = recipe.model.early_stopping

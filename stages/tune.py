@@ -110,7 +110,7 @@ def build_problem(params: TuneParams, prepared: Path, where: str) -> Problem:
         params.threshold if isinstance(params.threshold, float) else 0.5, bins=params.bins
     )
     X, y = encode(rows, schema), encode_target(rows, schema)
-    objective = Objective(X, y, read_groups(rows), params.cv, metric, rule)
+    objective = Objective(X, y, read_groups(rows, schema), params.cv, metric, rule)
     return Problem(params, build_recipe(params, schema, where), objective, where)
 
 

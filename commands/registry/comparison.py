@@ -29,7 +29,8 @@ class Pair:
         """Answer the questions with intervals that hold all together; undefined ones not at all."""
         rows = len(self.champion)
         bootstrap = Bootstrap.affordable(terms.resamples, rows, confidence, seed)
-        return estimate_differences(questions, rows, bootstrap, 1 - confidence)
+        groups = self.champion.groups
+        return estimate_differences(questions, rows, bootstrap, 1 - confidence, groups)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from stages.evaluating.slices import cut_slices
 from stages.exporting.golden import to_plain
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
+from stages.shared.folds import read_groups
 from stages.shared.schema import Schema, read_schema
 from stages.shared.storage import read_frame, sha256
 
@@ -130,7 +131,10 @@ def predict_rows(model: Model, test: TestRows, params: PromotionPolicy) -> Rows:
     records = test.frame[names].to_dict("records")
     rows = [{name: to_plain(row[name], params.columns[name]) for name in names} for row in records]
     return Rows(
-        encode_target(test.frame, test.schema), run_model(model, rows), read_rule(model, params)
+        encode_target(test.frame, test.schema),
+        run_model(model, rows),
+        read_rule(model, params),
+        read_groups(test.frame, test.schema),
     )
 
 

@@ -17,6 +17,7 @@ from stages.evaluating.metrics import Rows, find_metric, metrics_for
 from stages.evaluating.slices import cut_slices, explain_unscorable
 from stages.shared.errors import PipelineError
 from stages.shared.features import encode, encode_target
+from stages.shared.folds import read_groups, take_groups
 from stages.shared.schema import ROW
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -111,10 +112,14 @@ def compare_sides(base: Side, here: Side, alpha: float, tolerance: float = 0.0) 
             base=base,
             here=here,
             metrics=tuple(
-                estimate_differences(own, len(numbers), bootstrap, alpha * METRICS_SHARE)
+                estimate_differences(
+                    own, len(numbers), bootstrap, alpha * METRICS_SHARE, shared.here.groups
+                )
             ),
             slices=tuple(
-                estimate_differences(parts, len(numbers), bootstrap, alpha * SLICES_SHARE)
+                estimate_differences(
+                    parts, len(numbers), bootstrap, alpha * SLICES_SHARE, shared.here.groups
+                )
             ),
             shared=shared,
             flips=find_flips(base_rows, here_rows, numbers, here.schema.labels),
@@ -134,7 +139,7 @@ def _compare_out_of_fold(base: Side, here: Side, alpha: float) -> tuple[Differen
     except PipelineError as error:
         return None, str(error)
     bootstrap = _make_bootstrap(here, question.rows)
-    found = estimate_differences([question], question.rows, bootstrap, alpha)
+    found = estimate_differences([question], question.rows, bootstrap, alpha, question.groups)
     return (found[0], "") if found else (None, f"{question.metric.name} is undefined there")
 
 
@@ -155,9 +160,10 @@ def match_test_rows(base: Side, here: Side) -> Shared:
     order = [old.labels.index(label) for label in new.labels]
     said = base.predictions[rows.base]
     truth = encode_target(here.test, new)[rows.here]
+    groups = take_groups(read_groups(here.test, new), rows.here)
     return Shared(
-        Rows(truth, said[:, order] if order else said, base.rule),
-        Rows(truth, here.predictions[rows.here], here.rule),
+        Rows(truth, said[:, order] if order else said, base.rule, groups),
+        Rows(truth, here.predictions[rows.here], here.rule, groups),
         encode(here.test.iloc[rows.here], new),
         here.test[ROW].to_numpy()[rows.here],
     )

@@ -17,6 +17,7 @@ from commands.review.store import MissingError
 from stages.evaluating.candidates import OutOfFold
 from stages.evaluating.metrics import Metric, Rows, find_metric
 from stages.shared.features import encode_target
+from stages.shared.folds import count_groups, read_groups, take_groups
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FEWEST = 20  # shared rows below which nothing is said
@@ -42,6 +43,11 @@ class FoldQuestion:
     rows: int
     base: Sequence[Part]
     here: Sequence[Part]
+    groups: Array | None = None
+
+    @property
+    def units(self) -> int:
+        return count_groups(self.groups, self.rows)
 
     @cached_property
     def scores(self) -> tuple[float, float]:
@@ -79,6 +85,7 @@ def ask_out_of_fold(base: Side, here: Side) -> FoldQuestion:
         len(truth),
         _cut_into_folds(base, base.out_of_fold, matched.base, truth, order),
         _cut_into_folds(here, here.out_of_fold, matched.here, truth, list(range(len(order)))),
+        take_groups(read_groups(here.known, here.schema), matched.here),
     )
 
 

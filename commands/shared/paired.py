@@ -33,6 +33,8 @@ class Asked(Protocol):
     @property
     def rows(self) -> int: ...
     @property
+    def units(self) -> int: ...
+    @property
     def scores(self) -> tuple[float, float]: ...
     def gains(self, weights: Array) -> Array: ...
 
@@ -54,6 +56,10 @@ class Question:
     @property
     def rows(self) -> int:
         return len(self.base)
+
+    @property
+    def units(self) -> int:
+        return self.base.units
 
     @cached_property
     def scores(self) -> tuple[float, float]:
@@ -117,9 +123,15 @@ def judge_interval(low: float, high: float, margin: float) -> Verdict:
 
 
 def estimate_differences(
-    questions: Sequence[Asked], rows: int, bootstrap: Bootstrap, alpha: float
+    questions: Sequence[Asked],
+    rows: int,
+    bootstrap: Bootstrap,
+    alpha: float,
+    groups: Array | None = None,
 ) -> list[Difference]:
     """Answer a family of questions over the same ``rows``; undefined ones are left out.
+
+    Rows of one of the ``groups`` (a number for each row) are drawn together.
 
     The interval is the difference ± c standard errors of the bootstrap. c is the 1 - alpha
     quantile of the largest |deviation| / standard error over the family (the single-step maxT of
@@ -129,13 +141,15 @@ def estimate_differences(
     defined = [question for question in questions if np.isfinite(question.scores).all()]
     if not defined:
         return []
-    drawn = bootstrap.draw(rows, lambda weights: [question.gains(weights) for question in defined])
+    drawn = bootstrap.draw(
+        rows, lambda weights: [question.gains(weights) for question in defined], groups
+    )
     bases = np.array([question.scores[0] for question in defined])
     values = np.array([_subtract_values(*question.scores) for question in defined])
     errors = np.nanstd(drawn, axis=1, ddof=1)
     errors[errors <= ROUNDING * np.abs(bases)] = 0
     critical = _find_critical_value(drawn - values[:, None], errors, alpha)
-    reach = errors * _widen_reach(critical, np.array([question.rows for question in defined]))
+    reach = errors * _widen_reach(critical, np.array([question.units for question in defined]))
     return [
         Difference(
             question.name,
@@ -174,10 +188,11 @@ def _find_critical_value(deviations: Array, errors: Array, alpha: float) -> floa
     return min(joint, bonferroni)
 
 
-def _widen_reach(critical: float, rows: Array) -> Array:
+def _widen_reach(critical: float, units: Array) -> Array:
     """Return the reach for each number of rows: Student's t with as much beyond it as the normal's.
 
     The bootstrap's variance is that of n rows divided by n rather than n - 1: that is made up for.
+    Rows of one group count once.
     """
-    reach = stdtrit(rows - 1, ndtr(critical)) * np.sqrt(rows / (rows - 1))
+    reach = stdtrit(units - 1, ndtr(critical)) * np.sqrt(units / (units - 1))
     return np.asarray(reach)

@@ -8,7 +8,8 @@ from stages.contract.section import Section
 class CrossValidation(Section):
     """Folds over train and validation, shuffled (and stratified for classes) with ``seed``.
 
-    A table that is split by group has its groups in one fold each.
+    Rows that are equal in all columns are in one fold, as they are in one split; where the table
+    is split by group, the rows of a group are.
     """
 
     folds: int = Field(ge=2)

@@ -1,4 +1,8 @@
-"""Intervals by the bootstrap: rows drawn again with replacement, as counts of how often."""
+"""Intervals by the bootstrap: rows drawn again with replacement, as counts of how often.
+
+Rows of one group are drawn together (the cluster bootstrap, Davison and Hinkley 1997, 3.8): four
+copies of a row tell no more than one.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +53,9 @@ class Bootstrap:
         Samples in which a metric is undefined (ROC AUC where a class is absent) are left out.
         """
         drawn = self.draw(
-            len(rows), lambda weights: [metric.score(rows, weights) for metric in metrics]
+            len(rows),
+            lambda weights: [metric.score(rows, weights) for metric in metrics],
+            rows.groups,
         )
         tail = (1 - self.confidence) / 2
         return {
@@ -57,30 +63,42 @@ class Bootstrap:
             for metric, scores in zip(metrics, drawn, strict=True)
         }
 
-    def draw(self, rows: int, score: Callable[[Array], Sequence[Array]]) -> Array:
+    def draw(
+        self,
+        rows: int,
+        score: Callable[[Array], Sequence[Array]],
+        groups: Array | None = None,
+    ) -> Array:
         """Return what ``score`` makes of every sample's weights (scores x samples).
 
-        It gets weights (some samples x rows) and returns so many arrays of one value a sample.
+        ``score`` gets weights (some samples x rows) and returns so many arrays of one value a
+        sample. Rows of one of the ``groups`` (n numbers) are drawn together.
         """
         with _find_libraries().limit(limits=1, user_api="blas"):
             chunks = [
                 np.asarray(score(weights))
-                for weights in draw_resamples(rows, self.samples, self.seed)
+                for weights in draw_resamples(rows, self.samples, self.seed, groups)
             ]
         return np.concatenate(chunks, axis=1)
 
 
-def draw_resamples(rows: int, samples: int, seed: int) -> Iterator[Array]:
-    """Yield matrices (samples x rows, float64) of how often each row is drawn; each sums to rows.
+def draw_resamples(
+    rows: int, samples: int, seed: int, groups: Array | None = None
+) -> Iterator[Array]:
+    """Yield matrices (samples x rows, float64) of how often each row is drawn.
 
-    A generator of its own from ``seed``; no matrix holds more than CELLS_AT_ONCE, or one sample.
+    A sample draws as many rows as there are, or as many of the ``groups`` (n numbers), each with
+    all of its rows. A generator of its own from ``seed``; no matrix holds more than CELLS_AT_ONCE,
+    or one sample.
     """
-    generator = np.random.default_rng(seed)
+    codes = np.arange(rows) if groups is None else np.unique(groups, return_inverse=True)[1]
+    generator, units = np.random.default_rng(seed), int(codes.max()) + 1
     at_once = max(1, CELLS_AT_ONCE // rows)
     for start in range(0, samples, at_once):
         count = min(at_once, samples - start)
-        drawn = generator.integers(0, rows, (count, rows)) + rows * np.arange(count)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=count * rows).reshape(count, rows) * 1.0
+        drawn = generator.integers(0, units, (count, units)) + units * np.arange(count)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units) * 1.0
+        yield counts if groups is None else counts[:, codes]
 
 
 @cache

@@ -83,14 +83,26 @@ class Score(Known):
 class Test(Known):
     """The test: how many rows, how the intervals were made, each metric.
 
+    ``units`` counts copies, or the rows of one value of ``split.group``, once.
     For classes ``confusion`` counts rows: a list for each true class, in it each predicted one.
     """
 
     rows: int
+    units: int | None = None
     resamples: int
     confidence: float
     metrics: dict[str, Score]
     confusion: Items[Items[int]] | None
+
+    @property
+    def about_copies(self) -> str:
+        """Say of how many different rows the intervals are, where some stand for one another."""
+        if not self.units or self.units == self.rows:
+            return ""
+        return (
+            f"Copies, or the rows of one group, are drawn together: {self.units:,} of the "
+            f"{self.rows:,} rows stand for themselves."
+        )
 
 
 class Slice(Known):

@@ -17,10 +17,15 @@ class Decision:
     explanation: str
 
 
-def decide(context: EvaluationContext, champion: OutOfFold, truth: Array) -> Decision:
-    """Fix the threshold or the interval by the champion's out-of-fold predictions alone."""
+def decide(
+    context: EvaluationContext, champion: OutOfFold, truth: Array, units: int | None = None
+) -> Decision:
+    """Fix the threshold or the interval by the champion's out-of-fold predictions alone.
+
+    ``units`` is how many of the rows stand for themselves, where some are copies.
+    """
     if not context.is_classification:
-        return _decide_interval(context, champion, truth)
+        return _decide_interval(context, champion, truth, units)
     if context.schema.is_binary:
         return _decide_threshold(context, champion, truth)
     return Decision(context.ranking_rule, "The most probable class is decided for.")
@@ -42,9 +47,11 @@ def _decide_threshold(context: EvaluationContext, champion: OutOfFold, truth: Ar
     )
 
 
-def _decide_interval(context: EvaluationContext, champion: OutOfFold, truth: Array) -> Decision:
+def _decide_interval(
+    context: EvaluationContext, champion: OutOfFold, truth: Array, units: int | None
+) -> Decision:
     coverage = context.settings.coverage
-    half_width = round_floats(compute_half_width(champion.predictions - truth, coverage))
+    half_width = round_floats(compute_half_width(champion.predictions - truth, coverage, units))
     return Decision(
         DecisionRule(half_width=half_width),
         f"The prediction interval is the prediction ± {format_number(half_width)}, equally wide "

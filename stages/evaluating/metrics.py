@@ -34,19 +34,27 @@ class Rows:
     """The truth of n rows, and what was predicted of them.
 
     ``truth`` is the class index or the value (n); ``prediction`` the probabilities (n x classes)
-    or the values (n). Of two classes the second is the positive one.
+    or the values (n). Of two classes the second is the positive one. ``groups`` (n numbers) says
+    which rows stand for one another, such as copies: an interval counts those once.
     """
 
     truth: Array
     prediction: Array
     rule: DecisionRule = field(default_factory=DecisionRule)
+    groups: Array | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def part(self, which: Array) -> "Rows":
         """Return the rows that a mask or an array of indices picks."""
-        return Rows(self.truth[which], self.prediction[which], self.rule)
+        groups = None if self.groups is None else self.groups[which]
+        return Rows(self.truth[which], self.prediction[which], self.rule, groups)
+
+    @property
+    def units(self) -> int:
+        """The number of groups, or of rows where each is a group of its own."""
+        return len(self) if self.groups is None else len(np.unique(self.groups))
 
     @property
     def classes(self) -> int:

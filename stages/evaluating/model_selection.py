@@ -9,6 +9,7 @@ from stages.evaluating.metrics import Array
 from stages.evaluating.ranking import Candidate, Choice, choose
 from stages.evaluating.settings import EvaluationContext
 from stages.shared.errors import PipelineError
+from stages.shared.folds import count_groups
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,16 @@ class ModelSelection:
 
 
 def select_model(
-    context: EvaluationContext, trained: dict[str, tuple[dict[str, Any], OutOfFold]], truth: Array
+    context: EvaluationContext,
+    trained: dict[str, tuple[dict[str, Any], OutOfFold]],
+    truth: Array,
+    groups: Array | None = None,
 ) -> ModelSelection:
     """Score every candidate on the same folds, choose, and fix the champion's threshold.
 
     ``trained`` maps a model to its ``candidate.json`` and its out-of-fold predictions of the rows
-    whose target is ``truth``. Raises PipelineError where folds differ or a score is undefined.
+    whose target is ``truth``; rows of one of the ``groups`` count once. Raises PipelineError where
+    folds differ or a score is undefined.
     """
     _check_folds(context, trained)
     candidates = tuple(
@@ -39,7 +44,8 @@ def select_model(
         for name, (facts, predictions) in trained.items()
     )
     choice = choose(candidates, context.metric)
-    decision = decide(context, trained[choice.champion.name][1], truth)
+    units = count_groups(groups, len(truth))
+    decision = decide(context, trained[choice.champion.name][1], truth, units)
     facts_of = {name: facts for name, (facts, _) in trained.items()}
     return ModelSelection(candidates, choice, decision, facts_of, len(truth))
 

@@ -95,6 +95,7 @@ def build_test(tested: ChampionTest) -> Content:
     counts = plots.confusion_counts(tested.rows) if is_classification else None
     return {
         "rows": len(tested.rows),
+        "units": tested.rows.units,
         "resamples": tested.bootstrap.samples,
         "confidence": tested.bootstrap.confidence,
         "metrics": build_scores(tested),

@@ -74,7 +74,8 @@ def _render_test(evaluation: Evaluation) -> str:
     ]
     title = f"## {evaluation.champion} on the test rows, seen once"
     table = _render_table(head, rows)
-    return f"{title}\n\n{table}\n\nIntervals: {test.resamples} bootstrap samples."
+    intervals = f"Intervals: {test.resamples} bootstrap samples. {test.about_copies}".rstrip()
+    return f"{title}\n\n{table}\n\n{intervals}"
 
 
 def _render_slices(evaluation: Evaluation) -> str:

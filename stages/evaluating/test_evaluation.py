@@ -41,14 +41,16 @@ def evaluate_champion(
     test: Table,
     others: Iterable[Slice] = (),
     groups: Array | None = None,
+    test_groups: Array | None = None,
 ) -> ChampionTest:
     """Score the pipeline on ``test``; ``fitted`` are the rows it was trained on.
 
     ``others`` are slices of the test rows beside those of the columns that the models see, and
-    ``groups`` those of the rows fitted on that a learning curve must not divide.
+    ``groups`` those of the rows fitted on that a learning curve must not divide; rows of one of the
+    ``test_groups`` count once in an interval.
     """
     settings, (X, y) = context.settings, test
-    rows = Rows(y, predict(pipeline, X, context.schema), rule)
+    rows = Rows(y, predict(pipeline, X, context.schema), rule, test_groups)
     metrics = metrics_for(context.schema.problem)
     wanted = (settings.resamples, len(rows), settings.confidence, settings.seed)
     bootstrap = Bootstrap.affordable(*wanted)

@@ -36,23 +36,25 @@ def choose_threshold(
     return float(nearest), float(scores.max())
 
 
-def compute_half_width(residuals: Array, coverage: float) -> float:
+def compute_half_width(residuals: Array, coverage: float, units: int | None = None) -> float:
     """Return half the width of a prediction interval that holds ``coverage`` of new values.
 
     The ceil((n + 1) coverage)-th smallest of n absolute residuals (Vovk et al. 2005; Lei et al.
     2018), so the interval is equally wide everywhere. ``residuals`` is repeats x n: repeats are
     pooled, and count as the same n rows. They come from cross-validation rather than from rows
-    held out once, which makes the guarantee approximate. Raises PipelineError where n is too few.
+    held out once, which makes the guarantee approximate. Where rows are copies, n is the number of
+    ``units``, each of its rows. Raises PipelineError where n is too few.
     """
     repeats, rows = residuals.shape
-    rank = math.ceil((rows + 1) * Fraction(str(coverage)))
-    if rank > rows:
+    units = units or rows
+    rank = math.ceil((units + 1) * Fraction(str(coverage)))
+    if rank > units:
         raise PipelineError(
-            f"evaluation.coverage = {coverage} cannot be had from {rows} rows to train on: "
+            f"evaluation.coverage = {coverage} cannot be had from {units} rows to train on: "
             "lower it in conf/config.yaml"
         )
     ordered = np.sort(np.abs(residuals), axis=None)
-    return float(ordered[rank * repeats - 1])
+    return float(ordered[math.ceil(Fraction(rank * rows, units)) * repeats - 1])
 
 
 def _list_cuts(truth: Array, probability: Array) -> tuple[Array, Array, Array]:

@@ -1,6 +1,7 @@
 """Deals rows into the folds that every candidate is scored on, and into parts of them.
 
-Where the table is split by group, each of them keeps the rows of a group together.
+Each of them keeps together what the split keeps together: the rows of a group where the table is
+split by group, else the rows whose inputs are equal.
 """
 
 from typing import Any
@@ -17,11 +18,14 @@ from sklearn.model_selection import (
 )
 
 from stages.contract.cross_validation import CrossValidation
+from stages.shared.equal_rows import number_rows
 from stages.shared.errors import PipelineError
 from stages.shared.schema import GROUP, Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Parted = tuple[Array, Array]  # the rows to fit on, and those held out
+GROUPING = "of split.group, or of equal rows"
+BUNDLES = 20  # a part, into which rows without a copy are put before they are dealt
 DRAWS = 20  # of groups to hold out: the one with the fairest share of each class is taken
 
 
@@ -50,6 +54,8 @@ def deal_folds(
         kind = StratifiedKFold if is_classification else KFold
     else:
         kind = StratifiedGroupKFold if is_classification else GroupKFold
+    if groups is not None and is_classification:
+        groups = _bundle_single_rows(y, groups, BUNDLES * parts, seed)
     dealer = kind(parts, shuffle=True, random_state=seed)
     return list(dealer.split(np.zeros(len(y)), y, groups))
 
@@ -76,16 +82,41 @@ def take_groups(groups: Array | None, rows: Array) -> Array | None:
     return None if groups is None else groups[rows]
 
 
-def read_groups(frame: pd.DataFrame) -> Array | None:
-    """Return each row's group as text, where the table is split by group."""
-    return frame[GROUP].fillna("").to_numpy() if GROUP in frame else None
+def read_groups(frame: pd.DataFrame, schema: Schema) -> Array | None:
+    """Return the number of each row's group, or None where each row is one of its own.
+
+    A group is what the split keeps together: the rows of a value of ``split.group``, else rows
+    that are equal in all columns the models see. A copy on the other side would be known by heart.
+    """
+    if GROUP in frame:
+        return pd.factorize(frame[GROUP].fillna(""))[0]
+    numbers = number_rows(frame[schema.names])
+    return numbers if len(np.unique(numbers)) < len(numbers) else None
+
+
+def count_groups(groups: Array | None, rows: int) -> int:
+    """Return how many of ``rows`` stand for themselves: those of one group count once."""
+    return rows if groups is None else len(np.unique(groups))
+
+
+def _bundle_single_rows(y: Array, groups: Array, bundles: int, seed: int) -> Array:
+    """Return the groups, with rows that are alone in theirs put into at most so many bundles.
+
+    Each bundle holds the classes in proportion. StratifiedGroupKFold deals group by group: half a
+    million rows, of which a few have a copy, would take minutes.
+    """
+    _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    alone = np.random.default_rng(seed).permutation(np.flatnonzero(sizes[codes] == 1))
+    alone = alone[np.argsort(y[alone], kind="stable")]
+    codes[alone] = len(sizes) + np.arange(len(alone)) % bundles
+    return codes
 
 
 def _hold_out_groups(
     y: Array, share: float, seed: int, is_classification: bool, groups: Array
 ) -> Parted:
     if len(np.unique(groups)) < 2:
-        raise ValueError("all are of one group (split.group), which no split may divide")
+        raise ValueError(f"all are of one group ({GROUPING}), which no split may divide")
     kinds = np.unique(y, return_inverse=True)[1] if is_classification else np.zeros(len(y), int)
     total = np.bincount(kinds)
 
@@ -105,7 +136,7 @@ def _check_counts(schema: Schema, y: Array, cv: CrossValidation, groups: Array |
         if count < cv.folds:
             raise _describe_too_few(cv, f"{label} has {count} rows")
     if groups is not None and (count := len(np.unique(groups))) < cv.folds:
-        raise _describe_too_few(cv, f"there are {count} groups (split.group)")
+        raise _describe_too_few(cv, f"there are {count} groups ({GROUPING})")
 
 
 def _describe_too_few(cv: CrossValidation, what: str) -> PipelineError:
@@ -121,5 +152,5 @@ def _check_classes(schema: Schema, y: Array) -> None:
         if not (y == i).any():
             raise PipelineError(
                 f"a fold would have no row of {label} to fit on, because few groups have it: "
-                f"bring more rows, or change split.group in conf/task"
+                f"bring more rows, or change split.group in conf/task ({GROUPING})"
             )

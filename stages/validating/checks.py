@@ -16,6 +16,7 @@ from stages.contract.columns import Column
 from stages.contract.expressions import Expression
 from stages.contract.target import Target
 from stages.contract.types import ColumnType
+from stages.shared.equal_rows import Codes, find_mixed, number_rows, refine_codes
 from stages.shared.heuristics import SENTINELS
 from stages.shared.schema import ROW, SPLITS, TARGET
 from stages.validating.cells import LISTED, Mask, Numbers, as_numbers, format_value
@@ -29,7 +30,6 @@ from stages.validating.distribution import (
 from stages.validating.findings import Finding
 from stages.validating.leakage import check_formulas, check_groups, check_leaks, check_split_overlap
 from stages.validating.prepared import Prepared, Unparsed
-from stages.validating.rows import Codes, find_mixed, number_rows, refine_codes
 from stages.validating.rules import SEVERITY, Rule
 from stages.validating.spellings import suggest_spelling
 from stages.validating.texts import check_decoding, check_labels_in_text, check_lengths

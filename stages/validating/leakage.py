@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from stages.shared.equal_rows import find_mixed, number_rows
 from stages.shared.heuristics import FEW_ROWS, ROWS, is_named_as_identifier, measure_predictability
 from stages.shared.schema import SPLITS, TARGET
 from stages.validating.cells import Mask, Numbers, as_numbers, format_value
 from stages.validating.findings import Finding
 from stages.validating.prepared import PLACE, Prepared
-from stages.validating.rows import find_mixed, number_rows
 from stages.validating.values import counts_rows
 
 SURE, LIKELY = 0.995, 0.98  # share of the target that one column tells: an error, a warning

@@ -89,3 +89,23 @@ def test_memory_is_bounded_by_chunks(monkeypatch: Any) -> None:
     monkeypatch.setattr(module, "CELLS_AT_ONCE", 100)
     sizes = [part.shape for part in draw_resamples(30, 10, seed=1)]
     assert sizes == [(3, 30), (3, 30), (3, 30), (1, 30)]
+
+
+def test_copies_of_rows_do_not_make_an_interval_narrower() -> None:
+    once, metrics = simulated(60, np.random.default_rng(4)), metrics_for("classification")
+    copied = Rows(
+        np.tile(once.truth, 4), np.tile(once.prediction, (4, 1)), groups=np.tile(np.arange(60), 4)
+    )
+    alone, together = (Bootstrap(100, 0.95, 1).estimate(metrics, rows) for rows in (once, copied))
+    assert copied.units == 60
+    for name, found in alone.items():
+        assert together[name].low == pytest.approx(found.low), name
+        assert together[name].high == pytest.approx(found.high), name
+
+
+def test_a_group_is_drawn_with_all_of_its_rows() -> None:
+    groups = np.array([7, 7, 3, 7, 5])
+    drawn = np.concatenate(list(draw_resamples(5, 200, 1, groups)))
+    assert (drawn[:, 0] == drawn[:, 1]).all()
+    assert (drawn[:, 0] == drawn[:, 3]).all()
+    assert (drawn[:, [0, 2, 4]].sum(axis=1) == 3).all()

@@ -410,6 +410,7 @@ def test_half_width_is_the_corrected_quantile() -> None:
     errors = np.arange(1.0, 20.0)[None, ::-1] * np.array([-1, 1] * 9 + [-1])
     assert compute_half_width(errors, 0.9) == 18  # ceil(20 * 0.9) = 18th smallest of 1 … 19
     assert compute_half_width(np.tile(errors, (3, 1)), 0.9) == 18
+    assert compute_half_width(np.tile(errors, (1, 4)), 0.9, units=19) == 18  # four copies of each
 
 
 def test_half_width_covers_new_values_as_often_as_asked() -> None:

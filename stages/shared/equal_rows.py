@@ -1,13 +1,12 @@
-"""Compares whole rows with one another."""
+"""Finds rows that are copies of one another."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.validating.cells import Mask
-
 Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def number_rows(frame: pd.DataFrame) -> Codes:
