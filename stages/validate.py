@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from stages.contract.checks import Checks
+from stages.contract.checks import Checks, ErrorFrom
 from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
@@ -37,6 +37,7 @@ class ValidateParams(Params):
     ignored: Annotated[Items[str], At("task.{task}.ignored")]
     slices: Annotated[Items[str], At("task.{task}.slices")]
     checks: Annotated[Checks, At("task.{task}.checks")]
+    error_from: Annotated[ErrorFrom, At("task.{task}.error_from")]
 
 
 STAGE = Stage(
@@ -104,6 +105,7 @@ def read(folder: Path, task: str, params: ValidateParams) -> Prepared:
         header=tuple(reading["columns"]),
         ignored=(*params.ignored, *params.slices),
         checks=params.checks,
+        error_from=params.error_from,
         quarantined={"rows": reading["quarantined"], **reading["reasons"]},
         accepted=read_accepted(Path("data/accepted", f"{task}.json")),
         source=params.source,

@@ -15,16 +15,14 @@ from typing import Any
 import pandas as pd
 
 from commands.drafting.dialect import read_table
-from commands.drafting.guess import Guess, guess_column
+from commands.drafting.guess import guess_column
+from commands.drafting.leaks import leave_out_leak, note_formula
 from commands.drafting.target_inference import find_group, infer_target
 from commands.drafting.writing import render_contract
 from stages.fetching.sql import Question, materialise
-from stages.preparing.casting import as_tokens, to_numbers
 from stages.shared.errors import PipelineError
-from stages.shared.heuristics import measure_predictability
 from stages.shared.storage import write_text
 
-SURE = 0.99  # share of the target from which a column is called a leak
 RAW = Path("data/raw")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -119,32 +117,10 @@ def write_contract(request: Request, origin: dict[str, Any], frame: pd.DataFrame
     group = find_group(frame, names)
     guesses = [guess_column(name, frame[name], decimal) for name in names]
     flagged = [
-        _leave_out_leak(guess, frame, request.target, "classes" in inferred.target, decimal)
+        leave_out_leak(guess, frame, request.target, "classes" in inferred.target, decimal)
         for guess in guesses
         if guess.name != group
     ]
+    inferred = note_formula(inferred, flagged, frame, request.target, decimal)
     title = request.task.replace("_", " ").capitalize()
     return render_contract(title, origin, flagged, inferred, group, len(frame))
-
-
-def _leave_out_leak(
-    guess: Guess, frame: pd.DataFrame, target: str, is_classification: bool, decimal: str
-) -> Guess:
-    """Return the guess, left out where the column alone tells the target."""
-    if guess.left_out or guess.type == "text":
-        return guess
-    y = as_tokens(frame[target]) if is_classification else to_numbers(frame[target], decimal)
-    cells = _to_comparable_numbers(frame[guess.name], decimal)
-    share = measure_predictability(cells, y.to_numpy(), is_classification=is_classification)
-    if share < SURE:
-        return guess
-    reason = f"a leak? It alone tells {share:.1%} of the target. Put it back if it is known in time"
-    return Guess(guess.name, left_out=reason)
-
-
-def _to_comparable_numbers(cells: pd.Series, decimal: str) -> Any:
-    """Return numbers as they are, and words as the order of their first appearance."""
-    numbers = to_numbers(cells, decimal)
-    if numbers.notna().sum() == cells.notna().sum():
-        return numbers.to_numpy()
-    return pd.Series(pd.factorize(as_tokens(cells))[0]).replace(-1, float("nan")).to_numpy()

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from stages.contract.checks import Checks
+from stages.contract.checks import Checks, ErrorFrom
 from stages.contract.columns import Column, check_derived
 from stages.contract.cross_validation import CrossValidation
 from stages.contract.expressions import Expression
@@ -41,6 +41,8 @@ class Task(Section):
     checks: Checks = Field(default={})
     """How serious breaking a rule is, where not as usual, as in `{ range: warn, extra: off }`.
     `stages/validating/rules.py` lists the rules."""
+    error_from: ErrorFrom = ErrorFrom()
+    """From which share on a finding that makes later numbers wrong stops the run."""
     on_bad_rows: Literal["fail", "quarantine"] = "fail"
     """Whether rows that break the contract stop the run, or are set aside."""
     max_bad_row_share: float = Field(default=0.05, ge=0, lt=1)

@@ -26,6 +26,20 @@ def refine_codes(codes: Codes, column: pd.Series) -> Codes:
     return pd.factorize(codes * max(len(different), 1) + cells)[0].astype(np.int64)
 
 
+def expect_twins(frame: pd.DataFrame) -> float:
+    """Return the share of rows that by chance would equal another one, were columns independent.
+
+    Near 0 where cells are of many kinds: rows that are equal then are copies. Four columns of a
+    few values each make any two people alike.
+    """
+    pairs = max(len(frame) * (len(frame) - 1), 1)
+    equal = [
+        (counts * (counts - 1)).sum() / pairs
+        for counts in (frame[name].value_counts(dropna=False) for name in frame)
+    ]
+    return min(1.0, max(len(frame) - 1, 0) * float(np.prod(equal)))
+
+
 def find_mixed(groups: Codes, marks: Codes) -> Mask:
     """Return for each row whether its group holds more than one mark."""
     _, first, place = np.unique(groups, return_index=True, return_inverse=True)

@@ -377,10 +377,12 @@ def _find_conflicts(prepared: Prepared, inputs: Codes, told: Mask) -> Iterator[F
     bad = np.zeros(len(known), dtype=bool)
     bad[known] = find_mixed(inputs[known], targets.astype(np.int64))
     if bad.any():
+        is_wrong = bad.mean() >= prepared.error_from.conflicts and not prepared.has_twins
         yield prepared.make_finding(
             "conflicts",
             None,
             bad,
+            severity="error" if is_wrong else "warn",
             found=f"{bad.sum():,} rows have the inputs of another row, but not its target",
             expected="one target for the same inputs: no model can get all of these right",
             remedy="see whether the source is wrong there, or a column that tells them apart is "

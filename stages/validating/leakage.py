@@ -7,24 +7,24 @@ import numpy as np
 import pandas as pd
 
 from stages.shared.equal_rows import find_mixed, number_rows
-from stages.shared.heuristics import FEW_ROWS, ROWS, is_named_as_identifier, measure_predictability
+from stages.shared.formulas import find_formula
+from stages.shared.heuristics import is_named_as_identifier, measure_predictability
 from stages.shared.schema import SPLITS, TARGET
 from stages.validating.cells import Mask, Numbers, as_numbers, format_value
 from stages.validating.findings import Finding
 from stages.validating.prepared import PLACE, Prepared
+from stages.validating.rules import Severity
 from stages.validating.values import counts_rows
 
-SURE, LIKELY = 0.995, 0.98  # share of the target that one column tells: an error, a warning
-EXACT = 1e-9  # relative error of a target that follows from columns
-ROUNDED = 0.01  # of a target's deviation: a smaller step is its rounding
-FINEST = 6  # digits behind the point to which a target may be rounded
+LIKELY = 0.95  # share of the classes that one column tells, from which it is warned of
+LIKELY_VALUE = 0.98  # the same for numbers, which honest columns tell better
 GAPS = 0.2  # share of a column's values that may be missing where formulas are looked for
 NUMERIC = ("number", "integer", "boolean")
 
 
 def check_leaks(prepared: Prepared) -> Iterator[Finding]:
     """A column that alone tells the target is known too late, or is the target by another name."""
-    target = prepared.frame[TARGET]
+    target, sure = prepared.frame[TARGET], prepared.error_from.leak
     cells = target.to_numpy(object if prepared.target.classes else np.float64)
     for name, column in prepared.columns.items():
         if column.type == "text":
@@ -32,12 +32,12 @@ def check_leaks(prepared: Prepared) -> Iterator[Finding]:
         told = measure_predictability(
             _encode_cells(prepared, name), cells, is_classification=bool(prepared.target.classes)
         )
-        if told >= LIKELY:
+        if told >= min(LIKELY if prepared.target.classes else LIKELY_VALUE, sure):
             yield prepared.make_finding(
                 "leak",
                 name,
                 np.zeros(len(target), dtype=bool),
-                severity="error" if told >= SURE else "warn",
+                severity="error" if told >= sure else "warn",
                 found=f"this column alone tells {told:.1%} of the target",
                 expected="columns that are known before the target is",
                 remedy=f"take it out of {prepared.locate_key(f'columns.{name}')} if it is known "
@@ -55,83 +55,32 @@ def _encode_cells(prepared: Prepared, name: str) -> Numbers:
 
 
 def check_formulas(prepared: Prepared) -> Iterator[Finding]:
-    """A number that is a sum, difference, product or ratio of columns needs no model.
+    """A sum, a product or ratio, or a comparison of columns that tells the target needs no model.
 
     Columns with many gaps are left aside: hardly a row would have all.
     """
-    if prepared.target.classes:
-        return
     names = [
         name
         for name, column in prepared.columns.items()
         if column.type in NUMERIC and prepared.frame[name].isna().mean() < GAPS
     ]
-    numbers = np.column_stack([as_numbers(prepared.frame[name]) for name in [*names, TARGET]])
-    complete = numbers[np.isfinite(numbers).all(axis=1)][:ROWS]
-    if len(complete) < FEW_ROWS + 3 * len(names) or not names or not np.ptp(complete[:, -1]):
+    if not names:
         return
-    for words, parts in (
-        ("a weighted sum", complete),
-        ("a product or ratio", _take_logs(complete)),
-    ):
-        used = [names[i] for i in _find_exact_parts(parts, complete[:, -1])]
-        if used:
-            yield prepared.make_finding(
-                "follows",
-                TARGET,
-                np.zeros(len(prepared.frame), dtype=bool),
-                found=f"the target is {words} of {', '.join(map(format_value, used))}, exactly",
-                expected="a target that does not follow from the columns by arithmetic",
-                remedy=f"take one of them out of {prepared.locate_key('columns')}",
-            )
-            return
-
-
-def _take_logs(numbers: Numbers) -> Numbers:
-    """Return logarithms of the columns that are positive throughout; others become 0."""
-    positive = np.asarray((numbers > 0).all(axis=0))
-    logs = np.log(np.where(positive, numbers, 1.0))
-    return logs if positive[-1] else np.zeros_like(logs)
-
-
-def _find_exact_parts(numbers: Numbers, target: Numbers) -> list[int]:
-    """Return the columns of which the last one is a weighted sum, or none.
-
-    Least squares on one half of the rows must foretell the other half within EXACT, or as well as
-    the target is rounded. The last column is ``target`` itself or its logarithm, and of logarithms
-    the weights are powers: whole or half ones.
-    """
-    X, y = numbers[:, :-1], numbers[:, -1]
-    if not np.ptp(y):
-        return []
-    scale = np.maximum(np.abs(X).max(axis=0), 1e-300)
-    design = np.column_stack([X / scale, np.ones(len(X))])
-    half = len(X) // 2
-    weights = np.linalg.lstsq(design[:half], y[:half], rcond=1e-12)[0]
-    slack = EXACT * max(np.abs(y).max(), 1.0) * 10
-    if np.abs(design[half:] @ weights - y[half:]).max() > slack:
-        is_log = y is not target and not np.array_equal(y, target)
-        weights = _round_powers(X, y, weights, scale) if is_log else weights
-        told = design @ weights
-        missed = np.abs((np.exp(np.minimum(told, 700.0)) if is_log else told) - target)
-        if missed.max() > _find_rounding_step(target):
-            return []
-    return np.flatnonzero(np.abs(weights[:-1]) > 1e-6 * np.abs(y).max()).tolist()
-
-
-def _round_powers(X: Numbers, y: Numbers, weights: Numbers, scale: Numbers) -> Numbers:
-    """Return the weights of the nearest whole and half powers, with the constant that fits them."""
-    powers = np.round(2 * weights[:-1] / scale) / 2
-    return np.append(powers * scale, np.median(y - X @ powers))
-
-
-def _find_rounding_step(target: Numbers) -> float:
-    """Return the step to which a target is rounded, where it is far below its spread; else 0."""
-    for digits in range(FINEST + 1):
-        if np.array_equal(np.round(target, digits), target):
-            step = 10.0**-digits
-            return step if step < ROUNDED * target.std() else 0.0
-    return 0.0
+    numbers = np.column_stack([as_numbers(prepared.frame[name]) for name in names])
+    classes = bool(prepared.target.classes)
+    cells = prepared.frame[TARGET].to_numpy(object if classes else np.float64)
+    found = find_formula(names, numbers, cells, is_classification=classes)
+    if found:
+        yield prepared.make_finding(
+            "follows",
+            TARGET,
+            np.zeros(len(prepared.frame), dtype=bool),
+            severity="error" if found.share >= prepared.error_from.follows else "warn",
+            found=f"the target is {format_value(found.text)}, {found.exactness}",
+            expected="a target that does not follow from the columns by arithmetic",
+            remedy=f"take one of {', '.join(map(format_value, found.columns))} out of "
+            f"{prepared.locate_key('columns')}, or write `checks: {{ follows: off }}`",
+        )
 
 
 def check_split_overlap(prepared: Prepared) -> Iterator[Finding]:
@@ -148,12 +97,18 @@ def check_split_overlap(prepared: Prepared) -> Iterator[Finding]:
                 "leakage",
                 None,
                 bad,
-                severity="error" if by_content and not remedy else "warn",
+                severity=_weigh_overlap(prepared, bad, is_impossible=by_content and not remedy),
                 found=f"{bad.sum():,} rows have {words} in another split, too",
                 expected="equal inputs in one split only, or the test is on rows seen in training",
                 remedy=remedy or (again if by_content else other),
             )
             return
+
+
+def _weigh_overlap(prepared: Prepared, shared: Mask, *, is_impossible: bool) -> Severity:
+    """Copies across splits make every number wrong; rows that are alike by chance do not."""
+    many = shared.mean() >= prepared.error_from.leakage and not prepared.has_twins
+    return "error" if is_impossible or many else "warn"
 
 
 def _find_shared_rows(prepared: Prepared) -> Iterator[tuple[Mask, str, str]]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.contract.checks import Checks, Verdict
+from stages.contract.checks import Checks, ErrorFrom, Verdict
 from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
+from stages.shared.equal_rows import expect_twins
 from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import ROW, SPLITS, TARGET
 from stages.validating.cells import LISTED, Mask, list_first_values
@@ -20,6 +21,7 @@ from stages.validating.rules import SEVERITY, Rule, Severity
 from stages.validating.spreads import Statistics
 
 PLACE = "_split"
+TWINS = 0.05  # share of rows that chance makes equal, from which equal ones need be no copies
 
 
 class Unparsed(Frozen):
@@ -36,8 +38,9 @@ class Prepared:
 
     ``frame`` holds the rows of all splits in the raw table's order, and in ``_split`` which split
     each is in. ``header`` are the raw table's columns, ``ignored`` those that the contract leaves
-    out on purpose, ``checks`` the severities that it changes, ``quarantined`` how many rows were
-    taken out for each reason, ``accepted`` what the table accepted before was like.
+    out on purpose, ``checks`` the severities that it changes, ``error_from`` the shares from which
+    some rules are errors, ``quarantined`` how many rows were taken out for each reason,
+    ``accepted`` what the table accepted before was like.
     """
 
     task: str
@@ -49,6 +52,7 @@ class Prepared:
     header: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     checks: Checks = field(default_factory=dict)
+    error_from: ErrorFrom = field(default_factory=ErrorFrom)
     quarantined: Mapping[str, int] = field(default_factory=dict)
     accepted: Statistics | None = None
     source: str = ""
@@ -79,6 +83,15 @@ class Prepared:
             return {**self.columns, TARGET: Column(type="category", values=target.labels)}
         column = Column(type="number", unit=target.unit, range=target.range)
         return {**self.columns, TARGET: column}
+
+    @cached_property
+    def has_twins(self) -> bool:
+        """Whether rows are equal by chance, because their columns have few values.
+
+        Nobody writes the same text twice by chance.
+        """
+        has_text = any(column.type == "text" for column in self.columns.values())
+        return not has_text and expect_twins(self.frame[list(self.columns)]) >= TWINS
 
     def choose_severity(self, rule: Rule, column: str | None, usual: Severity) -> Verdict:
         """Return how serious a finding is: as the column says, else the task, else as usual."""

@@ -22,9 +22,18 @@ Rule = Literal[
 # rule comes first.
 RULES: dict[Rule, tuple[Severity, str]] = {
     "rows": ("error", "a split without rows, or (a warning) with few"),
-    "leakage": ("error", "the same inputs in two splits"),
-    "leak": ("error", "a column that alone tells the target"),
-    "follows": ("error", "a target that follows exactly from columns"),
+    "leakage": (
+        "error",
+        "the same inputs in two splits; a warning below `error_from.leakage` of the rows",
+    ),
+    "leak": (
+        "error",
+        "a column that alone tells the target; a warning below `error_from.leak` of it",
+    ),
+    "follows": (
+        "error",
+        "a target that follows from columns by a formula; a warning below `error_from.follows`",
+    ),
     "empty": ("error", "a column without a value (a warning where each may be missing)"),
     "target_missing": ("error", "a row without a target"),
     "target_classes": ("error", "an undeclared class, or a declared one that has no rows"),
@@ -40,7 +49,10 @@ RULES: dict[Rule, tuple[Severity, str]] = {
     "range": ("error", "a number out of bounds, or infinite"),
     "length": ("error", "a text shorter or longer than declared"),
     "swapped": ("warn", "two columns that look like one another's"),
-    "units": ("warn", "one column in two units"),
+    "units": (
+        "warn",
+        "one column in two units; a target in two: an error from `error_from.units`",
+    ),
     "sentinel": ("warn", "a number that seems to stand for missing"),
     "mojibake": ("warn", "text that was decoded wrongly, or holds control characters"),
     "label_in_text": ("warn", "a word that gives the class away"),
@@ -50,7 +62,11 @@ RULES: dict[Rule, tuple[Severity, str]] = {
     "shift": ("warn", "a column spread otherwise than in the accepted table"),
     "correlation": ("warn", "two columns related otherwise than there"),
     "row_count": ("warn", "fewer rows than half of the accepted ones"),
-    "conflicts": ("warn", "equal inputs, different targets"),
+    "conflicts": (
+        "warn",
+        "equal inputs, different targets; an error from `error_from.conflicts` of the rows, where "
+        "inputs are not equal by chance",
+    ),
     "duplicates": ("warn", "equal rows"),
     "quarantined": ("warn", "rows that were taken out because they break the contract"),
     "extra": ("warn", "a column that the contract neither uses nor lists under `ignored`"),

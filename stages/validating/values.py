@@ -12,6 +12,7 @@ from stages.shared.schema import SPLITS, TARGET
 from stages.validating.cells import Mask, Numbers, as_numbers, format_value
 from stages.validating.findings import Finding
 from stages.validating.prepared import Prepared
+from stages.validating.rules import Severity
 
 MOST = 0.95  # share of one value that is too much
 MOSTLY = 0.5  # share of missing values that is worth a warning
@@ -136,10 +137,17 @@ def check_units(prepared: Prepared) -> Iterator[Finding]:
                 mask,
                 found=f"the values fall into two groups, {int(mask.sum()):,} in the smaller, as if "
                 f"some were {words}",
+                severity=_weigh_units(prepared, name, mask),
                 expected=f"one unit{f', {column.unit},' if column.unit else ''} throughout",
                 remedy="convert the smaller group in the source, or write `checks: { units: off }` "
                 f"in {_locate_checks(prepared, name)}",
             )
+
+
+def _weigh_units(prepared: Prepared, name: str, smaller: Mask) -> Severity:
+    """A target in two units makes every later number wrong; a column may be known by others."""
+    is_wrong = name == TARGET and smaller.mean() >= prepared.error_from.units
+    return "error" if is_wrong else "warn"
 
 
 def _list_units(unit: str | None) -> Iterator[tuple[str, float, float]]:

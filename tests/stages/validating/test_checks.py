@@ -375,6 +375,15 @@ def test_equal_inputs_in_two_splits_are_a_warning_where_a_group_decides():
     assert finding.remedy.endswith("conf/task/heart.yaml: split")
 
 
+def test_many_copies_across_groups_are_an_error_and_chance_is_none():
+    by_group = Split(seed=1, validation=0.2, test=0.2, group="patient")
+    frame = make_heart()
+    frame.iloc[80:, 1:] = frame.iloc[:20, 1:].to_numpy()
+    assert take_by_rule(list_findings(frame, split=by_group), "leakage").severity == "error"
+    few = frame.assign(**{name: frame[name].iloc[0] for name in HEART if name != "sex"})
+    assert take_by_rule(list_findings(few, split=by_group), "leakage").severity == "warn"
+
+
 def test_boolean_and_datetime_columns_are_checked_for_missing_values_only():
     frame = make_heart().assign(
         smoker=pd.array([True, False] * 50, dtype="boolean"),

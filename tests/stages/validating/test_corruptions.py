@@ -260,14 +260,14 @@ HOUSING: dict[str, tuple[Change, str, str]] = {
         lambda f: f.assign(
             median_house_value=read_numbers(f, "total_rooms") + 2 * read_numbers(f, "population")
         ),
-        "a weighted sum of total_rooms, population",
+        "the target is total_rooms + 2 population, exactly",
         "follows",
     ),
     "a ratio": (
         lambda f: f.assign(
             median_house_value=1e5 * read_numbers(f, "total_rooms") / read_numbers(f, "households")
         ),
-        "a product or ratio of total_rooms, households",
+        "the target is 100000 * total_rooms / households, exactly",
         "follows",
     ),
     "a product, rounded": (
@@ -276,7 +276,7 @@ HOUSING: dict[str, tuple[Change, str, str]] = {
                 read_numbers(f, "total_rooms") * read_numbers(f, "median_income")
             ).round(2)
         ),
-        "a product or ratio of total_rooms, median_income",
+        "the target is total_rooms * median_income, to within 0.005",
         "follows",
     ),
     "a sum beside a column of gaps": (
@@ -284,7 +284,7 @@ HOUSING: dict[str, tuple[Change, str, str]] = {
             median_house_value=read_numbers(f, "households") + read_numbers(f, "population"),
             total_bedrooms="",
         ),
-        "a weighted sum of population, households",
+        "the target is population + households, exactly",
         "follows",
     ),
     "always the same": (
