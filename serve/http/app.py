@@ -20,15 +20,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve.http import logs
 from serve.http.auth import Authenticator
-from serve.http.body import Headers
+from serve.http.catalog import Catalog
+from serve.http.cors import EXPOSED
 from serve.http.metrics.meters import Telemetry, find_shared_folder
 from serve.http.middleware import FAILED, RequestMiddleware
+from serve.http.protocol import LIMITS, Limits
 from serve.http.reload import Reloader
 from serve.http.routes import admin, explain, files, info, page, predict, v2
 from serve.http.schemas import as_response
 from serve.http.settings import Settings, SettingsError, read_settings
 from serve.http.state import Shared
 from serve.runtime.errors import RequestError
+from serve.runtime.json_rows import encode_json
 
 log = logging.getLogger("serve")
 ROUTERS = (
@@ -53,10 +56,10 @@ class Service(FastAPI):
         )
         self.reloader = Reloader(self.shared)
         self.predict = predict.Predict(self.shared)
+        self._document: tuple[Catalog | None, bytes] = None, b""
         self.request_middleware = RequestMiddleware(
-            _with_cors(super().__call__, settings),
-            # A page of another origin needs headers that only the longer way adds.
-            take_none if settings.cors_origins else self.predict,
+            add_cors(super().__call__, settings),
+            self.predict,
             self.shared.telemetry,
             settings.log_requests,
         )
@@ -72,12 +75,16 @@ class Service(FastAPI):
 
         return build_document(super().openapi(), self.shared.catalog, self.shared.settings)
 
+    def write_document(self) -> bytes:
+        """Return the OpenAPI document as JSON, made once for each set of models."""
+        made_for, content = self._document
+        if made_for is not self.shared.catalog:
+            content = encode_json(self.openapi())
+            self._document = self.shared.catalog, content
+        return content
 
-def take_none(_scope: Scope, _headers: Headers, _receive: Receive) -> None:
-    """Leave every request to FastAPI's routing."""
 
-
-def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+def add_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
     """Let web pages of the named origins ask; without one, browsers refuse them all."""
     if not settings.cors_origins:
         return app
@@ -85,14 +92,14 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
     return CORSMiddleware(
         app,
         allow_origins=settings.cors_origins,
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "HEAD", "POST"],
         allow_headers=headers,
-        expose_headers=["X-Request-ID", "X-Rows", "X-Bad-Rows", "X-Warned-Rows", "X-Model-Version"],
+        expose_headers=EXPOSED,
     )
 
 
 @asynccontextmanager
-async def lifespan(service: "Service") -> AsyncIterator[None]:
+async def lifespan(service: "Service") -> AsyncIterator[dict[str, Limits]]:
     """Load the models before the first request is taken, and watch them while there are any."""
     shared, reloader = service.shared, service.reloader
     logs.configure(shared.settings)
@@ -102,7 +109,8 @@ async def lifespan(service: "Service") -> AsyncIterator[None]:
     release_memory()
     watching = asyncio.create_task(reloader.watch())
     shared.open_prediction_log()
-    yield
+    settings = shared.settings
+    yield {LIMITS: Limits(settings.header_seconds, settings.body_seconds)}
     watching.cancel()
     shared.queue.close()
     if shared.prediction_log:
@@ -142,6 +150,7 @@ def create_app(settings: Settings | None = None) -> Service:
     service = Service(
         settings or read_settings(),
         title="Predictions",
+        openapi_url=None,  # `page` has a route for it, which may ask for a key
         docs_url=None,  # FastAPI's own pages load from another host
         redoc_url=None,
         version="1",

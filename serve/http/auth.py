@@ -43,33 +43,36 @@ class Authenticator:
         self.is_open = not self.keys and self.rate is None  # nothing is asked of anybody
         self._buckets: OrderedDict[object, Bucket] = OrderedDict()
 
-    def admit(self, asgi: Mapping[str, Any], headers: Headers, need: Scope) -> None:
-        """Return if this request may do what needs the scope ``need``.
+    def admit(self, asgi: Mapping[str, Any], headers: Headers, need: Scope | None) -> None:
+        """Return if this request may do what needs the scope ``need``, or a key of any scope.
 
         Raises RequestError: 401 without a known key, 403 if its scopes lack ``need``, 429 with
         Retry-After if its requests come too fast. Without keys everybody may do everything, at
-        the rate of their address.
+        the rate of their address. Refused requests count as well, those without a known key for
+        their address: nobody may try keys without end.
         """
         if self.is_open:
             return
         client = asgi.get("client")
-        identity: object = client[0] if client else None
-        if self.keys:
-            key = self._find_key(headers)
-            if need not in key.scopes:
-                raise RequestError(403, f"this API key may not do that: it lacks the scope {need}")
-            identity = key.digest
+        address: object = client[0] if client else None
+        key = self._find_key(headers) if self.keys else None
         if self.rate is not None:
-            self._slow_down(identity, self.rate)
+            self._slow_down(key.digest if key else address, self.rate)
+        if self.keys and key is None:
+            message = "send an API key that is valid here, as Authorization: Bearer <key>"
+            raise RequestError(401, message, {"WWW-Authenticate": "Bearer"})
+        if key and need and need not in key.scopes:
+            raise RequestError(403, f"this API key may not do that: it lacks the scope {need}")
 
-    def _find_key(self, headers: Headers) -> ApiKey:
+    def knows(self, headers: Headers) -> bool:
+        """Say whether a request may see what is for those who may ask: it has a known key."""
+        return not self.keys or self._find_key(headers) is not None
+
+    def _find_key(self, headers: Headers) -> ApiKey | None:
         """Return the request's key, compared with each one in constant time."""
         digest = hashlib.sha256(_read_key(headers)).digest()
         found = [key for key in self.keys if hmac.compare_digest(key.digest, digest)]
-        if not found:
-            message = "send an API key that is valid here, as Authorization: Bearer <key>"
-            raise RequestError(401, message, {"WWW-Authenticate": "Bearer"})
-        return found[0]
+        return found[0] if found else None
 
     def _slow_down(self, identity: object, rate: float) -> None:
         now = time.monotonic()

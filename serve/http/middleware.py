@@ -63,7 +63,9 @@ class RequestMiddleware:
         request_id = choose_request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         self.telemetry.in_flight.add()
-        status = CLIENT_LEFT
+        status, method = CLIENT_LEFT, scope["method"]
+        if scope["method"] == "HEAD":  # every route that gives something tells what it would give
+            scope, send = {**scope, "method": "GET"}, drop_body(send)
         try:
             if answering := self.direct(scope, headers, receive):
                 reply = await answering
@@ -78,9 +80,9 @@ class RequestMiddleware:
         finally:
             seconds = time.perf_counter() - started
             self.telemetry.in_flight.add(-1)
-            self.telemetry.count_request(scope["method"], name_route(scope), status, seconds)
+            self.telemetry.count_request(method, name_route(scope), status, seconds)
             if self.is_logged:
-                log_request(scope, status, seconds)
+                log_request(scope, method, status, seconds)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> int:
         """Let the application answer; add the headers that every answer has; return the status."""
@@ -101,6 +103,17 @@ class RequestMiddleware:
                 raise
             log.exception("failed", extra={"request_id": scope["state"]["request_id"]})
         return status
+
+
+def drop_body(send: Send) -> Send:
+    """Return a way to send the head of an answer alone."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head
 
 
 def choose_request_id(headers: Headers) -> str:
@@ -130,11 +143,11 @@ async def send_reply(send: Send, reply: Reply, request_id: str) -> None:
     await send({"type": "http.response.body", "body": reply.content})
 
 
-def log_request(scope: Scope, status: int, seconds: float) -> None:
+def log_request(scope: Scope, method: str, status: int, seconds: float) -> None:
     """Write a line about a request; it holds nothing of its body."""
     about = {
         "request_id": scope["state"]["request_id"],
-        "method": scope["method"],
+        "method": method,
         "route": name_route(scope),
         "status": status,
         "milliseconds": round(seconds * 1e3, 3),

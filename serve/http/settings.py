@@ -1,5 +1,8 @@
 """What a server may be told by its environment: every variable, its default and its meaning."""
 
+import difflib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,7 +29,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", populate_by_name=True
     )
 
     # What is served
@@ -46,12 +49,21 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="the address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="the port to listen on")
     workers: int = Field(1, ge=1, description="processes that share the port")
+    proxies: Names = Field(
+        (),
+        description="addresses of proxies whose X-Forwarded-For tells the client's, with commas; "
+        "none: nobody is believed",
+    )
     shutdown_seconds: int = Field(30, ge=0, description="for requests under way when it must end")
     metrics_dir: Path | None = Field(
         None, description="where workers share what they count; none: found by itself"
     )
 
     # How much
+    header_seconds: float = Field(10.0, gt=0, description="until a request's headers are there")
+    body_seconds: float = Field(
+        30.0, gt=0, description="until a body is there, and one more for each kilobyte of it"
+    )
     max_body_bytes: int = Field(16 << 20, ge=1, description="of a JSON request")
     max_rows: int = Field(10_000, ge=1, description="of a JSON request")
     threads: int | None = Field(
@@ -61,6 +73,9 @@ class Settings(BaseSettings):
         256, ge=1, description="requests held for transformers; more are told to come back"
     )
     max_file_bytes: int = Field(256 << 20, ge=1, description="of a CSV or Parquet file")
+    max_unpacked_bytes: int = Field(
+        1 << 30, ge=1, description="of the texts of a Parquet file, once they are unpacked"
+    )
     max_file_rows: int = Field(1_000_000, ge=1, description="of a CSV or Parquet file")
     rate_limit: float | None = Field(
         None, gt=0, description="requests a second, for each key or else each address and worker"
@@ -71,6 +86,9 @@ class Settings(BaseSettings):
     api_keys: Names = Field(
         (),
         description="lines of `python -m serve.http.keys new`, between commas; none: everybody",
+    )
+    public_details: bool = Field(
+        False, description="show /openapi.json and the details of /ready without a key, too"
     )
     cors_origins: Names = Field(
         (), description="whose web pages may ask, as https://host, with commas between"
@@ -94,7 +112,9 @@ class Settings(BaseSettings):
     prediction_log_files: int = Field(16, ge=1, description="of it, before the oldest go")
     log_values: bool = Field(False, description="let the log hold error texts that quote values")
 
-    @field_validator("tasks", "api_keys", "cors_origins", "prediction_log_redact", mode="before")
+    @field_validator(
+        "tasks", "proxies", "api_keys", "cors_origins", "prediction_log_redact", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -111,10 +131,34 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Return the environment's settings; raises SettingsError that names each wrong variable."""
+    problems = [*_find_unknown()]
     try:
-        return Settings()
+        settings = Settings()
     except pydantic.ValidationError as error:
-        raise SettingsError("; ".join(map(_describe_problem, error.errors()))) from error
+        problems += map(_describe_problem, error.errors())
+        raise SettingsError("; ".join(problems)) from error
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def _find_unknown() -> Iterator[str]:
+    """Yield what is wrong with variables that mean nothing: misspelt, they would leave a default.
+
+    A server whose SERVE_API_KEY is read by nobody would be open to everybody.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    named = {f"{PREFIX}{name}" for name in known}
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in named:
+            word = name.upper().removeprefix(PREFIX)
+            near = difflib.get_close_matches(word, known, n=1)
+            hint = (
+                f"did you mean {PREFIX}{near[0]}?"
+                if near
+                else "`python -m serve --help` lists them all"
+            )
+            yield f"{name} is no setting: {hint}"
 
 
 def _describe_problem(item: ErrorDetails) -> str:

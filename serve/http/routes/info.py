@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from serve.http.dependencies import MAY_PREDICT, Meters, Models, to_thread
+from serve.http.dependencies import MAY_PREDICT, Config, Meters, Models, to_thread
 from serve.http.schemas import (
     ERRORS,
     GUARDED,
@@ -28,16 +28,21 @@ async def health() -> Health:
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "not every task is served"}},
 )
-async def ready(models: Models) -> Response:
+async def ready(request: Request, models: Models, config: Config) -> Response:
     """Say whether every model is loaded, verified and has reproduced its golden predictions.
 
     A new model that was refused while the one before it serves on is told, and is no reason not
-    to be ready.
+    to be ready. Where API keys are asked for, the details are for those who have one.
     """
-    return as_response(readiness(models).model_dump(), 200 if models.is_ready else 503)
+    authenticator, headers = request.app.shared.authenticator, dict(request.scope["headers"])
+    if config.public_details or authenticator.knows(headers):
+        told = describe_readiness(models)
+    else:
+        told = Readiness(ready=models.is_ready, problem=None, tasks={})
+    return as_response(told.model_dump(), 200 if models.is_ready else 503)
 
 
-def readiness(models: Models) -> Readiness:
+def describe_readiness(models: Models) -> Readiness:
     tasks = {
         task: TaskState(serves=True, version=model.manifest.version, detail=models.kept.get(task))
         for task, model in models.loaded.items()
@@ -67,7 +72,7 @@ async def metrics(request: Request, telemetry: Meters) -> Response:
 @router.get("/models", dependencies=[MAY_PREDICT], responses=GUARDED)
 async def tasks(models: Models) -> Readiness:
     """List the tasks with the versions that serve them."""
-    return readiness(models)
+    return describe_readiness(models)
 
 
 @router.get("/model/info", dependencies=[MAY_PREDICT], responses=GUARDED)

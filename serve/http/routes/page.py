@@ -4,8 +4,9 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from serve.http.dependencies import Config
 from serve.runtime.errors import RequestError
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -38,6 +39,15 @@ async def page() -> Response:
 async def docs() -> Response:
     """Return Swagger UI over /openapi.json."""
     return _html("docs.html", DOCS_POLICY)
+
+
+@router.get("/openapi.json")
+async def document(request: Request, config: Config) -> Response:
+    """Return the OpenAPI document; with keys set it tells of models, and so asks for one."""
+    if not config.public_details:
+        headers = dict(request.scope["headers"])
+        request.app.shared.authenticator.admit(request.scope, headers, None)
+    return Response(request.app.write_document(), media_type="application/json")
 
 
 @router.get("/static/{name}")

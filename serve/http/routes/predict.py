@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from serve.http.body import Headers, check_headers, read_body
+from serve.http.cors import CorsHeaders
 from serve.http.middleware import JSON, Reply
 from serve.http.openapi.bodies import request_body
 from serve.http.queue import Queue
@@ -40,6 +41,7 @@ class Predict:
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
+        self._cors = CorsHeaders(shared.settings.cors_origins)
 
     def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Reply] | None:
         """Return the answer to come, or None if the request is for another route."""
@@ -49,7 +51,16 @@ class Predict:
             return None
         task = parts[2] if len(parts) == 3 else None
         scope["state"]["route"] = "/predict/{task}" if task else "/predict"
-        return self.reply(scope, headers, receive, task)
+        return self._reply_to_page(scope, headers, receive, task)
+
+    async def _reply_to_page(
+        self, scope: Scope, headers: Headers, receive: Receive, task: str | None
+    ) -> Reply:
+        """Answer one request with what lets a page of a named origin read it."""
+        reply = await self.reply(scope, headers, receive, task)
+        if cors := self._cors.choose(headers):
+            reply.headers = [*reply.headers, *cors]
+        return reply
 
     async def reply(
         self, scope: Scope, headers: Headers, receive: Receive, task: str | None

@@ -97,7 +97,7 @@ async function start() {
   byId("task").replaceChildren(
     ...content.models.map((card) => make("option", { value: card.task }, card.title)),
   );
-  const wanted = decodeURIComponent(location.hash.slice(1));
+  const wanted = readHash();
   const first = [wanted, content.default, content.models[0]?.task];
   const task = first.find((name) => page.cards.has(name));
   byId("workplace").hidden = task === undefined;
@@ -105,6 +105,15 @@ async function start() {
   byId("task").value = task;
   show(task);
   await readExamples();
+}
+
+/** The task that the address names; any other text names none. */
+function readHash() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
 }
 
 function askForKey(reason) {

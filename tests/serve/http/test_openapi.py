@@ -23,7 +23,7 @@ from tests.support.serving import serving
 
 Json = dict[str, Any]
 KEY, LINE = new_key(["predict", "admin"])
-HIDDEN = {"/", "/docs", "/static/{name}", "/v2/"}  # pages, and a second spelling
+HIDDEN = {"/openapi.json", "/", "/docs", "/static/{name}", "/v2/"}  # pages, a second spelling
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def examples_of(document: Json) -> list[tuple[str, str, Json | str]]:
 def test_every_example_is_answered_as_it_stands(models: Path, keys: str) -> None:
     headers = {"Authorization": f"Bearer {KEY}"} if keys else {}
     with serving(models, default="heart", api_keys=keys) as client:
-        found = examples_of(client.get("/openapi.json").json())
+        found = examples_of(client.get("/openapi.json", headers=headers).json())
         for path, kind, example in found:
             content = example if isinstance(example, str) else json.dumps(example)
             sent = {**headers, "Content-Type": kind}
@@ -109,7 +109,8 @@ def test_every_example_is_answered_as_it_stands(models: Path, keys: str) -> None
 def test_where_keys_are_asked_for_the_examples_are_no_data(models: Path, document: Json) -> None:
     assert json.dumps(HEART_ROW) in json.dumps(document)
     with serving(models, api_keys=LINE) as client:
-        guarded = client.get("/openapi.json").text
+        headers = {"Authorization": f"Bearer {KEY}"}
+        guarded = client.get("/openapi.json", headers=headers).text
     assert json.dumps(HEART_ROW, separators=(",", ":")) not in guarded
     assert str(HEART_ROW["chol"]) not in guarded
 
@@ -135,7 +136,7 @@ def test_only_statuses_that_a_request_can_get_are_listed(document: Json) -> None
 
 def test_keys_and_rates_are_told_where_they_are_asked_for(models: Path) -> None:
     with serving(models, api_keys=LINE, rate_limit="5") as client:
-        document = client.get("/openapi.json").json()
+        document = client.get("/openapi.json", headers={"X-API-Key": KEY}).json()
     assert set(document["components"]["securitySchemes"]) == {"Bearer", "Header"}
     free = {"/health", "/ready", "/v2", "/v2/health/live", "/v2/health/ready"}
     for path, method, operation in operations(document):
@@ -145,7 +146,7 @@ def test_keys_and_rates_are_told_where_they_are_asked_for(models: Path) -> None:
 
 def test_a_guarded_path_refuses_without_a_key_and_takes_either_header(models: Path) -> None:
     with serving(models, api_keys=LINE) as client:
-        document = client.get("/openapi.json").json()
+        document = client.get("/openapi.json", headers={"X-API-Key": KEY}).json()
         for path, method, operation in operations(document):
             if "security" in operation:
                 real = re.sub(r"\{.*?\}", "heart", path)

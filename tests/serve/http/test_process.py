@@ -91,9 +91,10 @@ def test_no_path_makes_the_server_fail(models: Path) -> None:
 # Its end
 
 
-def test_no_request_is_lost_when_the_server_is_told_to_stop(models: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_no_request_is_lost_when_the_server_is_told_to_stop(models: Path, workers: str) -> None:
     with (
-        server_process(models) as server,
+        server_process(models, workers=workers) as server,
         Load(f"{server.url}/predict/heart", HEART_ROW, clients=8) as load,
     ):
         while len(load.answered) < 200:
@@ -111,7 +112,7 @@ def test_a_request_under_way_is_answered(models: Path) -> None:
             body = json.dumps(HEART_ROW).encode()
             yield body[:20]
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
+            time.sleep(1.0)
             yield body[20:]
 
         headers = {"Content-Type": "application/json"}

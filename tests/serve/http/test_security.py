@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -103,9 +104,20 @@ def test_what_models_are_and_do_needs_a_key(guarded: TestClient, path: str) -> N
     assert guarded.get(path, headers=bearer(USER)).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready", "/openapi.json"])
-def test_probes_and_the_document_need_none(guarded: TestClient, path: str) -> None:
+@pytest.mark.parametrize("path", ["/health", "/ready", "/v2/health/ready", "/", "/docs"])
+def test_probes_and_pages_need_none(guarded: TestClient, path: str) -> None:
     assert guarded.get(path).status_code == 200
+
+
+def test_what_the_models_are_is_for_those_with_a_key(models: Path, guarded: TestClient) -> None:
+    assert guarded.get("/openapi.json").status_code == 401
+    assert guarded.get("/ready").json() == {"ready": True, "problem": None, "tasks": {}}
+    for key in (USER, ADMIN):
+        assert "/predict/heart" in guarded.get("/openapi.json", headers=bearer(key)).text
+        assert "heart" in guarded.get("/ready", headers=bearer(key)).json()["tasks"]
+    with serving(models, api_keys=USER_LINE, public_details="true") as opened:
+        assert "/predict/heart" in opened.get("/openapi.json").text
+        assert "heart" in opened.get("/ready").json()["tasks"]
 
 
 def test_that_no_key_is_set_is_said(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -142,6 +154,18 @@ def test_each_key_has_a_rate_of_its_own(models: Path) -> None:
         for key in (USER, other):
             statuses = [client.get("/models", headers=bearer(key)).status_code for _ in range(2)]
             assert statuses == [200, 429]
+
+
+def test_keys_cannot_be_tried_without_end(models: Path) -> None:
+    with serving(models, api_keys=USER_LINE, rate_limit="0.1", rate_burst="3") as client:
+        tried = [client.post("/predict", headers=bearer(str(n))).status_code for n in range(5)]
+        document = client.get("/openapi.json").status_code
+        known = client.post("/predict", json=HEART_ROW, headers=bearer(USER)).status_code
+        refused = [client.post("/admin/reload", headers=bearer(USER)).status_code for _ in range(3)]
+    assert tried == [401, 401, 401, 429, 429]
+    assert document == 429
+    assert known == 200  # who has a key does not wait for those who try
+    assert refused == [403, 403, 429]
 
 
 def test_the_memory_of_clients_is_bounded() -> None:
@@ -192,6 +216,40 @@ def test_two_requests_have_two_ids(guarded: TestClient) -> None:
 def test_pages_of_other_hosts_may_not_ask(guarded: TestClient) -> None:
     response = guarded.get("/health", headers={"Origin": "https://other.example"})
     assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/ready", "/models", "/docs", "/openapi.json"])
+def test_every_page_has_its_head(guarded: TestClient, path: str) -> None:
+    got, head = (ask(path, headers=bearer(USER)) for ask in (guarded.get, guarded.head))
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("Content-Length", "Content-Type"):
+        assert head.headers[name] == got.headers[name]
+    assert guarded.head("/predict", headers=bearer(USER)).status_code == 405
+
+
+ASKED = {"allowed": "https://page.example", "other": "https://x.example", "none": None}
+
+
+@pytest.mark.parametrize("origins", ["https://page.example,https://b.example", "*"])
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("row", [HEART_ROW, {}], ids=["answered", "refused"])
+def test_both_ways_to_an_answer_have_the_same_headers_for_pages(
+    models: Path, origins: str, asked: str, row: object
+) -> None:
+    origin = ASKED[asked]
+    headers = {"Origin": origin} if origin else {}
+    with serving(models, cors_origins=origins) as client:
+        fast = client.post("/predict/heart", json=row, headers=headers)
+        client.app.request_middleware.direct = lambda *_: None  # type: ignore[attr-defined]
+        slow = client.post("/predict/heart", json=row, headers=headers)
+    assert (fast.status_code, fast.content[:50]) == (slow.status_code, slow.content[:50])
+
+    def for_pages(response: httpx.Response) -> set[tuple[str, str]]:
+        found = response.headers.multi_items()
+        return {item for item in found if item[0].startswith(("access-control", "vary"))}
+
+    assert for_pages(fast) == for_pages(slow)
+    assert ("vary", "Origin") in for_pages(fast)
 
 
 def test_pages_of_a_named_origin_may_ask(models: Path) -> None:

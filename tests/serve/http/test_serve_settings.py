@@ -46,6 +46,26 @@ def test_all_values_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatc
         read_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("SERVE_API_KEY", "did you mean SERVE_API_KEYS?"),
+        ("serve_api_key", "did you mean SERVE_API_KEYS?"),
+        ("SERVE_PREDICTION_LOGS", "did you mean SERVE_PREDICTION_LOG?"),
+        ("SERVE_QXZ", "`python -m serve --help` lists them all"),
+    ],
+)
+def test_a_variable_that_means_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    monkeypatch.setenv(name, "")
+    monkeypatch.setenv("SERVE_PORT", "x")
+    with pytest.raises(SettingsError) as refusal:
+        read_settings()
+    assert f"{name} is no setting: {hint}" in str(refusal.value)
+    assert "SERVE_PORT is 'x'" in str(refusal.value)
+
+
 def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVE_PORT", "")
     monkeypatch.setenv("SERVE_DEFAULT_TASK", "")
