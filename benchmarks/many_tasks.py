@@ -9,7 +9,10 @@ import re
 import shutil
 import sys
 import tempfile
+from io import SEEK_END, StringIO
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from commands.workspace.lockfile import LOCK
 from commands.workspace.merging import split_entries
@@ -43,8 +46,7 @@ def run_one(path: Path) -> Clone:
     for other in (clone.path / "conf/task").glob("*.yaml"):
         if other.stem != TASK:
             other.unlink()
-            name = other.stem
-            clone.write(PRESET, re.sub(rf"^  {name}: .*\n", "", clone.read(PRESET), flags=re.M))
+    write_preset(clone, [TASK])
     clone.replace("conf/config.yaml", "- experiment: null", "- experiment: quick")
     clone.compose()
     clone.repro()
@@ -52,16 +54,26 @@ def run_one(path: Path) -> Clone:
     return clone
 
 
+def write_preset(clone: Clone, names: list[str]) -> None:
+    """Have the preset set for each of these tasks what it sets for the one that was run."""
+    preset = YAML(typ="safe").load(clone.read(PRESET))
+    preset["task"] = dict.fromkeys(names, preset["task"][TASK])
+    text = StringIO("# @package _global_\n")
+    text.seek(0, SEEK_END)
+    YAML(typ="safe", pure=True).dump(preset, text)
+    clone.write(PRESET, text.getvalue())
+
+
 def grow(base: Clone, path: Path, count: int) -> Clone:
     """Return a copy of the clone with ``count`` tasks, all of them up to date."""
     shutil.copytree(base.path, path, symlinks=True)
     clone = Clone(path)
-    quick = clone.read(TASK_FILE).replace("cv: { repeats: 3 }", "cv: { folds: 3, repeats: 1 }")
     names = [f"copy{number:03}" for number in range(1, count)]
+    write_preset(clone, [TASK, *names])
     entries = split_entries(clone.read(LOCK.name))
     for name in names:
-        clone.write(f"conf/task/{name}.yaml", quick)
-        for folder in (*(Path("data", part) for part in MADE), Path("models")):
+        clone.write(f"conf/task/{name}.yaml", clone.read(TASK_FILE))
+        for folder in MADE:
             if (path / folder / TASK).exists():
                 shutil.copytree(path / folder / TASK, path / folder / name)
     own = [text for name, text in entries if TASK in name]

@@ -1,7 +1,7 @@
 """The guard: stops the pipeline where a composed file is older than ``conf/`` or ``stages/``.
 
-Every stage waits for it, and takes its parameters from a file that this one writes: of
-``params.yaml``, what the stages of one task declare. ``python -m commands compose`` brings
+Every stage waits for it, for two files in ``data/composed``: of ``params.yaml`` what the stage
+declares, and a list of the code and libraries that it runs. ``python -m commands compose`` brings
 ``params.yaml`` and ``dvc.yaml`` up to date.
 """
 
@@ -9,13 +9,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from stages.composing import dvcfile, record
+from stages.composing import record
 from stages.composing.broken import find_broken, list_left_out
 from stages.composing.config import compose_params, list_differences, read_yaml
 from stages.composing.files import check_files, read_text
 from stages.composing.menu import render_choices
 from stages.composing.paths import DVC_FILE
-from stages.composing.pipeline import render_pipeline, render_tasks
+from stages.composing.pipeline import render_pipeline, render_stages
 from stages.runner.declare import COMPOSED, PARAMS_FILE
 from stages.shared.errors import PipelineError, run_plainly
 from stages.shared.storage import write_text
@@ -24,20 +24,22 @@ REMEDY = "run `make compose` (or `python -m commands compose`), then repeat"
 
 
 def main() -> None:
-    """Hold the composed files against ``conf/``, and hand each task its parameters."""
+    """Hold the composed files against ``conf/``, and hand each stage its parameters."""
     check()
-    write_tasks(read_yaml(read_text(PARAMS_FILE)))
-    write_text(Path(dvcfile.GUARD), "params.yaml and dvc.yaml agree with conf/\n")
+    write_stages(read_yaml(read_text(PARAMS_FILE)))
 
 
-def write_tasks(params: Any) -> None:
-    """Write each task's parameters where they differ, and remove those of tasks that are gone."""
-    texts = render_tasks(params)
-    for path in set(COMPOSED.glob("*.yaml")) - set(texts):
+def write_stages(params: Any) -> None:
+    """Write ``data/composed`` where it differs, and remove what is of stages that are gone."""
+    texts = render_stages(params)
+    for path in {path for path in COMPOSED.rglob("*") if path.is_file()} - set(texts):
         path.unlink()
     for path, text in texts.items():
         if read_text(path) != text:
             write_text(path, text)
+    for folder in COMPOSED.iterdir():
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def check() -> None:

@@ -31,7 +31,6 @@ STAGE = Stage(
     verb="fetch",
     desc="Download {task}'s table or ask a database for it; a local file stays where it is",
     params=FetchParams,
-    deps=("data/composed/agreed",),
     outs=("data/raw/{task}",),
     persistent=True,  # a failed fetch leaves the previous file as it was
 )

@@ -41,7 +41,7 @@ STAGE = Stage(
     verb="prepare",
     desc="Parse, type and split the table of {task}",
     params=PrepareParams,
-    deps=("data/composed/agreed", "{source}"),
+    deps=("{source}",),
     outs=(
         *(f"data/prepared/{{task}}/{split}.parquet" for split in SPLITS),
         "data/prepared/{task}/schema.json",

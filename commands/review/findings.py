@@ -84,7 +84,7 @@ def gather_findings(
             if not _has_same_data(*sides)
         },
         params=tuple(find_changes(before.params, here.params)),
-        stages=compare_stages(before.stages, here.stages),
+        stages=compare_stages(before.stages, here.stages, here.store),
         outdated=tuple(find_outdated(declared, here.stages, here.params, here.store)),
         uncommitted=tuple(list_uncommitted()),
         seconds=_read_durations(here),

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from commands.review.store import Store
+from ruamel.yaml import YAML
+
+from commands.review.store import MissingError, Store
+from commands.shared.trees import find_changes, flatten
+from stages.runner.declare import COMPOSED
 
 Entry = dict[str, Any]
 GONE = object()
@@ -13,9 +17,9 @@ GONE = object()
 class Ran:
     """A stage whose entry in ``dvc.lock`` differs from the base's.
 
-    ``causes`` are the files and parameters that changed by themselves, ``command`` says whether its
-    command did, ``after`` the stages before
-    it whose outputs changed; ``same`` says that its own outputs are the base's all the same.
+    ``causes`` are the files, libraries and parameters that changed by themselves, ``command`` says
+    whether its command did, ``after`` the stages before it whose outputs changed; ``same`` says
+    that its own outputs are the base's all the same.
     """
 
     name: str
@@ -40,28 +44,52 @@ class Stages:
         return len(self.ran) + len(self.restored)
 
 
-def compare_stages(base: dict[str, Entry], here: dict[str, Entry]) -> Stages:
+def compare_stages(base: dict[str, Entry], here: dict[str, Entry], store: Store) -> Stages:
     """Return what became of each stage: with the same entry as in the base it need not run."""
     every = {**base, **here}
     makers = {out["path"]: name for name, entry in every.items() for out in entry.get("outs", [])}
     changed = [name for name, entry in here.items() if entry != base.get(name)]
+    ran = (_compare_entries(name, base.get(name), here[name], makers, store) for name in changed)
     return Stages(
-        ran=tuple(_compare_entries(name, base.get(name), here[name], makers) for name in changed),
+        ran=tuple(ran),
         restored=tuple(name for name in here if name not in changed),
         removed=tuple(name for name in base if name not in here),
     )
 
 
-def _compare_entries(name: str, old: Entry | None, new: Entry, makers: dict[str, str]) -> Ran:
+def _compare_entries(
+    name: str, old: Entry | None, new: Entry, makers: dict[str, str], store: Store
+) -> Ran:
     if old is None:
         return Ran(name, "new")
-    paths = _find_differing_keys(_read_hashes(old, "deps"), _read_hashes(new, "deps"))
-    own = [path for path in paths if path not in makers]
+    before, now = _read_hashes(old, "deps"), _read_hashes(new, "deps")
+    paths = _find_differing_keys(before, now)
+    own = [
+        cause
+        for path in paths
+        if path not in makers
+        for cause in _name_causes(path, (before.get(path), now.get(path)), store)
+    ]
     keys = _find_differing_keys(_read_params(old), _read_params(new))
     command = old.get("cmd") != new.get("cmd")
     after = dict.fromkeys(makers[path] for path in paths if path in makers)
     same = _read_hashes(old, "outs") == _read_hashes(new, "outs")
     return Ran(name, "ran", (*keys, *own), command, tuple(after), same)
+
+
+def _name_causes(path: str, digests: tuple[str | None, str | None], store: Store) -> list[str]:
+    """Return what differs in a list of code and libraries; of any other file, the file."""
+    old, new = digests
+    if not (path.startswith(f"{COMPOSED.as_posix()}/") and old and new):
+        return [path]
+    store.fetch([old, new])
+    try:
+        listed = [flatten(YAML(typ="safe").load(store.read(path, digest))) for digest in (old, new)]
+    except MissingError:
+        return [path]
+    # Of a file its path, of a library the key that its version has in params.yaml.
+    names = (key[1] if key[0] == "code" else ".".join(key) for key in find_changes(*listed))
+    return sorted(names)
 
 
 def find_outdated(

@@ -52,4 +52,4 @@ def _list_files() -> Iterator[Path]:
     for folder in CODE:
         yield from sorted(Path(folder).rglob("*.py"))
     yield from map(Path, LOCKS)
-    yield from (PARAMS_FILE, DVC_FILE, RECORD, *sorted(COMPOSED.glob("*.yaml")))
+    yield from (PARAMS_FILE, DVC_FILE, RECORD, *sorted(COMPOSED.rglob("*.yaml")))

@@ -1,8 +1,8 @@
 """Turns ``conf/`` into what DVC reads: ``python -m commands compose`` (or ``make compose``).
 
 Writes ``conf/menu.yaml`` and ``conf/libraries.yaml`` (what there is to compose), ``params.yaml``,
-``dvc.yaml`` and, as the guard does, each task's parameters: so that ``dvc status`` names at once
-what they change. With ``--check`` it writes nothing and fails where a file is out of date.
+``dvc.yaml`` and, as the guard does, each stage's parameters and code: so that ``dvc status`` names
+at once what they change. With ``--check`` it writes nothing and fails where a file is out of date.
 It stops before a value is lost that ``params.yaml`` holds and ``conf/`` does not, unless
 ``--discard`` is given.
 """
@@ -15,7 +15,7 @@ from commands.workspace import prune
 from commands.workspace.check_settings import check_settings
 from commands.workspace.conflicts import resolve_lock
 from commands.workspace.overrides import stop_before_loss
-from stages.compose import write_tasks
+from stages.compose import write_stages
 from stages.composing.broken import find_broken
 from stages.composing.config import compose_params, read_yaml
 from stages.composing.files import check_files, read_text
@@ -67,7 +67,7 @@ def _compose(discard: bool, left_out: Collection[str]) -> None:
     write_if_new(PARAMS_FILE, params)
     remember(params)
     write_if_new(DVC_FILE, pipeline)
-    write_tasks(read_yaml(params))
+    write_stages(read_yaml(params))
     for message in resolve_lock():
         print(message, flush=True)
     prune.remove_leftovers(read_yaml(pipeline), left_out)

@@ -17,7 +17,9 @@ INTERRUPTED = 130  # the exit code that shells give a command stopped by Ctrl-C
 def repro(targets: list[str], jobs: int) -> int:
     """Run the stages; return exit code 1 where one failed, 130 after an interrupt."""
     pipeline = Pipeline(targets)
-    schedule = Schedule(pipeline.needs, jobs, pipeline.has_changed, efforts=pipeline.efforts)
+    schedule = Schedule(
+        pipeline.needs, jobs, pipeline.has_changed, pipeline.start, pipeline.efforts
+    )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with pipeline.in_order():
         try:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,19 @@ from stages.composing.declared import (
     find_library,
     list_code,
     list_items,
-    list_libraries,
 )
 from stages.composing.files import LOCKS
-from stages.composing.parameters import format_path, name_libraries
+from stages.composing.parameters import name_libraries
 from stages.composing.plots import PLOTS, Plot
 from stages.runner import imports
 from stages.runner.declare import COMPOSED
 
 HEADER = """\
 # Written by `make compose` from the declarations in stages/ and the files in conf/; the guard stage
-# `compose` holds them together and writes each task's parameters, of params.yaml what its stages
-# declare. `exec` makes DVC the parent of each stage, so that a stage ends when DVC is killed.
+# `compose` holds them together, and writes data/composed: <verb>.yaml says which code and libraries
+# a stage runs, <task>/<stage>.yaml is of params.yaml what it declares. `exec` makes DVC the parent
+# of each stage, so that a stage ends when DVC is killed.
 """
-GUARD = (COMPOSED / "agreed").as_posix()  # what every first stage waits for
 
 
 def render_dvc_file(stages: Sequence[AnyStage], declared: Declared) -> str:
@@ -73,7 +72,8 @@ def _quote(text: str) -> str:
 def _render_guard(stages: Sequence[AnyStage]) -> str:
     code = imports.list_modules(Path("stages/compose.py"))
     files = {path for stage in stages for path in list_code(stage)} | set(code)
-    deps = ["conf", "params.yaml", *LOCKS, *_format_code(files)]
+    listed = [path.as_posix() for path in imports.list_dependencies(files)]
+    deps = ["conf", "params.yaml", *LOCKS, *listed]
     return _format_block(
         "compose",
         desc="Stop at once where params.yaml or dvc.yaml is older than conf/",
@@ -99,7 +99,7 @@ def _render_for_task(stage: AnyStage, task: str, declared: Declared) -> str:
         for name in (candidates if "{candidate}" in dep else [""])
     ]
     words = " ".join([task, *candidates])
-    fields = _collect_fields(stage, {"task": task}, words, deps, declared)
+    fields = _collect_fields(stage, {"task": task}, words, deps)
     return _format_block(f"{stage.verb}-{task}", **fields)
 
 
@@ -107,7 +107,7 @@ def _render_template(stage: AnyStage, declared: Declared) -> str:
     each, shown = _render_loop(stage, declared)
     words = " ".join(shown[axis] for axis in stage.over)
     deps = [dep.format(**shown) for dep in stage.deps]
-    fields = _collect_fields(stage, shown, words, deps, declared)
+    fields = _collect_fields(stage, shown, words, deps)
     body = "".join(f"  {line}\n" for line in _format_block("do", **fields).splitlines())
     return f"  {stage.verb}:\n    foreach:{each}{body}"
 
@@ -115,7 +115,7 @@ def _render_template(stage: AnyStage, declared: Declared) -> str:
 def _render_loop(stage: AnyStage, declared: Declared) -> tuple[str, Item]:
     """Return what ``foreach`` goes over, and what stands for its parts in ``do``."""
     if len(stage.over) > 1:
-        items = [_add_origin(item, declared) for item in list_items(stage, declared)]
+        items = [_add_origin(stage, item, declared) for item in list_items(stage, declared)]
         rows = [f"      {_join_names(stage, item)}: {{{_format_item(item)}}}\n" for item in items]
         return "\n" + "".join(rows), {key: f"${{item.{key}}}" for key in items[0]}
     tasks = declared.problems
@@ -125,15 +125,16 @@ def _render_loop(stage: AnyStage, declared: Declared) -> tuple[str, Item]:
     return f" [{', '.join(tasks)}]\n", {"task": "${item}"}
 
 
-def _add_origin(item: Item, declared: Declared) -> Item:
+def _add_origin(stage: AnyStage, item: Item, declared: Declared) -> Item:
     """Add the library that a model or encoder comes from, and the folder of its weights.
 
     Weights that are no files of this repository are pinned otherwise: by a library's version or a
-    revision. A template cannot leave a dependency out, so the guard stands in for them.
+    revision. A template cannot leave a dependency out, so the stage's parameters stand in for them.
     """
     found = {**item, "library": find_library(item, declared) or ""}
     if "encoder" in item:
-        found["weights"] = declared.encoders[item["task"]][item["encoder"]].folder or GUARD
+        folder = declared.encoders[item["task"]][item["encoder"]].folder
+        found["weights"] = folder or stage.format_params(item)
     return found
 
 
@@ -145,17 +146,15 @@ def _format_item(item: Item) -> str:
     return ", ".join(f"{key}: {value}" for key, value in item.items())
 
 
-def _collect_fields(
-    stage: AnyStage, shown: Item, words: str, deps: list[str], declared: Declared
-) -> dict[str, Any]:
+def _collect_fields(stage: AnyStage, shown: Item, words: str, deps: list[str]) -> dict[str, Any]:
     own = [shown["library"]] if "library" in shown else []
     keys = [key.format(**shown) for key in stage.params.list_keys().values()]
-    keys += name_libraries([*list_libraries(stage, declared), *own])
+    keys += name_libraries(own)
     return {
         "desc": stage.desc.format(**shown),
         "cmd": f"exec python -m stages.{stage.verb} {words}",
-        "deps": _add_code(deps, list_code(stage)),
-        "params": [_format_keys(format_path(shown["task"]), keys)],
+        "deps": [stage.format_code(), *deps],
+        "params": [_format_keys(stage.format_params(shown), keys)],
         "outs": _format_outputs(stage.outs, shown, stage.persistent),
         "metrics": _format_outputs(stage.metrics, shown),
         "meta": f"{{effort: {stage.effort}}}" if stage.effort > 1 else [],
@@ -179,13 +178,3 @@ def _format_block(name: str, **fields: Any) -> str:
         elif value:
             lines.append(f"    {key}:\n" + "".join(f"      - {item}\n" for item in value))
     return "".join(lines)
-
-
-def _add_code(deps: Sequence[str], code: Collection[Path]) -> list[str]:
-    """Return dependencies and code, less the files (templates) in a folder that is listed."""
-    listed = _format_code(code)
-    return [*(dep for dep in deps if Path(dep).parent.as_posix() not in listed), *listed]
-
-
-def _format_code(code: Collection[Path]) -> list[str]:
-    return [path.as_posix() for path in imports.list_dependencies(code)]

@@ -1,23 +1,27 @@
-"""``data/composed/<task>.yaml``: of ``params.yaml``, what the stages of one task declare.
+"""What ``data/composed`` holds: of each stage its parameters, and what it runs.
 
-For each stage DVC parses the whole file that its parameters stand in. With a file a task, what a
-stage costs does not grow with the number of tasks. The guard writes these files, so that they hold
-an experiment's own values, too.
+For each stage DVC parses the whole file that its parameters stand in, and looks at each of its
+dependencies. With a file of its own, and one dependency for all of its code, what a stage costs
+does not grow with the number of tasks. The guard writes these files, so that they hold an
+experiment's own values, too.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dvc.utils.serialize import dumps_yaml
 
-from stages.composing.declared import AnyStage, Declared, find_library, list_items, list_libraries
-from stages.runner.declare import COMPOSED, lookup
-
-
-def format_path(task: str) -> str:
-    """Return the path of a task's file; ``task`` may be a template."""
-    return (COMPOSED / f"{task}.yaml").as_posix()
+from stages.composing.declared import (
+    AnyStage,
+    Declared,
+    find_library,
+    list_code,
+    list_items,
+    list_libraries,
+)
+from stages.runner.declare import lookup
 
 
 def name_libraries(names: Sequence[str]) -> list[str]:
@@ -28,23 +32,50 @@ def name_libraries(names: Sequence[str]) -> list[str]:
 def render_parameters(
     stages: Sequence[AnyStage], declared: Declared, params: Any
 ) -> dict[Path, str]:
-    """Return the text of each task's file: the keys that its stages declare, and no other."""
-    found: dict[str, dict[str, Any]] = {task: {} for task in declared.problems}
-    keys = dict.fromkeys(_list_keys(stages, declared))
-    for task, key in sorted(keys, key=lambda pair: pair[1].count(".")):  # a whole before its parts
-        _set_value(found[task], key.split("."), lookup(params, key))
-    return {Path(format_path(task)): dumps_yaml(content) for task, content in found.items()}
-
-
-def _list_keys(stages: Sequence[AnyStage], declared: Declared) -> Iterator[tuple[str, str]]:
-    """Yield a task and a key for each parameter that one of its stages declares."""
+    """Return the text of each stage's file: the keys that it declares, and no other."""
+    found = {}
     for stage in stages:
-        libraries = list_libraries(stage, declared)
         for item in list_items(stage, declared):
             own = find_library(item, declared)
             keys = [key.format(**item) for key in stage.params.list_keys().values()]
-            for key in [*keys, *name_libraries([*libraries, *([own] if own else [])])]:
-                yield item["task"], key
+            content = _select_keys(params, [*keys, *name_libraries([own] if own else [])])
+            found[Path(stage.format_params(item))] = dumps_yaml(content)
+    return found
+
+
+def render_code(stages: Sequence[AnyStage], declared: Declared, params: Any) -> dict[Path, str]:
+    """Return for each stage the hash of each file of ours that it runs, and library's version."""
+    return {
+        Path(stage.format_code()): (
+            f"# What `{stage.verb}` runs: where a line changes, its stages run again.\n"
+            + dumps_yaml(_describe_code(stage, declared, params))
+        )
+        for stage in stages
+        if list_items(stage, declared)
+    }
+
+
+def _describe_code(stage: AnyStage, declared: Declared, params: Any) -> dict[str, Any]:
+    code = sorted(list_code(stage))
+    return {
+        "code": {
+            path.as_posix(): hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+            for path in code
+        },
+        "libraries": {
+            name: lookup(params, key)
+            for name in list_libraries(stage, declared)
+            for key in name_libraries([name])
+        },
+    }
+
+
+def _select_keys(params: Any, keys: Sequence[str]) -> dict[str, Any]:
+    """Return the part of ``params`` that lies under the keys."""
+    content: dict[str, Any] = {}
+    for key in sorted(dict.fromkeys(keys), key=lambda key: key.count(".")):  # a whole before parts
+        _set_value(content, key.split("."), lookup(params, key))
+    return content
 
 
 def _set_value(content: dict[str, Any], parts: Sequence[str], value: Any) -> None:

@@ -1,4 +1,4 @@
-"""``dvc.yaml`` and each task's parameters, from the stages' declarations and ``params.yaml``."""
+"""``dvc.yaml`` and ``data/composed``, from the stages' declarations and ``params.yaml``."""
 
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,13 @@ def render_pipeline(params: Any) -> str:
     return dvcfile.render_dvc_file(list_stages(), read_declared(params))
 
 
-def render_tasks(params: Any) -> dict[Path, str]:
-    """Return the text of each task's file of parameters; raises PipelineError as above."""
-    return parameters.render_parameters(list_stages(), read_declared(params), params)
+def render_stages(params: Any) -> dict[Path, str]:
+    """Return the text of each file in ``data/composed``; raises PipelineError as above."""
+    stages, declared = list_stages(), read_declared(params)
+    return {
+        **parameters.render_code(stages, declared, params),
+        **parameters.render_parameters(stages, declared, params),
+    }
 
 
 def read_declared(params: Any) -> Declared:

@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from stages.shared.errors import PipelineError, run_plainly
 from stages.shared.frozen import Frozen
 
 PARAMS_FILE = Path("params.yaml")
-COMPOSED = Path("data/composed")  # <task>.yaml: of params.yaml what the task's stages declare
+COMPOSED = Path("data/composed")  # what the guard writes: see `format_params`, `format_code`
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,34 @@ class Stage(Generic[P]):
 
         Raises PipelineError for a missing key, an unknown one or a wrong type.
         """
-        content = read_params(find_params(item["task"]))
+        content = read_params(self.find_params(item))
         keys = {name: key.format(**item) for name, key in self.params.list_keys().items()}
         values = {name: lookup(content, key) for name, key in keys.items()}
         return self.params.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")
 
     def fingerprint(self, **item: str) -> str:
         """Return the SHA-256 of the declared parameters' values for one task (and model)."""
-        content = read_params(find_params(item["task"]))
+        content = read_params(self.find_params(item))
         keys = sorted(key.format(**item) for key in self.params.list_keys().values())
         values = json.dumps({key: lookup(content, key) for key in keys}, sort_keys=True)
         return hashlib.sha256(values.encode()).hexdigest()
+
+    def format_params(self, item: Mapping[str, str]) -> str:
+        """Return the path of the stage's parameters; ``item`` may hold templates of DVC."""
+        name = "-".join([self.verb, *(item[axis] for axis in self.over[1:])])
+        return f"{COMPOSED.as_posix()}/{item['task']}/{name}.yaml"
+
+    def format_code(self) -> str:
+        """Return the path of the list of code and libraries that the stage runs."""
+        return f"{COMPOSED.as_posix()}/{self.verb}.yaml"
+
+    def find_params(self, item: Mapping[str, str]) -> Path:
+        """Return the file that DVC holds the stage by: the guard writes it.
+
+        ``params.yaml``, which it is taken from, stands in where no guard has run.
+        """
+        path = Path(self.format_params(item))
+        return path if path.exists() else PARAMS_FILE
 
     def run(self, work: Callable[..., None]) -> None:
         """Run ``work`` with the words of the command line; say what went wrong in plain words."""
@@ -96,21 +113,13 @@ class Stage(Generic[P]):
         if len(words) < len(self.over):
             sys.exit(f"usage: python -m stages.{self.verb} {' '.join(self.over).upper()}")
         lifeline.hold()
+        own = self.find_params(dict(zip(self.over, words, strict=False)))
         with stopwatch.time_stage([self.verb, *words]):
             run_plainly(
                 f"{self.verb} {' '.join(words)}",
-                lambda: check_libraries(find_params(words[0])),
+                lambda: check_libraries(own, Path(self.format_code())),
                 lambda: work(*words),
             )
-
-
-def find_params(task: str) -> Path:
-    """Return the file that DVC holds the task's stages by: the guard writes it.
-
-    ``params.yaml``, which it is taken from, stands in where no guard has run.
-    """
-    path = COMPOSED / f"{task}.yaml"
-    return path if path.exists() else PARAMS_FILE
 
 
 @cache
@@ -136,11 +145,12 @@ def lookup(content: Any, key: str) -> Any:
     return value
 
 
-def check_libraries(path: Path = PARAMS_FILE) -> None:
-    """Raise PipelineError where an installed library is not the version that the file names."""
+def check_libraries(*paths: Path) -> None:
+    """Raise PipelineError where an installed library is not the version that a file names."""
+    named = [read_params(path).get("libraries", {}) for path in paths if path.exists()]
     wrong = [
         f"  {name}: {found} is installed, libraries.{name} says {declared}"
-        for name, declared in lookup(read_params(path), "libraries").items()
+        for name, declared in {key: value for each in named for key, value in each.items()}.items()
         if (found := _find_version(name)) != declared
     ]
     if wrong:

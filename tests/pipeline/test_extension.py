@@ -105,7 +105,7 @@ def test_a_task_taken_out_is_no_longer_served(extended: Clone) -> None:
     extended.compose()
     assert extended.repro() <= {"compose"}
     assert not (extended.path / "models/fruit").exists()
-    composed = {path.stem for path in (extended.path / "data/composed").glob("*.yaml")}
+    composed = {path.name for path in (extended.path / "data/composed").glob("*/")}
     assert composed == {path.stem for path in (extended.path / "conf/task").glob("*.yaml")}
     lock = YAML(typ="safe").load(extended.read("dvc.lock"))
     assert not [name for name in lock["stages"] if "fruit" in name]

@@ -13,6 +13,7 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from commands.workspace.lockfile import read_lock, write_entries
 from commands.workspace.merging import split_entries
 from commands.workspace.repairing import repair_files
+from commands.workspace.scheduling.worker import Job
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
 
@@ -60,6 +61,10 @@ class Pipeline:
             or stage.changed_stage()
             or any(file.status() for file in [*stage.deps, *stage.outs])
         )
+
+    def start(self, name: str) -> Job:
+        """Start to run the stage, in a process of its own."""
+        return Job(name, self._stages[name])
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:

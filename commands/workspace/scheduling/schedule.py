@@ -30,7 +30,7 @@ class Schedule:
     needs: Mapping[str, set[str]]
     jobs: int
     has_changed: Callable[[str], bool]
-    start: Callable[[str], Job] = Job
+    start: Callable[[str], Job]
     efforts: Mapping[str, int] = field(default_factory=dict)
     running: list[Job] = field(default_factory=list)
 

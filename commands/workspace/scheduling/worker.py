@@ -1,6 +1,7 @@
-"""Runs single stages in processes of their own, forked from one that has loaded DVC already.
+"""Runs single stages in processes of their own, forked from one that has loaded the pipeline.
 
-Loading DVC takes longer than all it does for a small stage; so it is loaded once.
+Loading DVC and the pipeline takes longer than all that DVC does for a small stage, and the more so
+the more tasks there are; so they are loaded once.
 """
 
 import multiprocessing
@@ -10,31 +11,33 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkProcess
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from dvc.cli import main
+from dvc.cli.command import CmdBase
+
+from commands.workspace.scheduling.lock_writer import write_entries_alone
 
 Result = Literal["ran", "restored", "did not change", "FAILED"]
 LOGS = Path(".dvc/tmp/repro")
 RESTORED = "is cached - skipping run"  # DVC's words where the run cache has the outputs
 GRACE = 5.0  # seconds to end by itself after an interrupt
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce"])
+_context = multiprocessing.get_context("fork")
 
 
 class Job:
     """A stage that is being run by ``dvc repro``, with all its output in a log file."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, stage: Any) -> None:
         LOGS.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = LOGS / f"{name.replace('/', '-')}.log"
         self.log.unlink(missing_ok=True)
         self._started = time.monotonic()
-        self._process: ForkServerProcess = _context.Process(
-            target=_reproduce, args=(name, self.log)
-        )
+        self._process: ForkProcess = _context.Process(target=_reproduce, args=(stage, self.log))
         self._process.start()
 
     @property
@@ -73,16 +76,33 @@ class Job:
             os.killpg(self._process.pid or 0, number)
 
 
-def _reproduce(name: str, log: Path) -> None:
+def _reproduce(stage: Any, log: Path) -> None:
     """Run one stage by DVC's command line; end when the scheduler is gone."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_scheduler, daemon=True, name="lifeline").start()
     with log.open("wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
-    from dvc.cli import main
+    _hand_over(stage)
+    write_entries_alone()
+    sys.exit(main(["repro", "--single-item", stage.addressing]))
 
-    sys.exit(main(["--wait-for-lock", "repro", "--single-item", name]))
+
+def _hand_over(stage: Any) -> None:
+    """Have DVC's commands use the stage and the repository that are loaded, and wait for others.
+
+    Each command would load both anew. The process runs no other command.
+    """
+    repo = stage.repo
+    repo.lock._wait = True  # what --wait-for-lock sets
+    repo.stage.collect = lambda *_, **__: [stage]
+
+    def use_loaded(command: Any, args: Any) -> None:
+        command.repo, command.config, command.args = repo, repo.config, args
+
+    CmdBase.__init__ = use_loaded  # type: ignore[method-assign]
 
 
 def _end_with_scheduler() -> None:

@@ -277,7 +277,7 @@ def test_a_value_of_another_type_is_a_change() -> None:
     assert find_changes({"a": [1]}, {"a": [1]}) == []
 
 
-def test_stages_that_ran_say_why() -> None:
+def test_stages_that_ran_say_why(tmp_path: Path) -> None:
     def entry(dep: str, out: str, **params: Any) -> dict[str, Any]:
         return {
             "cmd": "run",
@@ -294,7 +294,7 @@ def test_stages_that_ran_say_why() -> None:
         "use": {**use, "deps": [{"path": "made/a", "md5": "a2"}]},
         "new": use,
     }
-    stages = compare_stages(base, here)
+    stages = compare_stages(base, here, Store(tmp_path))
     assert [(run.name, run.state, run.causes, run.after, run.same) for run in stages.ran] == [
         ("a", "ran", ("depth",), (), False),
         ("b", "ran", ("raw",), (), True),

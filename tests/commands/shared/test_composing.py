@@ -12,7 +12,8 @@ CHANGES = {
     "a value in conf/": ("conf/task/heart.yaml", "C: 0.1", "C: 0.3"),
     "code of a stage": ("stages/train.py", "def main(", "# edited\n\n\ndef main("),
     "a hand edit of dvc.yaml": ("dvc.yaml", "desc: Stop at once", "desc: Stop"),
-    "a task's parameters": ("data/composed/heart.yaml", "C: 0.1", "C: 0.2"),
+    "a stage's parameters": ("data/composed/heart/train-linear.yaml", "C: 0.1", "C: 0.2"),
+    "a stage's code": ("data/composed/train.yaml", "stages/train.py", "stages/trains.py"),
 }
 
 
@@ -48,8 +49,8 @@ def test_a_change_is_composed_once(
     assert composed == ["composed"]
 
 
-def test_a_task_whose_parameters_are_gone_gets_them_again(composed: list[str]) -> None:
-    path = Path("data/composed/heart.yaml")
+def test_a_stage_whose_parameters_are_gone_gets_them_again(composed: list[str]) -> None:
+    path = Path("data/composed/heart/train-linear.yaml")
     before = path.read_text()
     path.unlink()
     compose_first()

@@ -17,9 +17,7 @@ FOUND = {
     "a cache object is damaged": "data/prepared/housing/test.parquet: its cache object",
     "an output is gone": "data/candidates/heart/linear/candidate.json is deleted",
     "a folder holds another file": "evaluate-heart: data/evaluated/heart/plots is modified",
-    "code has changed": (
-        "validate@housing: stages/validating is modified since dvc.lock was written"
-    ),
+    "code has changed": "compose: stages/validating is modified since dvc.lock was written",
     "a parameter has changed": (
         "train@heart-linear: task.heart.models.linear is modified since dvc.lock was written"
     ),

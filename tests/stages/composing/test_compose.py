@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from commands.workspace.prune import list_stage_names
 from stages.composing.config import compose_params, read_yaml
 from stages.composing.files import LOCKS
-from stages.composing.pipeline import render_pipeline
+from stages.composing.pipeline import render_pipeline, render_stages
 from tests.support.clone import ROOT, Clone, make_clone
 
 COMPOSED = ("conf/menu.yaml", "conf/libraries.yaml", "params.yaml", "dvc.yaml")
@@ -45,12 +45,16 @@ def test_every_declared_library_is_pinned_in_the_lock() -> None:
         assert re.search(rf"^{re.escape(name)}=={re.escape(version)} ", lock, re.M), name
 
 
-def test_a_plotting_library_is_declared_by_no_stage_that_fits() -> None:
+def test_a_plotting_library_is_declared_by_no_stage_that_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
-    ((path, keys),) = stages["train"]["do"]["params"][0].items()
-    assert path == "data/composed/${item.task}.yaml"
-    assert "libraries.scikit-learn" in keys
-    assert not [name for name in keys if "vl-convert" in name]
+    assert stages["train"]["do"]["deps"][0] == "data/composed/train.yaml"
+    listed = render_stages(read_yaml(Path("params.yaml").read_text()))
+    libraries = read_yaml(listed[Path("data/composed/train.yaml")])["libraries"]
+    assert "scikit-learn" in libraries
+    assert not [name for name in libraries if "vl-convert" in name]
 
 
 def test_each_stage_has_a_description() -> None:

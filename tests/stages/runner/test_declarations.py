@@ -19,9 +19,17 @@ Trace = dict[str, dict[str, set[str]]]
 
 @pytest.fixture(scope="module")
 def declared(baseline: Path) -> dict[str, dict[str, set[str]]]:
-    """What each stage declares, with all templates resolved, as ``dvc.lock`` has it."""
+    """What each stage declares, with all templates resolved, as ``dvc.lock`` has it.
+
+    A stage's list of code stands for the files in it.
+    """
     lock = YAML(typ="safe").load((baseline / "run/dvc.lock").read_text(encoding="utf-8"))
-    return {name: _list_paths(stage) for name, stage in lock["stages"].items()}
+    found = {name: _list_paths(stage) for name, stage in lock["stages"].items()}
+    for paths in found.values():
+        for path in [path for path in paths["deps"] if path.startswith("data/composed/")]:
+            listed = YAML(typ="safe").load((baseline / "run" / path).read_text(encoding="utf-8"))
+            paths["deps"] |= set(listed.get("code", {}))
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -168,7 +168,7 @@ def test_the_fingerprint_changes_with_the_declared_values_alone() -> None:
 
 def check_declared(text: str) -> None:
     write_params(f"libraries: {text}")
-    check_libraries()
+    check_libraries(Path("params.yaml"), Path("data/composed/absent.yaml"))
 
 
 def test_the_declared_versions_are_accepted() -> None:
