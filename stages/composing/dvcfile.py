@@ -78,8 +78,7 @@ def _render_guard(stages: Sequence[AnyStage]) -> str:
         "compose",
         desc="Stop at once where params.yaml or dvc.yaml is older than conf/",
         cmd="exec python -m stages.compose",
-        deps=deps,
-        params=name_libraries(imports.list_libraries(code)),
+        deps=deps,  # the libraries are among them: conf/libraries.yaml has their versions
         outs=[COMPOSED.as_posix()],
     )
 

@@ -22,7 +22,7 @@ _dump_all = Lockfile.dump_stages
 
 def write_entries_alone() -> None:
     """Have DVC, in this process, write entries this way."""
-    Lockfile.dump_stages = _dump_stages  # type: ignore[method-assign]
+    Lockfile.dump_stages = _dump_stages
 
 
 def _dump_stages(lockfile: Any, stages: list[Any], **options: Any) -> None:

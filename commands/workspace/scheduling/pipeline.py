@@ -13,6 +13,7 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from commands.workspace.lockfile import read_lock, write_entries
 from commands.workspace.merging import split_entries
 from commands.workspace.repairing import repair_files
+from commands.workspace.scheduling.selection import show_tasks_of
 from commands.workspace.scheduling.worker import Job
 from stages.shared.errors import PipelineError
 from stages.shared.storage import write_text
@@ -30,6 +31,7 @@ class Pipeline:
     def __init__(self, targets: Sequence[str]) -> None:
         """Load the graph; raises PipelineError where DVC finds no pipeline or no such target."""
         repair_files()
+        show_tasks_of(targets)
         try:
             self._repo = Repo()
             stages = collect_stages(self._repo, targets or ["dvc.yaml"])

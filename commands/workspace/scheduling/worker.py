@@ -102,7 +102,7 @@ def _hand_over(stage: Any) -> None:
     def use_loaded(command: Any, args: Any) -> None:
         command.repo, command.config, command.args = repo, repo.config, args
 
-    CmdBase.__init__ = use_loaded  # type: ignore[method-assign]
+    CmdBase.__init__ = use_loaded
 
 
 def _end_with_scheduler() -> None:
