@@ -1,5 +1,7 @@
 """``dvc.yaml`` and ``data/composed``, from the stages' declarations and ``params.yaml``."""
 
+import pickle
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,12 @@ def render_stages(params: Any) -> dict[Path, str]:
 
 def read_declared(params: Any) -> Declared:
     """Return what a composed ``params.yaml`` declares; raises PipelineError as above."""
-    found = check_configuration(params)
+    return _read_declared(pickle.dumps(params))
+
+
+@cache  # whoever composes asks for ``dvc.yaml`` and for ``data/composed`` of the same parameters
+def _read_declared(content: bytes) -> Declared:
+    found = check_configuration(pickle.loads(content))
     tasks, models = found.tasks, found.models
     return Declared(
         problems={name: task.target.problem for name, task in tasks.items()},

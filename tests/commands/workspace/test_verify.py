@@ -80,7 +80,7 @@ def damage(clone: Clone, names: dict[str, str]) -> None:
     (clone.path / "data/candidates/heart/linear/candidate.json").unlink()
     clone.write("data/evaluated/heart/plots/extra.json", "{}")
     append(clone.path / "stages/validating/values.py", b"# changed\n")
-    for composed in ("params.yaml", "data/composed/heart.yaml"):
+    for composed in ("params.yaml", "data/composed/heart/train-linear.yaml"):
         clone.replace(composed, "C: 0.1", "C: 0.7")
     append(clone.path / "models/heart" / names["model"])
     (clone.path / "models/heart" / names["explanation"]).unlink()
