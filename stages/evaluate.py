@@ -137,6 +137,8 @@ def save(
     write_json(folder / "evaluation.json", evaluation)
     parsed = parse_evaluation(evaluation, str(folder / "evaluation.json"))
     write_text(folder / "results.md", render_markdown(parsed))
+    if parsed.doubt:
+        print(f"WARNING: {context.task}: {parsed.doubt}")
     write_json(folder / "metrics.json", round_floats(build_metrics(selection, tested)))
 
 

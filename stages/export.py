@@ -6,7 +6,7 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,7 @@ class ExportSettings(Frozen):
 
     tolerance: float = Field(gt=0)
     max_int8_loss: float | None = Field(default=None, ge=0)
+    no_gain: Literal["warn", "error"] = "warn"
 
 
 class ExportParams(Params):
@@ -122,6 +123,7 @@ class Inputs:
 def main(task: str) -> None:
     """Replace the exported model, its card and its manifest; keep all of it on any failure."""
     params, inputs = STAGE.load(task=task), Inputs.read(task)
+    check_gain(inputs.evaluation, task, params.export.no_gain)
     artifact = Artifact.of(inputs.champion)
     parity = prove_parity(artifact.exported, inputs, params.export.tolerance)
     artifact = quantise_champion(artifact, inputs, params.export.max_int8_loss)
@@ -132,6 +134,18 @@ def main(task: str) -> None:
         files[manifest.explanation.file] = explained.content
     rows = {split: len(frame) for split, frame in inputs.frames.items()}
     publish(Path("models", task), files, manifest, render_card(manifest, inputs.evaluation, rows))
+
+
+def check_gain(evaluation: Evaluation, task: str, rule: Literal["warn", "error"]) -> None:
+    """Say aloud that the champion is no better than its baseline; raise where that may not be."""
+    if not evaluation.doubt:
+        return
+    if rule == "error":
+        raise PipelineError(
+            f"{task}: {evaluation.doubt} export.no_gain in conf/config.yaml is {rule!r}, so "
+            f"models/{task} stays as it was: bring rows or columns that tell more, or set `warn`"
+        )
+    print(f"WARNING: {task} is exported all the same. {evaluation.doubt}")
 
 
 def prove_parity(exported: Predictor, inputs: Inputs, tolerance: float) -> Parity:

@@ -1,7 +1,7 @@
 """Scores challenger and champion on the same test rows, and says whether the one is better."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +75,35 @@ def judge_challenger(
     The other metrics are reported, and decide nothing.
     """
     if champion is None:
-        return Judgement("first", (), f"{task} has no champion yet")
+        doubt = "" if beats_baseline(challenger.manifest) else ", and it beats no baseline either"
+        return Judgement("first", (), f"{task} has no champion yet{doubt}")
     if reason := find_incomparable(challenger.manifest, champion.manifest, params.columns):
         return Judgement("incomparable", (), reason)
     models = challenger, champion
-    return judge_pair(
+    judgement = judge_pair(
         task, Pair(*(predict_rows(model, test, params) for model in models)), params, test
     )
+    return hold_against_baseline(judgement, challenger.manifest)
+
+
+def hold_against_baseline(judgement: Judgement, challenger: Manifest) -> Judgement:
+    """Let a challenger that is no better than its baseline win only where it is better outright.
+
+    Whatever ``promotion.accept`` lets pass, such a model takes no other's place.
+    """
+    if beats_baseline(challenger) or judgement.verdict in ("better", "incomparable"):
+        return judgement
+    reason = f"no better than its own baseline; {judgement.reason}"
+    return replace(judgement, verdict="worse", reason=reason)
+
+
+def beats_baseline(manifest: Manifest) -> bool:
+    """Whether the test showed the model to be better than a constant answer, or did not ask."""
+    found = manifest.metrics.get("over_baseline")
+    if not isinstance(found, dict):
+        return True  # of a release that did not compare
+    low = found.get("low")
+    return isinstance(low, int | float) and low > 0
 
 
 def judge_pair(task: str, pair: Pair, params: PromotionPolicy, test: TestRows) -> Judgement:

@@ -51,6 +51,11 @@ class Evaluation(Known):
     test: Test
 
     @property
+    def doubt(self) -> str:
+        """Say that the champion is no better than its baseline, where the test does not show it."""
+        return self.test.describe_doubt(self.champion, self.metric)
+
+    @property
     def value(self) -> float | None:
         """The task's metric on all test rows."""
         return self.test.metrics[self.metric].value

@@ -74,6 +74,7 @@ def write_status(findings: Findings, regressions: Sequence[Regression], most: in
         "test rows:",
     )
     notes = [f"- {format_code(task.task)}: {task.why}" for task in findings.compared if task.why]
+    notes += list_doubts(findings.compared)
     parts = [
         f"# {write_headline(findings, regressions)}",
         "\n".join(
@@ -86,6 +87,15 @@ def write_status(findings: Findings, regressions: Sequence[Regression], most: in
         _write_legend(findings),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def list_doubts(compared: Sequence[Compared]) -> list[str]:
+    """Return a line for each champion that is no better than its baseline."""
+    return [
+        f"- ⚠️ {format_code(task.task)}: {task.here.evaluation.doubt}"
+        for task in compared
+        if task.here and task.here.evaluation.doubt
+    ]
 
 
 def _explain_regression(found: Regression, tolerance: float) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
+from stages.evaluating.formatting import format_number
 from stages.shared.errors import PipelineError
 from stages.shared.frozen import Frozen, Items
 from stages.shared.storage import read_json
@@ -83,7 +84,8 @@ class Score(Known):
 class Test(Known):
     """The test: how many rows, how the intervals were made, each metric.
 
-    ``units`` counts copies, or the rows of one value of ``split.group``, once.
+    ``units`` counts copies, or the rows of one value of ``split.group``, once. ``over_baseline`` is
+    the champion's gain over a constant answer, in the task's metric.
     For classes ``confusion`` counts rows: a list for each true class, in it each predicted one.
     """
 
@@ -92,7 +94,20 @@ class Test(Known):
     resamples: int
     confidence: float
     metrics: dict[str, Score]
+    over_baseline: Difference | None = None
     confusion: Items[Items[int]] | None
+
+    def describe_doubt(self, champion: str, metric: str) -> str:
+        """Say that the champion is no better than its baseline, where the test does not show it."""
+        gain, score = self.over_baseline, self.metrics[metric]
+        if gain is None or (gain.low is not None and gain.low > 0):
+            return ""
+        ends = f"[{format_number(gain.low)}, {format_number(gain.high)}]"
+        return (
+            f"The champion {champion} is no better than its baseline, as far as {self.rows:,} test "
+            f"rows can tell: {metric} {format_number(score.value)}, baseline "
+            f"{format_number(score.baseline)}, gain {format_number(gain.mean)} {ends}."
+        )
 
     @property
     def about_copies(self) -> str:
@@ -173,6 +188,11 @@ class Evaluation(Known):
     def trained(self) -> Trained:
         """The champion's record; raises StopIteration unless `read_evaluation` checked it."""
         return next(found.trained for found in self.candidates if found.model == self.champion)
+
+    @property
+    def doubt(self) -> str:
+        """Say that the champion is no better than its baseline, where the test does not show it."""
+        return self.test.describe_doubt(self.champion, self.metric)
 
     @property
     def value(self) -> float | None:

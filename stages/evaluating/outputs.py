@@ -99,6 +99,7 @@ def build_test(tested: ChampionTest) -> Content:
         "resamples": tested.bootstrap.samples,
         "confidence": tested.bootstrap.confidence,
         "metrics": build_scores(tested),
+        "over_baseline": tested.gain,
         "confusion": counts,
     }
 
@@ -114,7 +115,8 @@ def build_scores(tested: ChampionTest) -> Content:
 def build_metrics(selection: ModelSelection, tested: ChampionTest) -> Content:
     """Return what `dvc metrics show` shows."""
     champion, rows = selection.choice.champion.name, len(tested.rows)
-    return {"champion": champion, "n": rows, **build_scores(tested)}
+    gain = {"gain": tested.gain.mean, "low": tested.gain.low, "high": tested.gain.high}
+    return {"champion": champion, "n": rows, **build_scores(tested), "over_baseline": gain}
 
 
 def build_slices(context: EvaluationContext, tested: ChampionTest) -> Content:

@@ -13,6 +13,7 @@ def render_markdown(evaluation: Evaluation) -> str:
     """Return the results of one task as a page."""
     parts = [
         f"# {evaluation.task}: results",
+        *([f"**{evaluation.doubt}**"] if evaluation.doubt else []),
         evaluation.explanation,
         _render_candidates(evaluation),
         *_render_encoder_gains(evaluation),

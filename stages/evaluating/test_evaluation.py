@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from stages.evaluating.baseline import compute_gain, predict_baseline
 from stages.evaluating.bootstrap import Bootstrap, Estimate
 from stages.evaluating.importance import Importance, compute_importances
 from stages.evaluating.learning_curve import Point, compute_learning_curve, explain_skip
 from stages.evaluating.metrics import DecisionRule, Rows, metrics_for
+from stages.evaluating.ranking import Difference
 from stages.evaluating.settings import EvaluationContext
 from stages.evaluating.slices import Scored, Slice, cut_slices, score_slices
 from stages.shared.predicting import predict
@@ -27,6 +29,7 @@ class ChampionTest:
     bootstrap: Bootstrap
     estimates: dict[str, Estimate]
     baseline: dict[str, float]
+    gain: Difference  # over the baseline, in the task's metric
     slices: list[Scored]
     importances: list[Importance]
     curve: list[Point]
@@ -51,7 +54,10 @@ def evaluate_champion(
     """
     settings, (X, y) = context.settings, test
     rows = Rows(y, predict(pipeline, X, context.schema), rule, test_groups)
-    metrics = metrics_for(context.schema.problem)
+    metrics, known = (
+        metrics_for(context.schema.problem),
+        predict_baseline(context, rule, fitted[1], y),
+    )
     wanted = (settings.resamples, len(rows), settings.confidence, settings.seed)
     bootstrap = Bootstrap.affordable(*wanted)
     why_no_curve = explain_skip(pipeline, fitted[1], context.is_classification, groups)
@@ -60,26 +66,13 @@ def evaluate_champion(
         rows=rows,
         bootstrap=bootstrap,
         estimates=bootstrap.estimate(metrics, rows),
-        baseline={m.name: m.of(predict_baseline(context, rule, fitted[1], y)) for m in metrics},
+        baseline={metric.name: metric.of(known) for metric in metrics},
+        gain=compute_gain(rows, known, context.metric, bootstrap),
         slices=score_slices(parts, rows, context.metric, bootstrap),
         importances=compute_column_importances(context, pipeline, X, rows),
         curve=[] if why_no_curve else refit_curve(context, pipeline, fitted, groups),
         why_no_curve=why_no_curve,
     )
-
-
-def predict_baseline(
-    context: EvaluationContext, rule: DecisionRule, known: Array, y: Array
-) -> Rows:
-    """Return what a dummy predicts: always the shares of the classes, or the mean, of ``known``.
-
-    As scikit-learn's DummyClassifier (prior) and DummyRegressor (mean). It decides for the most
-    frequent class, and its interval is as wide as the champion's.
-    """
-    if context.is_classification:
-        shares = np.bincount(known, minlength=len(context.schema.labels)) / len(known)
-        return Rows(y, np.tile(shares, (len(y), 1)), DecisionRule(bins=rule.bins))
-    return Rows(y, np.full(len(y), known.mean()), rule)
 
 
 def compute_column_importances(

@@ -20,7 +20,10 @@ EVALUATE, RESULT, PARAMS = "evaluate-", "evaluation.json", "params.yaml"
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate of one task in one state. ``test`` is the champion's only: value, low, high."""
+    """A candidate of one task in one state. ``test`` is the champion's only: value, low, high.
+
+    ``beats_baseline`` is whether the test showed that; True where nobody asked.
+    """
 
     task: str
     metric: str
@@ -33,6 +36,7 @@ class Entry:
     confidence: float
     state: State
     changes: tuple[str, ...]
+    beats_baseline: bool = True
 
 
 def collect_entries(found: Iterable[State], cache: Path) -> tuple[list[Entry], int]:
@@ -85,7 +89,13 @@ def _list_new_entries(evaluation: dict[str, Any], state: State, known: set[str])
             confidence=test["confidence"],
             state=state,
             changes=tuple(read_changes(state)),
+            beats_baseline=_beats_baseline(test),
         )
+
+
+def _beats_baseline(test: dict[str, Any]) -> bool:
+    found = test.get("over_baseline")
+    return not found or (found["low"] is not None and found["low"] > 0)
 
 
 def read_changes(state: State) -> Iterator[str]:

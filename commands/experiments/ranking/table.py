@@ -40,12 +40,19 @@ def _format_cells(number: int, entry: Entry) -> tuple[str, ...]:
         str(number),
         entry.model,
         f"{format_number(entry.mean)} ± {format_number(entry.error)}",
-        "{} [{}, {}]".format(*map(format_number, entry.test)) if entry.test else "",
+        _format_test(entry),
         state.experiment,
         state.commit[:7],
         state.when,
         shorten_changes(entry.changes),
     )
+
+
+def _format_test(entry: Entry) -> str:
+    if not entry.test:
+        return ""
+    text = "{} [{}, {}]".format(*map(format_number, entry.test))
+    return text if entry.beats_baseline else f"{text}, no better than the baseline"
 
 
 def shorten_changes(found: Sequence[str]) -> str:

@@ -164,3 +164,13 @@ def test_without_results_there_is_nothing_to_compare(
 def open_cache(path: Path) -> Any:
     """What DVC's Repo says of its cache, without a DVC repository."""
     return SimpleNamespace(cache=SimpleNamespace(local=SimpleNamespace(path=str(path / "cache"))))
+
+
+def test_a_champion_no_better_than_its_baseline_says_so(repository: Clone) -> None:
+    found = make_evaluation(linear=0.8)
+    found["test"]["over_baseline"] = {"mean": 0.01, "low": -0.1, "high": 0.1}
+    keep(repository, found, C=1)
+    commit(repository, "noise")
+    entries = list_entries(repository)
+    assert [entry.beats_baseline for entry in entries] == [False]
+    assert "0.500 [0.400, 0.600], no better than the baseline" in format_tables(entries, 9)

@@ -19,12 +19,12 @@ from sklearn.pipeline import Pipeline
 from stages import evaluate
 from stages.composing.plots import EVALUATION
 from stages.evaluating import learning_curve
+from stages.evaluating.baseline import predict_baseline
 from stages.evaluating.candidates import OutOfFold
 from stages.evaluating.formatting import format_number, round_floats
 from stages.evaluating.metrics import METRICS, DecisionRule, Rows, metrics_for
 from stages.evaluating.model_selection import select_model
 from stages.evaluating.settings import EvaluationContext, EvaluationSettings
-from stages.evaluating.test_evaluation import predict_baseline
 from stages.evaluating.thresholds import choose_threshold, compute_half_width
 from stages.runner import declare
 from stages.shared import storage
@@ -145,7 +145,7 @@ def test_every_metric_has_value_interval_and_baseline(world: tuple[str, Path]) -
     kind, root = world
     metrics = read(root, "metrics.json")
     names = [metric.name for metric in metrics_for(make_schema(kind).problem)]
-    assert list(metrics) == ["champion", "n", *names]
+    assert list(metrics) == ["champion", "n", *names, "over_baseline"]
     assert metrics["n"] == 120
     for name in names:
         assert list(metrics[name]) == ["value", "low", "high", "baseline"]
