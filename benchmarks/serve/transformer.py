@@ -103,7 +103,7 @@ def make_model(known: pd.DataFrame) -> tuple[Pretrained, FineTuned]:
         tokenise_texts(pretrained.tokenizer, known["text"].tolist()), y, np.ones(len(y), np.float32)
     )
     with limit_threads(1):
-        X = compute_vectors(module, examples.ids, read_pad_token(pretrained.config))
+        X = compute_vectors(module, examples.pieces, read_pad_token(pretrained.config))
     weight, bias = fit_head(X, examples, len(SCHEMA.labels), encoder.head_c)
     weights = merge_weights(module)
     weights |= {"head.weight": torch.tensor(weight), "head.bias": torch.tensor(bias)}

@@ -1,5 +1,6 @@
 """The kinds of files that go in and come out: CSV, and Parquet where pyarrow has to be loaded."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Literal, Protocol
 
@@ -25,16 +26,19 @@ class Source(Protocol):
         """Let go of the file, without closing it."""
 
 
-def open_source(kind: Format, file: BinaryIO, spelling: Spelling, most: int) -> Source:
+def open_source(
+    kind: Format, file: BinaryIO, spelling: Spelling, most: int, most_bytes: int = sys.maxsize
+) -> Source:
     """Return the table in a file of at most ``most`` rows; raises RequestError (400, 413).
 
-    The rows of CSV are only counted while they are read.
+    The rows of CSV are only counted while they are read. ``most_bytes`` bounds what the texts of a
+    Parquet file unpack to.
     """
     if kind == "csv":
         return CsvSource(file, spelling)
     from serve.files.parquet_source import ParquetSource
 
-    return ParquetSource(file, most)
+    return ParquetSource(file, most, most_bytes)
 
 
 def open_sink(

@@ -7,12 +7,14 @@ SERVE_LOG_VALUES asks for it.
 import json
 import logging
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import Any
 
 from serve.http.settings import Settings
 
+log = logging.getLogger("serve")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -56,5 +58,16 @@ def configure(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(settings.log_level.upper())
+    for name in ("asyncio", "concurrent.futures", "py.warnings"):  # else as lines of plain text
+        logging.getLogger(name).handlers = [handler]
+    logging.captureWarnings(True)
+    threading.excepthook = log_thread_failure
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
+
+
+def log_thread_failure(args: threading.ExceptHookArgs) -> None:
+    """Write down that a thread ended with an error, as a line like any other."""
+    if args.exc_value is not None:
+        name = args.thread.name if args.thread else "a thread"
+        log.critical("%s ended", name, exc_info=args.exc_value)

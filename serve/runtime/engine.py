@@ -12,7 +12,7 @@ from serve.runtime.session import start
 from serve.runtime.text import Layout
 
 if TYPE_CHECKING:
-    from serve.runtime.transformer import Transformer
+    from serve.runtime.transformer import Read, Transformer
 
 
 class Engine(Protocol):
@@ -87,4 +87,9 @@ class TransformerEngine:
 
     def run(self, vector: Sequence[float | str]) -> list[float]:
         """Return the probability of each label for one encoded row."""
-        return self.transformer.run(self.separator.join(str(vector[i]) for i in self.texts))
+        return self.run_counting(vector)[0]
+
+    def run_counting(self, vector: Sequence[float | str]) -> tuple[list[float], "Read"]:
+        """Return the probability of each label, and how much of the texts they are about."""
+        text = self.separator.join(str(vector[i]) for i in self.texts)
+        return self.transformer.run_counting(text)

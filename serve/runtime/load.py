@@ -64,7 +64,7 @@ def load_transformer(folder: Path, manifest: Manifest) -> Engine:
     if about is None:
         raise ManifestError(f"{MANIFEST} names no tokenizer")
     try:
-        transformer = Transformer(content, read_file(folder, about))
+        transformer = Transformer(content, read_file(folder, about), about.windows)
     except ValueError as error:
         raise ManifestError(f"{about.file} cannot be used: {error}") from error
     check_graph(transformer.session, manifest, (INT64, ["tokens"]), (DOUBLE, [manifest.outputs]))

@@ -49,12 +49,14 @@ class Vectoriser(Part):
 class Tokens(Part):
     """A transformer's ``tokenizer.json``, which takes the vectorisers' place.
 
-    It reads a row's texts as one, with ``separator`` between them.
+    It reads a row's texts as one, with ``separator`` between them. Of a long one up to ``windows``
+    pieces are read, and their mean answers.
     """
 
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.json$")
     sha256: Sha256
     separator: str
+    windows: Annotated[int, Field(ge=1)] = 1
 
 
 class Variant(Part):
@@ -273,6 +275,14 @@ def compute_version(card: Card) -> str:
     """Return a short hash of all that can change an answer: the model, and what is beside it."""
     beside = (*card.vectorisers, *([card.tokenizer] if card.tokenizer else []))
     parts = (*beside, *card.columns, card.target, card.spelling)
-    decisive = [card.model.sha256, *(part.model_dump(mode="json") for part in parts)]
+    decisive = [card.model.sha256, *map(_dump_decisive, parts)]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return digest[:VERSION_DIGITS]
+
+
+def _dump_decisive(part: Part) -> dict[str, Any]:
+    """Return a part's content; what a model of one piece says of pieces changes no version."""
+    content = part.model_dump(mode="json")
+    if content.get("windows") == 1:
+        del content["windows"]
+    return content

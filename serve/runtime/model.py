@@ -4,18 +4,21 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from serve.runtime import messages
 from serve.runtime.answers import Answer, Answers, Outcome
 from serve.runtime.encode import MAX_FINDINGS, Encoder, RowError, Vector
-from serve.runtime.engine import Engine
+from serve.runtime.engine import Engine, TransformerEngine
 from serve.runtime.errors import Finding, Loc, RequestError
 from serve.runtime.explainer import Explainer
 from serve.runtime.fast_decoder import FastDecoder
 from serve.runtime.json_rows import Row
 from serve.runtime.manifest import Column, Manifest
 from serve.runtime.registered import Registered
+
+if TYPE_CHECKING:
+    from serve.runtime.transformer import Read
 
 
 class Checked(NamedTuple):
@@ -95,24 +98,39 @@ class Model:
 
         For files and batches, where a bad row must not cost the good ones their answers.
         """
-        return [self._run(row.vector, row.warnings) for row in rows]
+        return [self._run(*row) for row in rows]
 
     def run_vectors(self, vectors: Iterable[Vector]) -> list[Outcome] | None:
         """Run rows that need no warning; None if one of them has no finite answer."""
         outcomes = []
         for vector in vectors:
-            outcome = self._run(vector, [])
+            outcome = self._run([], vector, [])
             if outcome is None:
                 return None
             outcomes.append(outcome)
         return outcomes
 
-    def _run(self, vector: Vector, warnings: list[Finding]) -> Outcome | None:
+    def _run(self, place: Loc, vector: Vector, warnings: list[Finding]) -> Outcome | None:
         """Run one row; None if no finite answer came out, as of numbers that are too large."""
-        output = self.engine.run(vector)
+        if isinstance(self.engine, TransformerEngine):
+            output, read = self.engine.run_counting(vector)
+            if read.tokens < read.of:
+                warnings = [*warnings, describe_cut(self.manifest.columns, place, read)]
+        else:
+            output = self.engine.run(vector)
         if not all(map(math.isfinite, output)):
             return None
         return Outcome(output, self.answers.decide(output), warnings)
+
+
+def describe_cut(columns: Sequence[Column], place: Loc, read: "Read") -> Finding:
+    """Say how much of a text the model has read; of several they are read as one."""
+    names = [column.name for column in columns if column.type == "text"]
+    message = (
+        f"the model reads the first {read.tokens:,} of {read.of:,} tokens of "
+        f"{' and '.join(names)}: the rest has no part in the answer"
+    )
+    return Finding(loc=[*place, names[0]], msg=message, type="text_cut", input=None)
 
 
 def shorten_findings(errors: list[Finding]) -> list[Finding]:

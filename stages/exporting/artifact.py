@@ -88,5 +88,5 @@ def _export_transformer(model: FineTuned) -> Artifact:
         ExportedTransformer(content, model),
         content,
         transformer.INPUT,
-        tokenizer=(describe_tokenizer(tokenizer, model.separator), tokenizer),
+        tokenizer=(describe_tokenizer(tokenizer, model.separator, model.windows), tokenizer),
     )

@@ -40,10 +40,10 @@ def describe_vectoriser(content: bytes, column: str, features: int) -> Vectorise
     return Vectoriser(column=column, file=file, sha256=digest, features=features)
 
 
-def describe_tokenizer(content: bytes, separator: str) -> Tokens:
+def describe_tokenizer(content: bytes, separator: str, windows: int = 1) -> Tokens:
     """Name a tokenizer's file after its content."""
     file, digest = _name_file("tokenizer", content, "json")
-    return Tokens(file=file, sha256=digest, separator=separator)
+    return Tokens(file=file, sha256=digest, separator=separator, windows=windows)
 
 
 def describe_explanation(

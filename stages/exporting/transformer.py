@@ -79,7 +79,7 @@ class ExportedTransformer:
     def __init__(self, content: bytes, model: FineTuned) -> None:
         self.model = model
         try:
-            self.transformer = Transformer(content, model.tokenizer.encode())
+            self.transformer = Transformer(content, model.tokenizer.encode(), model.windows)
         except Exception as error:  # ONNX Runtime's errors have no base of their own
             raise PipelineError(
                 f"ONNX Runtime cannot run the exported transformer ({error}): take its encoder "

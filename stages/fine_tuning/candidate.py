@@ -53,6 +53,7 @@ def build_model(plan: FineTuningPlan, schema: Schema, result: State) -> FineTune
         pooling=plan.encoder.pooling,
         temperature=result["temperature"],
         threads=plan.encoder.threads,
+        windows=plan.encoder.windows,
     )
 
 
@@ -72,6 +73,7 @@ def describe_candidate(plan: FineTuningPlan, model: FineTuned) -> dict[str, Any]
             "method": encoder.method,
             "pooling": encoder.pooling,
             "max_length": encoder.max_length,
+            "windows": encoder.windows,
             "dtype": str(select_dtype(encoder.precision, plan.cuda)).removeprefix("torch."),
             "temperature": model.temperature,
         },

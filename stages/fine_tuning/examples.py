@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,11 +15,21 @@ POOL = 16  # batches that are sorted by length together: more wastes less paddin
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows as token numbers, with class index (int64) and weight (float32)."""
+    """Rows as token numbers, with class index (int64) and weight (float32).
+
+    ``more`` holds the further pieces of each row's text, where texts are read in several.
+    """
 
     ids: Sequence[Sequence[int]]
     y: Array
     weights: Array
+    more: Sequence[Sequence[Sequence[int]]] | None = None
+
+    @classmethod
+    def of_pieces(cls, texts: Sequence[Sequence[Sequence[int]]], y: Array, weights: Array) -> Self:
+        """Return rows of texts in pieces."""
+        more = [pieces[1:] for pieces in texts]
+        return cls([pieces[0] for pieces in texts], y, weights, more if any(more) else None)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -31,7 +41,26 @@ class Examples:
 
     def take(self, rows: Array) -> "Examples":
         """Return the rows with these numbers, in their order."""
-        return Examples([self.ids[row] for row in rows], self.y[rows], self.weights[rows])
+        more = [self.more[row] for row in rows] if self.more else None
+        return Examples([self.ids[row] for row in rows], self.y[rows], self.weights[rows], more)
+
+    @property
+    def pieces(self) -> list[list[Sequence[int]]]:
+        """The pieces of each row's text."""
+        if not self.more:
+            return [[ids] for ids in self.ids]
+        return [[ids, *more] for ids, more in zip(self.ids, self.more, strict=True)]
+
+    def split_pieces(self) -> "Examples":
+        """Return a row for each piece; those of a text share its weight."""
+        if not self.more:
+            return self
+        counts = np.array([len(pieces) for pieces in self.pieces])
+        rows = np.repeat(np.arange(len(self)), counts)
+        weights = (self.weights / counts).astype(np.float32)
+        return Examples(
+            [ids for pieces in self.pieces for ids in pieces], self.y[rows], weights[rows]
+        )
 
 
 def epoch_batches(lengths: Array, budget: int, seed: int, epoch: int) -> list[Array]:

@@ -8,17 +8,17 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from stages.fine_tuning.examples import Examples
-from stages.shared.finetuned import compute_logits
+from stages.shared.finetuned import compute_mean_logits
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ROUNDS = 1000  # L-BFGS ends long before
 
 
-def compute_vectors(module: Any, ids: Sequence[Sequence[int]], pad: int) -> Array:
-    """Return the mean of each text's token vectors (n x width, float32)."""
+def compute_vectors(module: Any, texts: Sequence[Sequence[Sequence[int]]], pad: int) -> Array:
+    """Return each text's vector (n x width, float32): the mean of its pieces', of their tokens'."""
     head, module.head = module.head, torch.nn.Identity()
     try:
-        return compute_logits(module, ids, pad)
+        return compute_mean_logits(module, texts, pad)
     finally:
         module.head = head
 

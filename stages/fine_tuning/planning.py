@@ -22,7 +22,7 @@ from stages.shared.finetuned import join_texts
 from stages.shared.folds import read_groups
 from stages.shared.schema import Schema, read_schema
 from stages.shared.storage import read_frame, sha256
-from stages.shared.tokens import tokenise_texts
+from stages.shared.tokens import tokenise_pieces
 
 PARTS = ("train", "validation")
 
@@ -60,7 +60,8 @@ def plan_fine_tuning(
     y = encode_target(together, schema)
     texts = join_texts(encode(together, schema), schema, pretrained.separator)
     weights = compute_sample_weight(params.class_weight, y).astype(np.float32)
-    examples = Examples(tokenise_texts(pretrained.tokenizer, texts), y, weights)
+    pieces = tokenise_pieces(pretrained.tokenizer, texts, encoder.windows)
+    examples = Examples.of_pieces(pieces, y, weights)
     groups = read_groups(together, schema)
     jobs = make_fold_jobs(schema, y, params.cv, groups, encoder.validation_fraction)
     jobs.append(make_final_job(len(parts[0]), len(parts[1]), encoder.validation_fraction))

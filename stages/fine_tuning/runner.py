@@ -29,7 +29,7 @@ from stages.fine_tuning.trainable import Weights, build_trainable, count_layers,
 from stages.fine_tuning.trainer import ComputeContext, Trainer, plan_steps
 from stages.shared.curves import Curve
 from stages.shared.encoder import Encoder
-from stages.shared.finetuned import compute_logits, read_pad_token
+from stages.shared.finetuned import compute_mean_logits, read_pad_token
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -137,17 +137,19 @@ class JobRunner:
         self.reporter.end_fit(len(trainer.schedule) - trainer.step)
         trainer.restore_best()
         group.check_agreement("weights", hash_tensors(trainer.trainable))
-        weights, ids = merge_weights(trainer.module), self.plan.examples.ids
+        weights, texts = merge_weights(trainer.module), self.plan.examples.pieces
         module = trainer.module.eval()
         return Fit(
             weights,
             trainer.points,
-            lambda rows: compute_logits(module, [ids[row] for row in rows], self.context.pad),
+            lambda rows: compute_mean_logits(
+                module, [texts[row] for row in rows], self.context.pad
+            ),
         )
 
     def _build_trainer(self, job: Job) -> Trainer:
         examples, encoder = self.plan.examples, self.plan.encoder
-        fitted, watched = examples.take(job.fitted), examples.take(job.watched)
+        fitted, watched = examples.take(job.fitted).split_pieces(), examples.take(job.watched)
         layers = count_layers(self.plan.pretrained.config)
         return Trainer(self._build_network(), encoder, fitted, watched, self.context, layers)
 
@@ -181,7 +183,9 @@ class JobRunner:
     def _vectors(self) -> tuple[torch.nn.Module, Array]:
         """The encoder as it is, and every text's vector by it (rows x width)."""
         module = self._build_network().eval().to(self.context.device)
-        return module, frozen_head.compute_vectors(module, self.plan.examples.ids, self.context.pad)
+        return module, frozen_head.compute_vectors(
+            module, self.plan.examples.pieces, self.context.pad
+        )
 
     def _conclude(self, job: Job, fit: Fit) -> State:
         result: State = {"points": [list(point) for point in fit.points]}

@@ -20,7 +20,7 @@ from stages.fine_tuning.process_group import ProcessGroup
 from stages.fine_tuning.trainable import find_depth
 from stages.shared.encoder import Encoder
 from stages.shared.errors import PipelineError
-from stages.shared.finetuned import compute_logits
+from stages.shared.finetuned import compute_mean_logits
 from stages.shared.tokens import pad_batch
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -185,7 +185,8 @@ class Trainer:
     def _compute_watched_loss(self) -> float:
         """Return the log loss at the best temperature: overconfidence alone ends no training."""
         with self.context.autocast():
-            logits = compute_logits(self.module.eval(), self.watched.ids, self.context.pad)
+            texts = self.watched.pieces
+            logits = compute_mean_logits(self.module.eval(), texts, self.context.pad)
         y, weights = self.watched.y, self.watched.weights
         return compute_log_loss(logits, y, weights, fit_temperature(logits, y, weights))
 

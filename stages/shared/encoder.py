@@ -45,6 +45,7 @@ class Encoder(Frozen):
     method: Literal["full", "frozen", "lora"]
     pooling: Literal["mean", "own"]
     max_length: int = Field(ge=3)
+    windows: int = Field(ge=1)
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0, lt=1)
     layer_decay: float = Field(gt=0, le=1)

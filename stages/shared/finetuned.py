@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import softmax
 
 from stages.shared.schema import Schema
-from stages.shared.tokens import batch_by_length, pad_batch, tokenise_texts
+from stages.shared.tokens import batch_by_length, pad_batch, tokenise_pieces, tokenise_texts
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +32,9 @@ class FineTuned:
 
     ``config`` is the encoder's Hugging Face configuration as JSON, ``weights`` the network's in
     safetensors, ``tokenizer`` a ``tokenizer.json`` that truncates by itself. Several text columns
-    are read as one text with ``separator`` between them. ``temperature`` divides the logits before
-    the softmax (Guo et al. 2017). ``threads`` is how many compute: the last bits depend on it.
+    are read as one text with ``separator`` between them. Of a long text ``windows`` pieces are
+    read, and their logits averaged. ``temperature`` divides the logits before the softmax (Guo et
+    al. 2017). ``threads`` is how many compute: the last bits depend on it.
     """
 
     schema: Schema
@@ -44,6 +45,7 @@ class FineTuned:
     pooling: Pooling
     temperature: float = 1.0
     threads: int = 1
+    windows: int = 1
     refittable: ClassVar[bool] = False  # for a learning curve: each point would take minutes
 
     def predict_proba(self, X: Array) -> Array:
@@ -56,13 +58,14 @@ class FineTuned:
         return join_texts(X, self.schema, self.separator)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's token numbers, truncated, with the special ones."""
+        """Return the token numbers of each text's first piece, with the special ones."""
         return tokenise_texts(self.tokenizer, texts)
 
     def logits(self, texts: Sequence[str]) -> Array:
         """Return the network's answers (n x labels, float32) before temperature and softmax."""
         with limit_threads(self.threads):
-            return compute_logits(self._module, self.tokenize(texts), read_pad_token(self.config))
+            pieces = tokenise_pieces(self.tokenizer, texts, self.windows)
+            return compute_mean_logits(self._module, pieces, read_pad_token(self.config))
 
     def module(self, attention: str = "sdpa") -> "torch.nn.Module":
         """Return the network, ready to predict and on the CPU.
@@ -156,6 +159,19 @@ def compute_logits(module: "torch.nn.Module", ids: Sequence[Sequence[int]], pad:
             )
             found |= zip(rows.tolist(), module(*batch).float().cpu().numpy(), strict=True)
     return np.array([found[row] for row in range(len(ids))], np.float32)
+
+
+def compute_mean_logits(
+    module: "torch.nn.Module", texts: Sequence[Sequence[Sequence[int]]], pad: int
+) -> Array:
+    """Return the mean over each text's pieces of their logits (n x labels, float32)."""
+    counts = np.array([len(pieces) for pieces in texts], np.int64)
+    found = compute_logits(module, [piece for pieces in texts for piece in pieces], pad)
+    if (counts == 1).all():
+        return found
+    starts = np.concatenate([[0], counts.cumsum()[:-1]])
+    sums = np.add.reduceat(found.astype(np.float64), starts, axis=0)
+    return (sums / counts[:, None]).astype(np.float32)
 
 
 def read_pad_token(config: str) -> int:

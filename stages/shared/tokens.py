@@ -20,6 +20,20 @@ def tokenise_texts(tokenizer: str, texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in encodings]
 
 
+def tokenise_pieces(tokenizer: str, texts: Sequence[str], windows: int) -> list[list[list[int]]]:
+    """Return the token numbers of each text's pieces, at most ``windows`` of them.
+
+    A piece is as long as the tokenizer's truncation has it, with special tokens of its own.
+    """
+    from tokenizers import Tokenizer
+
+    encodings = Tokenizer.from_str(tokenizer).encode_batch_fast(list(texts))
+    return [
+        [piece.ids for piece in [encoding, *encoding.overflowing][:windows]]
+        for encoding in encodings
+    ]
+
+
 def batch_by_length(lengths: Array, budget: int) -> list[Array]:
     """Return row numbers in batches, the longest texts first.
 

@@ -28,6 +28,7 @@ SAVE_STEPS = 3
 QUICK = {
     "weights": "path:encoder",
     "max_length": 32,
+    "windows": 1,
     "epochs": 2,
     "learning_rate": 5e-3,
     "freeze_embeddings": False,  # random ones have yet to be learnt

@@ -142,7 +142,8 @@ async def _predict(
     shared: Shared = request.app.shared
     most, spelling = shared.settings.max_file_rows, model.manifest.spelling
     predictor, summary = Predictor(model, id_column, incoming[0] == "parquet"), Summary()
-    source: Source = await to_thread(open_source, *incoming, spelling, most)
+    unpacked = shared.settings.max_unpacked_bytes
+    source: Source = await to_thread(open_source, *incoming, spelling, most, unpacked)
     predictor.check(source.names)
     layout = Layout(model, source.kind, id_column)
     is_integer = id_column in source.integers

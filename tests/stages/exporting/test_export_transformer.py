@@ -103,6 +103,17 @@ def test_it_answers_any_text_as_the_network_does(texts: list[str]) -> None:
     assert np.abs(EXPORTED.predict(X) - MODEL.predict_proba(X)).max() < 1e-5
 
 
+def test_the_mean_of_pieces_is_exported_as_the_network_has_it() -> None:
+    """Here logits are averaged in float32, there the graph's probabilities."""
+    windowed = replace(MODEL, windows=3)
+    exported = ExportedTransformer(CONTENT, windowed)
+    X = matrix(["good " * 30, "good " * 25 + "bad " * 30, "bad " * 300, "it", ""])
+    found = exported.predict(X)
+    assert np.abs(found - windowed.predict_proba(X)).max() < 1e-5
+    assert np.abs(found - EXPORTED.predict(X)).max(axis=1)[1] > 1e-3  # the rest counts
+    assert found[3:].tolist() == EXPORTED.predict(X)[3:].tolist()
+
+
 def test_the_architectures_own_head_is_exported_as_well() -> None:
     own = make_transformer("own")
     X = encode(table(20, 6), SCHEMA)

@@ -63,6 +63,20 @@ def examples(rows: int, seed: int = 0) -> Examples:
     return Examples(ids, y, rng.uniform(0.5, 2, rows).astype(np.float32))
 
 
+def test_pieces_of_a_text_share_its_weight_and_stay_with_it() -> None:
+    texts = [[[1, 2], [3]], [[4, 5, 6]], [[7], [8], [9]]]
+    rows = Examples.of_pieces(texts, np.array([0, 1, 1]), np.array([1, 2, 3], np.float32))
+    taken = rows.take(np.array([2, 0]))
+    assert taken.pieces == [texts[2], texts[0]]
+    split = taken.split_pieces()
+    assert split.ids == [[7], [8], [9], [1, 2], [3]]
+    assert split.y.tolist() == [1, 1, 1, 0, 0]
+    assert split.weights.tolist() == [1, 1, 1, 0.5, 0.5]
+    whole = Examples.of_pieces(texts[1:2], np.array([1]), np.ones(1, np.float32))
+    assert whole.split_pieces() is whole
+    assert whole.pieces == texts[1:2]
+
+
 def trainer(
     pretrained: Pretrained,
     watched: Examples | None = None,
