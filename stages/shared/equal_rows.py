@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
+TWINS = 0.05  # share of rows that chance makes equal, from which equal ones need be no copies
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -24,6 +25,14 @@ def refine_codes(codes: Codes, column: pd.Series) -> Codes:
     """Number the different pairs of code and cell; both stay below 2^31, so that none overflow."""
     cells, different = pd.factorize(column, use_na_sentinel=False)
     return pd.factorize(codes * max(len(different), 1) + cells)[0].astype(np.int64)
+
+
+def has_twins(frame: pd.DataFrame, *, has_text: bool) -> bool:
+    """Say whether rows are equal by chance, because their columns have few values.
+
+    Such rows are no copies of one another. Nobody writes the same text twice by chance.
+    """
+    return not has_text and expect_twins(frame) >= TWINS
 
 
 def expect_twins(frame: pd.DataFrame) -> float:

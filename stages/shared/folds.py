@@ -18,7 +18,7 @@ from sklearn.model_selection import (
 )
 
 from stages.contract.cross_validation import CrossValidation
-from stages.shared.equal_rows import number_rows
+from stages.shared.equal_rows import has_twins, number_rows
 from stages.shared.errors import PipelineError
 from stages.shared.schema import GROUP, Schema
 
@@ -87,11 +87,14 @@ def read_groups(frame: pd.DataFrame, schema: Schema) -> Array | None:
 
     A group is what the split keeps together: the rows of a value of ``split.group``, else rows
     that are equal in all columns the models see. A copy on the other side would be known by heart.
+    Where a few columns of few values make rows equal by chance, these are cases of their own.
     """
     if GROUP in frame:
         return pd.factorize(frame[GROUP].fillna(""))[0]
-    numbers = number_rows(frame[schema.names])
-    return numbers if len(np.unique(numbers)) < len(numbers) else None
+    inputs = frame[schema.names]
+    numbers = number_rows(inputs)
+    is_each_different = len(np.unique(numbers)) == len(numbers)
+    return None if is_each_different or has_twins(inputs, has_text=schema.has_text) else numbers
 
 
 def count_groups(groups: Array | None, rows: int) -> int:

@@ -12,7 +12,7 @@ from stages.contract.checks import Checks, ErrorFrom, Verdict
 from stages.contract.columns import Column
 from stages.contract.split import Split
 from stages.contract.target import Target
-from stages.shared.equal_rows import expect_twins
+from stages.shared.equal_rows import has_twins
 from stages.shared.frozen import Frozen, Items
 from stages.shared.schema import ROW, SPLITS, TARGET
 from stages.validating.cells import LISTED, Mask, list_first_values
@@ -21,7 +21,6 @@ from stages.validating.rules import SEVERITY, Rule, Severity
 from stages.validating.spreads import Statistics
 
 PLACE = "_split"
-TWINS = 0.05  # share of rows that chance makes equal, from which equal ones need be no copies
 
 
 class Unparsed(Frozen):
@@ -86,12 +85,9 @@ class Prepared:
 
     @cached_property
     def has_twins(self) -> bool:
-        """Whether rows are equal by chance, because their columns have few values.
-
-        Nobody writes the same text twice by chance.
-        """
+        """Whether rows are equal by chance, because their columns have few values."""
         has_text = any(column.type == "text" for column in self.columns.values())
-        return not has_text and expect_twins(self.frame[list(self.columns)]) >= TWINS
+        return has_twins(self.frame[list(self.columns)], has_text=has_text)
 
     def choose_severity(self, rule: Rule, column: str | None, usual: Severity) -> Verdict:
         """Return how serious a finding is: as the column says, else the task, else as usual."""

@@ -65,9 +65,18 @@ def test_rows_that_differ_in_an_ignored_column_or_the_target_alone_are_copies() 
 
 
 def test_missing_equals_missing_and_minus_zero_is_zero() -> None:
-    frame = noise(3)
-    frame[["a", "b", "c"]] = [[0.0, np.nan, 1], [-0.0, np.nan, 1], [0.0, 2.0, 1]]
-    assert read_groups(frame, SCHEMA).tolist() == [0, 0, 1]  # type: ignore[union-attr]
+    frame = noise(60)
+    frame.loc[:2, ["a", "b", "c"]] = [[0.0, np.nan, 1], [-0.0, np.nan, 1], [0.0, 2.0, 1]]
+    groups = read_groups(frame, SCHEMA)
+    assert groups is not None
+    assert groups[:3].tolist() == [0, 0, 1]
+
+
+def test_rows_that_chance_makes_equal_are_no_copies() -> None:
+    """Three columns of two values each: any of 100 people has a twin."""
+    frame = noise()
+    frame[["a", "b", "c"]] = frame[["a", "b", "c"]] > 0
+    assert read_groups(frame, SCHEMA) is None
 
 
 def test_the_group_that_a_split_keeps_goes_before_copies() -> None:
