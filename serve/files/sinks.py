@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TextIO
 
 from serve.files.table import Predictor, Result
 from serve.runtime.errors import Finding, RequestError
@@ -73,13 +73,32 @@ def name_column(finding: Finding) -> str:
     return str(finding["loc"][2]) if len(finding["loc"]) > 2 else "row"
 
 
+class _Lines:
+    """Takes a writer's lines; they end as on this system, and not as RFC 4180 has it."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._write = text.write
+
+    def write(self, line: str) -> object:
+        return self._write(line.removesuffix("\r\n") + "\n")
+
+
+def make_writer(text: TextIO, delimiter: str = ",") -> Any:
+    """Return a CSV writer of lines that end with a line feed.
+
+    Python's own quotes a carriage return only where lines end with one; elsewhere a cell with one
+    would be two lines to whoever reads it.
+    """
+    return csv.writer(_Lines(text), delimiter=delimiter, lineterminator="\r\n")
+
+
 class CsvSink:
     """CSV as RFC 4180 has it, with points in numbers, whatever came in."""
 
     def __init__(self, file: BinaryIO, layout: Layout, has_header: bool = True) -> None:
         self._values = layout.values
         self._text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
-        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer = make_writer(self._text)
         if has_header:
             self._writer.writerow(layout.names)
 
@@ -101,7 +120,7 @@ class BadRows:
     def __init__(self, file: BinaryIO, layout: Layout, has_header: bool) -> None:
         self._has_id = layout.has_id
         self._text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
-        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer = make_writer(self._text)
         if has_header:
             head = layout.names[: 2 if layout.has_id else 1]
             self._writer.writerow([*head, "column", "check", "message", "value"])

@@ -76,6 +76,11 @@ class PredictionLog:
                 self._waiting.append(entry)
                 self._bytes += size
 
+    @property
+    def waiting(self) -> int:
+        """How many requests are yet to be written."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Write what waits, and end."""
         self._closing.set()

@@ -1,10 +1,10 @@
 """Requests that a model answers, for the OpenAPI document and the page."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from serve.files.sinks import make_writer
 from serve.http.tensors import choose_datatype
 from serve.runtime.encode import RowError
 from serve.runtime.manifest import Column, Spelling
@@ -35,7 +35,7 @@ def write_csv(model: Model, rows: Sequence[Row]) -> str:
     """Return rows as a CSV file, spelled as the task's own table is."""
     spelling, names = model.manifest.spelling, [column.name for column in model.manifest.columns]
     file = io.StringIO()
-    writer = csv.writer(file, delimiter=spelling.delimiter, lineterminator="\n")
+    writer = make_writer(file, spelling.delimiter)
     writer.writerow(names)
     writer.writerows([_format_cell(row.get(name), spelling) for name in names] for row in rows)
     return file.getvalue()
@@ -54,16 +54,20 @@ def _format_cell(value: object, spelling: Spelling) -> str:
 
 
 def make_tensors(model: Model, row: Row) -> list[Mapping[str, Any]]:
-    """Return a row as the inputs of the Open Inference Protocol; missing values are left out."""
+    """Return a row as the inputs of the Open Inference Protocol; missing values are left out.
+
+    Of a row without any value the first column is there: a request needs an input.
+    """
+    columns = model.manifest.columns
+    given = [column for column in columns if row.get(column.name) is not None]
     return [
         {
             "name": column.name,
             "shape": [1],
             "datatype": choose_datatype(column),
-            "data": [row[column.name]],
+            "data": [row.get(column.name)],
         }
-        for column in model.manifest.columns
-        if row.get(column.name) is not None
+        for column in given or columns[:1]
     ]
 
 

@@ -159,6 +159,16 @@ def test_parquet_comes_back_as_csv_if_that_is_asked_for(client: TestClient) -> N
     assert [bool(row["error"]) for row in rows_of(response)] == [False, True]
 
 
+def test_ids_with_line_ends_and_quotes_come_back_as_they_were(client: TestClient) -> None:
+    ids = ["a\r", "b\nc", 'say "yes"', "d,e", "\r\n", " f ", "é\u2028"]
+    columns = {name: [cells[0]] * len(ids) for name, cells in HEART_COLUMNS.items()}
+    content = make_parquet(patient=ids, **columns)
+    path = "/predict/heart/parquet?id=patient"
+    answer = client.post(path, content=content, headers={**PARQUET, "Accept": "text/csv"})
+    table = csv.DictReader(io.StringIO(answer.content.decode(), newline=""))
+    assert [row["patient"] for row in table] == ids
+
+
 def test_a_column_of_lists_fits_nothing(client: TestClient) -> None:
     content = make_parquet(**{**HEART_COLUMNS, "chol": [[1.0], [2.0]]})
     found = rows_of(post_parquet(client, content, Accept="text/csv"))

@@ -91,7 +91,8 @@ def test_speed_and_memory_are_measured_beside_what_is_hashed(tuned: Path) -> Non
 @pytest.mark.parametrize(
     "changes",
     [
-        {"method": "frozen"},
+        {"method": "frozen", "windows": 3, "max_length": 6},
+        {"windows": 3, "max_length": 6},
         {
             "method": "lora",
             "lora": {"rank": 4, "alpha": 8, "dropout": 0.1, "target_modules": ["query"]},
