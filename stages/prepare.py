@@ -92,10 +92,13 @@ def cast_table(raw: pd.DataFrame, params: PrepareParams) -> tuple[pd.DataFrame, 
     The table holds row number, columns and target, what to slice by, and the group where rows are
     split by it.
     """
-    decimal = params.origin.decimal
+    origin = params.origin
     rows = pd.Series(range(1, len(raw) + 1), index=raw.index, name=ROW, dtype="int64")
-    columns = {name: cast(raw[name], column, decimal) for name, column in params.columns.items()}
-    target = cast_target(raw, params.target, decimal)
+    columns = {
+        name: cast(raw[name], column, origin.get_decimal(name))
+        for name, column in params.columns.items()
+    }
+    target = cast_target(raw, params.target, origin.decimal, origin.decimal_in)
     found = {name: find_misfits(raw[name], column, rows) for name, column in columns.items()}
     operands = list(Expression.parse(params.target.expression).names)
     if len(operands) == 1:

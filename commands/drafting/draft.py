@@ -10,17 +10,15 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from commands.drafting.dialect import read_table
-from commands.drafting.guess import guess_column
-from commands.drafting.leaks import leave_out_leak, note_formula
+from commands.drafting.dialect import Read, read_table
+from commands.drafting.guess import Guess, guess_column
+from commands.drafting.leaks import leave_out_leak, note_formula, read_target
 from commands.drafting.target_inference import find_group, infer_target
 from commands.drafting.writing import render_contract
 from stages.fetching.sql import Question, materialise
 from stages.shared.errors import PipelineError
+from stages.shared.heuristics import sample_rows
 from stages.shared.storage import write_text
 
 RAW = Path("data/raw")
@@ -47,12 +45,12 @@ def draft(request: Request) -> None:
     """Draft a contract, and copy a file that lies outside the repository."""
     contract = Path("conf/task", f"{request.task}.yaml")
     check_request(request, contract)
-    origin, frame = read_source(request)
-    text = write_contract(request, origin, frame)
+    read = read_source(request)
+    text = write_contract(request, read)
     if not request.query:
-        copy_into_repository(Path(request.file), Path(origin["path"]))
+        copy_into_repository(Path(request.file), Path(read.origin["path"]))
     write_text(contract, text)
-    print(f"{contract} is drafted from {len(frame):,} rows: read it, then run `make repro`")
+    print(f"{contract} is drafted from {len(read.frame):,} rows: read it, then run `make repro`")
 
 
 def check_request(request: Request, contract: Path) -> None:
@@ -69,18 +67,20 @@ def check_request(request: Request, contract: Path) -> None:
         raise PipelineError(f"{request.file} is not here")
 
 
-def read_source(request: Request) -> tuple[dict[str, Any], pd.DataFrame]:
+def read_source(request: Request) -> Read:
     """Return the source as the contract describes it, and its cells."""
     if request.query:
         path = RAW / request.task / f"{request.task}.parquet"
         question = Question(request.file, request.query, f"conf/task/{request.task}.yaml")
         path.parent.mkdir(parents=True, exist_ok=True)
         materialise(question, path, os.environ)
-        origin, frame = read_table(path, None)
-        return {**origin, "database": request.file, "query": request.query}, frame
+        read = read_table(path, None)
+        read.origin |= {"database": request.file, "query": request.query}
+        return read
     path = Path(request.file)
-    origin, frame = read_table(path, list(request.names) or None)
-    return {**origin, "path": locate_in_repository(path).as_posix()}, frame
+    read = read_table(path, list(request.names) or None)
+    read.origin["path"] = locate_in_repository(path).as_posix()
+    return read
 
 
 def locate_in_repository(path: Path) -> Path:
@@ -104,23 +104,38 @@ def copy_into_repository(path: Path, kept: Path) -> None:
         print(f"{path} is copied to {kept}: run `dvc add {kept}` to keep it")
 
 
-def write_contract(request: Request, origin: dict[str, Any], frame: pd.DataFrame) -> str:
-    """Return the contract's text; raises PipelineError where the target is no column."""
+def write_contract(request: Request, read: Read) -> str:
+    """Return the contract's text; raises PipelineError where nothing can be learnt."""
+    frame = read.frame
     if request.target not in frame.columns:
         raise PipelineError(
             f"--target {request.target!r} is no column of {request.file}: it has "
             f"{', '.join(map(str, frame.columns))}"
         )
-    decimal = origin.get("decimal", ".")
-    inferred = infer_target(frame, request.target, request.positive, decimal)
-    names = [name for name in frame.columns if name != request.target]
+    name = request.target
+    inferred = infer_target(frame, name, request.positive, read.get_decimal(name))
+    names = [other for other in frame.columns if other != name]
     group = find_group(frame, names)
-    guesses = [guess_column(name, frame[name], decimal) for name in names]
+    guesses = [guess_column(other, frame[other], read.get_decimal(other)) for other in names]
+    sample = frame.iloc[sample_rows(len(frame))]
+    y = read_target(sample[name], inferred, read.get_decimal(name))
     flagged = [
-        leave_out_leak(guess, frame, request.target, "classes" in inferred.target, decimal)
+        leave_out_leak(guess, sample[guess.name], y, read.get_decimal(guess.name))
         for guess in guesses
         if guess.name != group
     ]
-    inferred = note_formula(inferred, flagged, frame, request.target, decimal)
+    _check_columns(request, flagged)
+    inferred = note_formula(inferred, flagged, sample, y, read.get_decimal)
     title = request.task.replace("_", " ").capitalize()
-    return render_contract(title, origin, flagged, inferred, group, len(frame))
+    return render_contract(
+        title, read.origin, flagged, inferred, group, len(frame), name, read.comments
+    )
+
+
+def _check_columns(request: Request, guesses: list[Guess]) -> None:
+    """Raise PipelineError, with each column's reason, where none is left to learn from."""
+    if not any(guess.type for guess in guesses):
+        reasons = "\n".join(f"  {guess.name}: {guess.left_out}" for guess in guesses)
+        raise PipelineError(
+            f"{request.file} has no column to predict {request.target} from:\n{reasons}"
+        )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from commands.drafting.guess import Guess
@@ -36,21 +36,36 @@ def render_contract(
     inferred: InferredTarget,
     group: str | None,
     rows: int,
+    target: str = "",
+    comments: Sequence[str] = (),
 ) -> str:
-    """Return the text of ``conf/task/<task>.yaml``."""
-    marks = {guess.name: list(guess.marks) for guess in guesses if guess.marks and guess.type}
-    source = {**origin, **({"missing_in": marks} if marks else {})}
+    """Return the text of ``conf/task/<task>.yaml``; ``comments`` tell of the source."""
+    source = {**origin, **_list_marks(guesses, inferred, target)}
     parts = [
         f"{MODELINE}"
         f"# Drafted from {rows:,} rows: read every line, fill in units and descriptions, then run\n"
         "# `make repro`. A comment says what was guessed and why.\n"
         f"title: {render_scalar(title)}\n",
-        f"sources:\n  sample: {render_flow(source)}\n",
+        f"sources:{_render_comment('; '.join(comments))}\n  sample: {render_flow(source)}\n"
+        "  published: ${.sample} # the same: no other table stands in for it\n",
         _render_target(inferred),
         _render_columns(guesses),
         _render_settings(inferred, guesses, group, rows),
     ]
     return "\n".join(parts)
+
+
+def _list_marks(
+    guesses: Sequence[Guess], inferred: InferredTarget, target: str
+) -> dict[str, dict[str, list[str]]]:
+    """Return what stands for missing in single columns and in the target, and what does not."""
+    used = [(guess.name, guess.marks, guess.kept) for guess in guesses if guess.type]
+    used.append((target, inferred.marks, inferred.kept))
+    found = {
+        "missing_in": {name: list(marks) for name, marks, _ in used if marks},
+        "not_missing": {name: list(kept) for name, _, kept in used if kept},
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def _render_target(inferred: InferredTarget) -> str:
@@ -80,6 +95,8 @@ def _render_settings(
     inferred: InferredTarget, guesses: list[Guess], group: str | None, rows: int
 ) -> str:
     lines = [f"metric: {inferred.metric}"]
+    if inferred.class_weight:
+        lines.append(f"class_weight: {inferred.class_weight} # what the metric asks for")
     if inferred.lacking:
         most = min(0.99, round(1.5 * inferred.lacking + 0.005, 2))
         lines += [
@@ -136,7 +153,19 @@ def quote(text: str) -> str:
     """Return a key, or a text, in quotes where it needs them."""
     if PLAIN.fullmatch(text) and text.casefold() not in SPECIAL and "  " not in text:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return escape_unprintable(json.dumps(text, ensure_ascii=False))
+
+
+def escape_unprintable(text: str) -> str:
+    """Return a text in which YAML finds no character that it refuses, or that nobody sees."""
+    return "".join(
+        sign
+        if sign.isprintable()
+        else f"\\u{ord(sign):04x}"
+        if ord(sign) < 1 << 16
+        else f"\\U{ord(sign):08x}"
+        for sign in text
+    )
 
 
 def _render_comment(text: str) -> str:
@@ -144,4 +173,4 @@ def _render_comment(text: str) -> str:
 
 
 def _join_lines(text: str) -> str:
-    return " ".join(text.split())
+    return escape_unprintable(" ".join(text.split()))

@@ -32,7 +32,7 @@ def make_caster(column: Column, spelling: Spelling, has_nulls: bool = False) -> 
     """
     marks = spelling.marks(column.name, has_nulls)
     is_missing = _MissingMarks(marks - {value for value in column.values or () if value in marks})
-    cast = _choose_cast(column, spelling.decimal)
+    cast = _choose_cast(column, spelling.decimal_in.get(column.name, spelling.decimal))
 
     def read(cell: object) -> object:
         if isinstance(cell, str):

@@ -39,7 +39,11 @@ class CsvSource:
         self._text = text
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if spelling.quoting else csv.QUOTE_NONE
         self._reader = csv.reader(
-            _lines(text), delimiter=spelling.delimiter, quoting=quoting, strict=True
+            _lines(text),
+            delimiter=spelling.delimiter,
+            quoting=quoting,
+            strict=True,
+            skipinitialspace=spelling.delimiter == " ",  # which stands for one or more
         )
         self.names = [cell.strip() for cell in self._header()]
 

@@ -173,12 +173,14 @@ class Spelling(Part):
     """How the table that was trained on writes its cells, and so how a client's table may.
 
     ``missing`` are the texts that stand for a missing value, ``missing_in`` further ones of single
-    columns. The rest is about CSV alone. The encoding is left out: a client sends UTF-8.
+    columns, as is ``decimal_in``. The rest is about CSV alone. The encoding is left out: a client
+    sends UTF-8.
     """
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     quoting: bool = True
     decimal: Literal[".", ","] = "."
+    decimal_in: dict[str, Literal[".", ","]] = Field(default={})
     missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None")
     missing_in: dict[str, tuple[str, ...]] = Field(default={})
 

@@ -47,7 +47,7 @@ class Origin(Section):
     query: str | None = None
     """The SQL whose rows are the table."""
     delimiter: str = Field(default=",", min_length=1, max_length=1)
-    """What stands between two cells of CSV."""
+    """What stands between two cells of CSV; a blank stands for one or more."""
     header: bool = True
     """Whether the first line names the columns."""
     names: Items[Name] | None = None
@@ -56,12 +56,20 @@ class Origin(Section):
     """How text is encoded, as Python calls it."""
     decimal: Literal[".", ","] = "."
     """What stands before decimals."""
+    decimal_in: dict[Name, Literal[".", ","]] = Field(default={})
+    """The same for single columns that are written otherwise."""
+    skip_lines: Items[int] = ()
+    """The lines, counted from 1, that hold no row: a title above the header, units under it."""
     quoting: bool = True
     """Whether quotes around cells are no part of them."""
+    escape: Literal["\\"] | None = None
+    """What stands before a quote inside of quotes, where it is not another quote."""
     missing: Items[str] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None")
     """The cells that stand for a missing value; in Parquet NaN, nan, null and None are texts."""
     missing_in: dict[Name, Items[str]] = Field(default={})
     """Further ones, in one column only."""
+    not_missing: dict[Name, Items[str]] = Field(default={})
+    """Cells of `missing` that are values in one column, such as `NA` among countries."""
 
     @field_validator("encoding")
     @classmethod
@@ -98,13 +106,23 @@ class Origin(Section):
         Parquet has nulls: a text of it that says None or null is a text, but where `missing_in` has
         it.
         """
-        has_nulls = self.path.endswith(".parquet")
-        return select_marks(self.missing, self.missing_in.get(column, ()), has_nulls)
+        has_nulls, kept = self.path.endswith(".parquet"), self.not_missing.get(column, ())
+        usual = [mark for mark in self.missing if mark not in kept]
+        return select_marks(usual, self.missing_in.get(column, ()), has_nulls)
+
+    def get_decimal(self, column: Name) -> Literal[".", ","]:
+        """Return what stands before decimals in a column."""
+        return self.decimal_in.get(column, self.decimal)
 
     @property
     def csv_quoting(self) -> Literal[0, 3]:
         """How the csv module is to treat quotes."""
         return csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether pandas' own parser reads the file's lines as the csv module does."""
+        return not (self.skip_lines or self.escape or self.delimiter == " ")
 
     @property
     def is_fetched(self) -> bool:

@@ -66,7 +66,8 @@ def describe_spelling(origin: Origin, columns: tuple[Column, ...]) -> Spelling:
         delimiter=origin.delimiter,
         quoting=origin.quoting,
         decimal=origin.decimal,
-        missing=origin.missing,
+        decimal_in={name: mark for name, mark in origin.decimal_in.items() if name in names},
+        missing=origin.missing,  # what a category lists as a value, the service takes for one
         missing_in={name: marks for name, marks in origin.missing_in.items() if name in names},
     )
 

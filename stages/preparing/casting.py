@@ -1,5 +1,6 @@
 """Gives raw columns the types of the contract, and keeps account of the cells that do not fit."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from stages.contract.target import Target
 SHOWN = 20  # misfits listed per column
 DATE_LIKE = r"\d{4}[-+:.,TZ \d]*"  # pandas would read "now" and "-5" as dates, too
 Misfits = dict[str, dict[str, Any]]
+NOWHERE: Mapping[str, str] = {}
 
 
 def cast(raw: pd.Series, column: Column, decimal: str = ".") -> pd.Series:
@@ -78,23 +80,38 @@ def find_misfits(raw: pd.Series, typed: pd.Series, rows: pd.Series) -> dict[str,
     return {"count": int(lost.sum()), "rows": shown.tolist(), "values": values.tolist()}
 
 
-def cast_target(raw: pd.DataFrame, target: Target, decimal: str = ".") -> pd.Series:
+def cast_target(
+    raw: pd.DataFrame,
+    target: Target,
+    decimal: str = ".",
+    decimal_in: Mapping[str, str] = NOWHERE,
+) -> pd.Series:
     """Return the target: class names (or an undeclared value as it is), or float64 numbers."""
     expression = Expression.parse(target.expression)
     if target.classes is None:
-        operands = {name: to_numbers(raw[name], decimal).to_numpy() for name in expression.names}
+        operands = {
+            name: to_numbers(raw[name], decimal_in.get(name, decimal)).to_numpy()
+            for name in expression.names
+        }
         return pd.Series(expression.evaluate(operands), index=raw.index, dtype="float64")
-    tokens = _read_target_tokens(raw, expression, target.classes, decimal)
+    tokens = _read_target_tokens(raw, expression, target.classes, decimal, decimal_in)
     return tokens.map(target.classes).fillna(tokens).astype("str")
 
 
 def _read_target_tokens(
-    raw: pd.DataFrame, expression: Expression, classes: dict[str, str], decimal: str
+    raw: pd.DataFrame,
+    expression: Expression,
+    classes: dict[str, str],
+    decimal: str,
+    decimal_in: Mapping[str, str],
 ) -> pd.Series:
     if expression.column:
         return _to_categories(raw[expression.column], tuple(classes))
     text = expression.wanted_text
-    operands = {name: _to_operand(raw[name], text, decimal) for name in expression.names}
+    operands = {
+        name: _to_operand(raw[name], text, decimal_in.get(name, decimal))
+        for name in expression.names
+    }
     missing = np.logical_or.reduce([pd.isna(values) for values in operands.values()])
     values = pd.Series(expression.evaluate(operands), index=raw.index)
     return values.map(to_token).mask(missing)
@@ -122,7 +139,11 @@ def _to_categories(raw: pd.Series, tokens: tuple[str, ...]) -> pd.Series:
 
 def as_tokens(raw: pd.Series) -> pd.Series:
     """Return text that is equal where the cells are, however a file writes them: 3 and 3.0."""
-    return raw.map(to_token, na_action="ignore").astype("str")
+    if raw.dtype == object:  # which may hold both 1 and True, or lists
+        return raw.map(to_token, na_action="ignore").astype("str")
+    codes, different = pd.factorize(raw)  # each different cell is looked at once
+    tokens = np.array([*map(to_token, different), np.nan], dtype=object)
+    return pd.Series(tokens[codes], index=raw.index, name=raw.name).astype("str")
 
 
 def _to_text(raw: pd.Series) -> pd.Series:

@@ -8,6 +8,7 @@ import codecs
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,21 @@ FEW = 50  # different cells: with more a column is free text
 NUMBER = re.compile(r"[-+]?\d[\d.,eE+-]*")
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 WESTERN = "cp1252"
+ASIAN = {  # each as the wider encoding of which it is a part
+    "cp949": "cp949", "euc_kr": "cp949", "johab": "cp949", "gb2312": "gb18030", "gbk": "gb18030",
+    "gb18030": "gb18030", "hz": "gb18030", "big5": "big5", "big5hkscs": "big5", "cp950": "big5",
+    "shift_jis": "cp932", "shift_jis_2004": "cp932", "shift_jisx0213": "cp932", "cp932": "cp932",
+    "euc_jp": "euc_jp", "euc_jis_2004": "euc_jp", "euc_jisx0213": "euc_jp",
+}  # fmt: skip
+SURE = 20  # different words beyond ASCII from which a guess by language is trusted
+PLAUSIBLE = re.compile(
+    "[A-Z0-9_]*[\u00c0-\u00d6\u00d8-\u00de]?[A-Z0-9_\u00df]*"  # a capital at most, or
+    "|[\u00c0-\u00d6\u00d8-\u00de]?[A-Za-z0-9_\u00df-\u00f6\u00f8-\u00ff\u0153\u0161\u017e]*"
+)
+PAIRED = re.compile(r"[\u00a0-\u00bf][^\x00-\x7f]|[^\x00-\x7f][\u00a1-\u00bf]")  # halves of Han
+SIGNS = re.compile(
+    "[\u2013\u2014\u2018-\u201e\u2022\u2026\u20ac\u00a3\u00a7\u00a9\u00ab\u00ae\u00b0-\u00b5\u00bb-\u00bf\u00a0\u00a1]"
+)
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 AROUND = ' \t\u00a0\ufeff"'  # what may stand around a name: joined files have marks in between
@@ -71,11 +87,19 @@ def _recognise_utf_16(head: bytes, origin: Origin) -> str | None:
         return "text in UTF-16: write `encoding: utf-16`"
     if b"\0" not in head:
         return None
-    low, high = head[::2].count(0), head[1::2].count(0)  # Latin letters have an empty half
-    if 3 * max(low, high) < len(head) // 2 or min(low, high) > 0.1 * len(head):
-        return "not text: it holds bytes that are zero"
-    ends = "le" if high > low else "be"
-    return f"text in UTF-16 without a byte-order mark: write `encoding: utf-16-{ends}`"
+    if encoding := guess_utf_16(head):
+        return f"text in UTF-16 without a byte-order mark: write `encoding: {encoding}`"
+    return "not text: it holds bytes that are zero"
+
+
+def guess_utf_16(head: bytes) -> str | None:
+    """Return which UTF-16 a file without a mark is in: of Latin letters one half is empty."""
+    low, high = head[::2].count(0), head[1::2].count(0)
+    if b"\0" not in head or 3 * max(low, high) < len(head) // 2:
+        return None
+    if min(low, high) > 0.1 * len(head):
+        return None
+    return "utf-16-le" if high > low else "utf-16-be"
 
 
 @dataclass
@@ -88,6 +112,7 @@ class Rows:
     ragged: list[int] = field(default_factory=list)  # with more or fewer cells than columns
     usual: list[list[str]] = field(default_factory=list)  # a sample of the others, evenly spread
     whole: int = 0  # rows of the right width
+    widths: Counter[int] = field(default_factory=Counter)  # of all rows but the header
     last: tuple[int, list[str]] = (0, [])
 
     def sample(self, row: list[str]) -> None:
@@ -105,8 +130,8 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
 
     ``lines`` is a ``csv.reader`` over the whole file, ``names`` are its columns.
     """
-    rows = _survey_rows(lines, names)
-    if not origin.header and _names_columns(rows, origin):
+    rows = _survey_rows(lines, names, origin.header)
+    if not origin.header and _names_columns(rows, names, origin):
         raise PipelineError(
             f"{path}: its first line seems to name the columns "
             f"({origin.delimiter.join(rows.first[1])[:200]!r}), where {where} says `header: false`"
@@ -130,6 +155,12 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
             f"quotes are plain characters in this file, write `quoting: false` in {where}; else "
             "mend the quotes there"
         )
+    if origin.header and len({*rows.widths}) == 1 and len(names) not in rows.widths:
+        width = next(iter(rows.widths))
+        raise PipelineError(
+            f"{path}: line {rows.first[0]}, the header, has {len(names)} names, and every row "
+            f"below it {width} cells: {_describe_header(names, width)}; see {where}"
+        )
     if rows.ragged:
         raise PipelineError(
             f"{path} has rows with more or fewer cells than its {len(names)} columns, "
@@ -139,11 +170,26 @@ def check_rows(lines: Any, names: Sequence[str], path: Path, origin: Origin, whe
         )
 
 
-def _survey_rows(lines: Any, names: Sequence[str]) -> Rows:
+def _describe_header(names: Sequence[str], width: int) -> str:
+    if width > len(names):
+        return (
+            "a name is lacking in the header, or a delimiter inside a cell lacks quotes around it"
+        )
+    return f"a name too many stands in the header ({', '.join(names)[:200]}): take it out"
+
+
+def _survey_rows(lines: Any, names: Sequence[str], has_header: bool) -> Rows:
     rows, wanted, start = Rows(), sorted(map(_fold_name, names)), 1
     for row in lines:
         if is_filled(row):
-            rows.first = rows.first if rows.first[0] else (start, row)
+            is_first = not rows.first[0]
+            rows.first = (start, row) if is_first else rows.first
+            if is_first and has_header:  # `names` are what it says
+                rows.headers.append(start)
+                rows.last = (start, row)
+                start = lines.line_num + 1
+                continue
+            rows.widths[len(row)] += 1
             if _fold_name(row[0]) in wanted and sorted(map(_fold_name, row)) == wanted:
                 rows.headers.append(start)
             elif lines.line_num > start and any("\n" in c or "\r" in c for c in row):
@@ -166,9 +212,16 @@ def _fold_name(name: str) -> str:
     return name.strip(AROUND).casefold()
 
 
-def _names_columns(rows: Rows, origin: Origin) -> bool:
+def _are_same_names(cell: str, name: str) -> bool:
+    return bool(cell.strip()) and _fold_name(cell) == _fold_name(name)
+
+
+def _names_columns(rows: Rows, expected: Sequence[str], origin: Origin) -> bool:
     """Say whether the first row holds names: those expected, or words where numbers follow."""
     line, first = rows.first
+    same = sum(map(_are_same_names, first, expected))
+    if same > 1 and 2 * same >= sum(bool(cell.strip()) for cell in first):
+        return True
     columns = zip(*rows.usual[1:], strict=True)
     above = [cell for cell, column in zip(first, columns, strict=False) if _is_numeric(column)]
     names = [cell for cell in above if NAME.fullmatch(cell) and cell not in origin.missing]
@@ -250,11 +303,22 @@ def suggest_encoding(path: Path, error: UnicodeDecodeError) -> str:
 def guess_encoding(content: bytes) -> str | None:
     """Return the likeliest encoding of text that is not UTF-8, if any.
 
-    That of Western Windows, which spreadsheets write, is preferred to one that reads the same.
+    That of Western Windows, which spreadsheets write, is preferred to one that reads the same, and
+    where a few words alone tell: then it must read as letters.
     """
     from charset_normalizer import from_bytes
 
     guess = from_bytes(content).best()
-    if guess and content.decode(WESTERN, errors="replace") == str(guess):
+    words = {word for word in re.findall(rb"[\x80-\xff\w]+", content) if not word.isascii()}
+    western = content.decode(WESTERN, errors="replace")
+    if (guess and western == str(guess)) or (len(words) < SURE and _are_words(western)):
         return WESTERN
-    return guess.encoding if guess else None
+    return ASIAN.get(guess.encoding, guess.encoding) if guess else None
+
+
+def _are_words(text: str) -> bool:
+    """Say whether what is beyond ASCII are small letters inside words, or typographer's signs."""
+    if PAIRED.search(text):
+        return False
+    beyond = re.findall(r"\w*[^\x00-\x7f]\w*", SIGNS.sub(" ", text))
+    return all(PLAUSIBLE.fullmatch(word) for word in beyond)

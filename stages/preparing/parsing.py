@@ -5,6 +5,7 @@ import csv
 import difflib
 import itertools
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,20 +59,26 @@ def read_column_names(origin: Origin, wanted: Iterable[str], where: str) -> list
             return [str(name) for name in pq.read_schema(file).names]
     if not origin.header:
         return _read_names(path, origin, origin.names or list(wanted), where)
-    first, *others = _read_first_rows(path, origin)[0][1]
+    rows = read_lines(origin, LOOKED_AT, keep_blanks=True)
+    if any(cell.lstrip().startswith('"') for cell in rows[0][1]):  # quoted after a blank
+        rows = read_lines(origin, LOOKED_AT)
+    first, *others = _fit_header(rows)
     return [first.removeprefix(MARK), *others]
 
 
 def _read_parquet(path: Path, where: str) -> pd.DataFrame:
     try:
         with path.open("rb") as file:
-            return pd.read_parquet(
+            frame = pd.read_parquet(
                 file,
                 engine="pyarrow",
                 to_pandas_kwargs={"ignore_metadata": True},  # no index
             )
-    except (ValueError, OSError) as error:  # what pyarrow's own errors derive from
+    except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's own derive from them
         raise PipelineError(f"{path} does not read as Parquet: {error}; see {where}") from error
+    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
+    _check_unique(list(frame.columns), path, where)
+    return frame
 
 
 def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -> pd.DataFrame:
@@ -97,6 +104,15 @@ def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -
 
 
 def _read_cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
+    if origin.is_plain and len(_read_first_rows(path, origin, 1)[0][1]) == len(names):
+        return _read_plainly(path, origin, names)
+    with path.open(encoding=_choose_encoding(origin), newline="") as file:
+        rows = list(filter(is_filled, _make_reader(file, origin)))[origin.header :]
+    columns = pd.Index([name or f" {place}" for place, name in enumerate(names)])
+    return pd.DataFrame(rows, columns=columns, dtype="str")
+
+
+def _read_plainly(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
     with (
         path.open(encoding=_choose_encoding(origin), newline="") as file,
         warnings.catch_warnings(),
@@ -111,6 +127,7 @@ def _read_cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
             dtype=str,
             na_filter=False,
             quoting=origin.csv_quoting,
+            skipinitialspace=True,
         )
 
 
@@ -120,6 +137,8 @@ def _read_names(path: Path, origin: Origin, expected: Sequence[str], where: str)
     if not rows:
         raise PipelineError(f"{path} is empty: see {where}, path")
     _, first = rows[0]
+    if origin.header:
+        first = _fit_header(rows)
     names = list(map(_clean_name, first)) if origin.header else list(expected)
     if origin.header and not {*names} & {*expected}:
         _check_header(path, names, rows, expected, where)
@@ -130,10 +149,40 @@ def _read_names(path: Path, origin: Origin, expected: Sequence[str], where: str)
             f"({', '.join(expected)}): see {where}, names and delimiter; the first line is "
             f"{line[:200]!r}{suggest_delimiter(line, origin)}"
         )
-    twice = sorted({name for name in names if name and names.count(name) > 1})
+    _check_unique(names, path, where)
+    return names
+
+
+def _fit_header(rows: Sequence[tuple[int, list[str]]]) -> list[str]:
+    """Return the names in the first row, one for each cell of the rows below it.
+
+    A delimiter too many ends a header, or every row; R leaves the name of the rows' names out.
+    """
+    (_, first), *rest = rows
+    below = [row for _, row in rest]
+    if len({*map(len, below)}) != 1:
+        return first
+    width = len(below[0])
+    if width < len(first) and not any(map(str.strip, first[width:])):
+        return first[:width]
+    if width != len(first) + 1:
+        return first
+    if not any(row[-1].strip() for row in below):
+        return [*first, ""]
+    return ["", *first] if _name_rows([row[0].strip() for row in below]) else first
+
+
+def _name_rows(cells: Sequence[str]) -> bool:
+    """Say whether cells count rows from one, or are words that differ."""
+    counted = list(cells) == [str(number) for number in range(1, len(cells) + 1)]
+    words = len({*cells}) == len(cells) and not any(map(NUMBER.fullmatch, cells))
+    return len(cells) > 1 and (counted or words)
+
+
+def _check_unique(names: Sequence[str], path: Path, where: str) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
         raise PipelineError(f"{path}: more than one column is called {twice[0]!r}; see {where}")
-    return names
 
 
 def _check_header(
@@ -157,12 +206,31 @@ def _check_header(
         )
 
 
-def _read_first_rows(path: Path, origin: Origin) -> list[tuple[int, list[str]]]:
+def _read_first_rows(
+    path: Path, origin: Origin, count: int = LOOKED_AT
+) -> list[tuple[int, list[str]]]:
     """Return the first rows that are not blank, each with the line in which it ends."""
-    with path.open(encoding=_choose_encoding(origin), newline="") as file:
-        lines = _make_reader(file, origin)
+    return read_lines(origin.model_copy(update={"path": str(path)}), count)
+
+
+def read_lines(
+    origin: Origin, count: int, strict: bool = False, keep_blanks: bool = False
+) -> list[tuple[int, list[str]]]:
+    """Return the first rows that are not blank, each with the line in which it ends.
+
+    Raises csv.Error where ``strict`` and a quote ends inside a cell. ``keep_blanks`` leaves those
+    before a cell.
+    """
+    with Path(origin.path).open(encoding=_choose_encoding(origin), newline="") as file:
+        lines = _make_reader(file, origin, strict, keep_blanks)
         filled = ((lines.line_num, row) for row in lines if is_filled(row))
-        return list(itertools.islice(filled, LOOKED_AT))
+        return list(itertools.islice(filled, count))
+
+
+def find_names(origin: Origin) -> list[str]:
+    """Return the columns that have a name, as `read_raw` wants them."""
+    names = read_column_names(origin, (), str(origin.path))
+    return [name.strip() for name in names if name.strip()]
 
 
 def _clean_name(cell: str) -> str:
@@ -173,9 +241,28 @@ def _format_count(cells: Sequence[str]) -> str:
     return f"{len(cells)} columns" if len(cells) > 1 else "one column"
 
 
-def _make_reader(file: Iterable[str], origin: Origin) -> Any:
+def _make_reader(
+    file: Iterable[str], origin: Origin, strict: bool = False, keep_blanks: bool = False
+) -> Any:
     csv.field_size_limit(LONGEST_CELL)
-    return csv.reader(file, delimiter=origin.delimiter, quoting=origin.csv_quoting)
+    return csv.reader(
+        _list_lines(file, origin),
+        delimiter=origin.delimiter,
+        quoting=origin.csv_quoting,
+        escapechar=origin.escape,
+        # A blank before a quote is no part of the cell.
+        skipinitialspace=not keep_blanks or origin.delimiter == " ",
+        strict=strict,
+    )
+
+
+def _list_lines(file: Iterable[str], origin: Origin) -> Iterable[str]:
+    """Return the lines, blank where one is to be skipped: the others keep their numbers."""
+    if origin.is_plain:
+        return file
+    skipped = frozenset(origin.skip_lines)
+    lines = ("\n" if number in skipped else line for number, line in enumerate(file, 1))
+    return (f"{line.rstrip()}\n" for line in lines) if origin.delimiter == " " else lines
 
 
 def _choose_encoding(origin: Origin) -> str:

@@ -13,9 +13,13 @@ import pandas as pd
 IDENTIFIER = re.compile(
     r"(^|[_\W])(id|ids|uuid|guid|key|index|idx|row|nr|no|number)$|^(id|unnamed)\b", re.IGNORECASE
 )
+SURE_IDENTIFIER = re.compile(r"(^|[_\W])(id|ids|uuid|guid)$|^id\b", re.IGNORECASE)
 CAMEL_ID = re.compile(r"[a-z]I[dD]$")
 SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0)
 TWICE = 2  # a mark occurs more than once
+THRICE = 3  # the same, of a number that is none of the usual marks
+VERY_FAR = 3.0  # of the others' span: so far off a mark need not be more frequent than others
+NEGATIVE_GAP = 0.1  # of the others' span, below amounts of which none is negative
 FEWEST = 10  # other values, so that there is something to stand apart from
 PARTS = 64  # into which a column is cut to see what it tells
 IN_A_PART = 10  # values, where a column is cut because they are too many for a part each
@@ -33,11 +37,45 @@ def is_named_as_identifier(name: str) -> bool:
     return bool(IDENTIFIER.search(name) or CAMEL_ID.search(name))
 
 
+def is_surely_an_identifier(name: str) -> bool:
+    """Say whether a name can be of nothing else: an index or a number may also be measured."""
+    return bool(SURE_IDENTIFIER.search(name) or CAMEL_ID.search(name))
+
+
 def find_sentinels(numbers: Array) -> list[float]:
-    """Return the numbers that look like marks for missing: -999, 99999, 0 where none can be."""
+    """Return the numbers that look like marks for missing: -999, 99999, 0 where none can be.
+
+    A number outside the list is one where it lies at the end, far off, and again and again.
+    """
     present = numbers[np.isfinite(numbers)]
+    different, counts = np.unique(present, return_counts=True)
     found = [value for value in SENTINELS if _stands_apart(present, value)]
+    ends = (
+        [(value, count) for value, count in zip(different[[0, -1]], counts[[0, -1]], strict=True)]
+        if len(different)
+        else []
+    )
+    found += [
+        float(value)
+        for value, count in ends
+        if value not in (*found, 0) and count >= THRICE and _lies_far_off(present, value, count)
+    ]
     return [*found, *([0.0] if _is_empty_zero(present) else [])]
+
+
+def _lies_far_off(present: Array, value: float, count: int) -> bool:
+    """Say whether an extreme value is further from the rest than the rest spans, and frequent.
+
+    Where nothing else is negative, a negative one need not lie that far off.
+    """
+    others = present[present != value]
+    different, counts = np.unique(others, return_counts=True)
+    if len(others) < FEWEST or len(different) < FEWEST:
+        return False
+    gap, span = min(abs(others.min() - value), abs(others.max() - value)), np.ptp(others)
+    if count <= 2 * float(np.median(counts)):
+        return bool(gap > VERY_FAR * span)
+    return bool(gap > span or (value < 0 <= others.min() and gap > NEGATIVE_GAP * span))
 
 
 def _stands_apart(present: Array, value: float) -> bool:
@@ -69,10 +107,16 @@ def _is_empty_zero(present: Array) -> bool:
     """Say whether 0 lies apart below amounts that never come near it, again and again."""
     others = present[present != 0]
     different = np.unique(others)
-    if len(present) - len(others) < TWICE or len(different) < FEWEST or different[0] <= 0:
-        return False
+    zeros = len(present) - len(others)
+    if zeros < TWICE or len(different) < FEWEST or different[0] <= 0 or zeros > len(others):
+        return False  # zeros in most rows are amounts: nothing was bought, nothing fell
     step = float(np.median(np.diff(different)))
     return bool(different[0] > max(0.25 * float(np.median(others)), 10 * step))
+
+
+def sample_rows(count: int) -> Array:
+    """Return the rows that are looked at, in an order of their own."""
+    return np.random.default_rng(0).permutation(count)[:ROWS]
 
 
 def measure_predictability(cells: Array, target: Array, *, is_classification: bool) -> float:

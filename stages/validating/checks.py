@@ -29,9 +29,10 @@ from stages.validating.distribution import (
 )
 from stages.validating.findings import Finding
 from stages.validating.leakage import check_formulas, check_groups, check_leaks, check_split_overlap
+from stages.validating.ordering import order_findings
 from stages.validating.prepared import Prepared, Unparsed
 from stages.validating.rules import SEVERITY, Rule
-from stages.validating.spellings import suggest_spelling
+from stages.validating.spellings import stands_for_missing, suggest_spelling
 from stages.validating.texts import check_decoding, check_labels_in_text, check_lengths
 from stages.validating.values import (
     check_dominant,
@@ -44,6 +45,8 @@ from stages.validating.values import (
 )
 
 FEW_ROWS = 20  # in a split
+UNEVEN = 0.05  # of all rows, by which a split may differ from what was asked
+DEVIATIONS = 4.0  # standard ones, by which it may in any case
 NAMED = 20  # declared values that a message lists
 CLOSE = 0.75  # likeness (difflib) from which a spelling is suggested
 READABLE = {
@@ -58,17 +61,10 @@ Check = Callable[[Prepared], Iterator[Finding]]
 
 
 def run_checks(prepared: Prepared) -> list[Finding]:
-    """Run all checks; errors come first, then the most serious rule, then the most rows."""
-    order = list(SEVERITY)
+    """Run all checks; errors come first, then what costs most."""
     found = [finding for check in CHECKS for finding in check(prepared)]
-    findings = [weighed for finding in found if (weighed := _apply_severity(prepared, finding))]
-    return sorted(
-        findings,
-        key=lambda finding: (
-            finding.severity != "error",
-            order.index(finding.rule),
-            -finding.share,
-        ),
+    return order_findings(
+        [weighed for finding in found if (weighed := _apply_severity(prepared, finding))]
     )
 
 
@@ -98,7 +94,8 @@ def check_quarantine(prepared: Prepared) -> Iterator[Finding]:
 
 
 def check_split_sizes(prepared: Prepared) -> Iterator[Finding]:
-    """A split without rows is an error; one of fewer than FEW_ROWS rows is a warning."""
+    """A split without rows is an error; one of few rows, or of a share not asked, a warning."""
+    yield from _find_uneven_splits(prepared)
     for place, rows in prepared.rows.items():
         if rows < FEW_ROWS:
             yield prepared.make_finding(
@@ -110,6 +107,38 @@ def check_split_sizes(prepared: Prepared) -> Iterator[Finding]:
                 expected=f"{FEW_ROWS} rows or more in each split",
                 remedy=f"bring more rows, or change {prepared.locate_key('split')}",
             )
+
+
+def _find_uneven_splits(prepared: Prepared) -> Iterator[Finding]:
+    """Splits whose shares are far from those asked: equal rows, or groups, are dealt as one."""
+    asked = {"validation": prepared.split.validation, "test": prepared.split.test}
+    total = len(prepared.frame)
+    shares = {place: prepared.rows[place] / max(total, 1) for place in asked}
+    far = [
+        place
+        for place in asked
+        if prepared.rows[place] >= FEW_ROWS  # of fewer another finding tells
+        and abs(shares[place] - asked[place]) > _allow(asked[place], total)
+    ]
+    if far and not prepared.split.time:
+        words = ", ".join(f"{place} has {shares[place]:.1%} of the rows" for place in far)
+        group = prepared.split.group
+        cause = f"groups of {group}" if group else "rows with the same inputs"
+        yield prepared.make_finding(
+            "rows",
+            None,
+            np.zeros(total, dtype=bool),
+            severity="warn",
+            found=f"{words}: {cause} are dealt as one, and some are large",
+            expected=" and ".join(f"{asked[place]:.0%} for {place}" for place in far),
+            remedy=f"see whether {cause} belong together, or try another seed in "
+            f"{prepared.locate_key('split')}",
+        )
+
+
+def _allow(share: float, rows: int) -> float:
+    """Return how far a split's share may be off by chance."""
+    return max(UNEVEN, DEVIATIONS * float(np.sqrt(share * (1 - share) / max(rows, 1))))
 
 
 def check_types(prepared: Prepared) -> Iterator[Finding]:
@@ -297,9 +326,35 @@ def _find_undeclared(
             ),
             expected=f"one of {_list_tokens(tokens)}",
             remedy="; ".join(
-                ["correct the source", *hints, f"or add it to {prepared.locate_key(key)}"]
+                [
+                    "correct the source",
+                    *hints,
+                    *_suggest_missing(prepared, name, different),
+                    f"or add it to {prepared.locate_key(key)}",
+                ]
             ),
         )
+
+
+def _suggest_missing(prepared: Prepared, name: str, different: pd.Series) -> Iterator[str]:
+    """Say of known marks for missing where to list them: they are no value of a category."""
+    marks = [value for value in map(str, different) if stands_for_missing(value)]
+    if marks:
+        listed = ", ".join(f'"{value}"' for value in marks[:LISTED])
+        column = _find_column(prepared, name)
+        yield (
+            f"where {listed} stands for missing, list it under `missing_in: {{ {column}: … }}` of "
+            "the source"
+        )
+
+
+def _find_column(prepared: Prepared, name: str) -> str:
+    """Return a column's name in the table, where the target is a single one, too."""
+    return (
+        (Expression.parse(prepared.target.expression).column or "the column")
+        if name == TARGET
+        else name
+    )
 
 
 def check_two_classes(prepared: Prepared) -> Iterator[Finding]:
@@ -344,7 +399,7 @@ def check_constant(prepared: Prepared) -> Iterator[Finding]:
         present = prepared.frame[name].dropna()
         if name == TARGET and prepared.target.classes:
             continue  # `two_classes` tells it
-        if present.nunique() == 1:
+        if present.nunique() == 1 and not _is_flag(prepared, name, present):
             yield prepared.make_finding(
                 "constant",
                 name,
@@ -358,6 +413,13 @@ def check_constant(prepared: Prepared) -> Iterator[Finding]:
                 if name == TARGET
                 else f"take it out of {prepared.locate_key(f'columns.{name}')}",
             )
+
+
+def _is_flag(prepared: Prepared, name: str, present: pd.Series) -> bool:
+    """Say whether a category is its one value or blank, and that it is blank tells something."""
+    declared = prepared.fields[name]
+    blank = len(prepared.frame) - len(present)
+    return declared.type == "category" and declared.missing == "allowed" and blank > 0
 
 
 def check_duplicates(prepared: Prepared) -> Iterator[Finding]:

@@ -45,6 +45,13 @@ GAPS = {
         "{0} seems to stand for no value: list it under `missing` of the source"
     ),
 }
+# Cells that were numbers once: a program or a hand has spoilt them.
+BROKEN = {
+    form: words
+    for form, words in NUMBERS.items()
+    if any(sign in words for sign in ("spreadsheet", "in place of a digit", "typographer"))
+}
+MARKED = re.compile(r"-9+|-1|9{2,}|\\N|#.+")
 FRACTIONS = {
     r"[-+]?\d*\.\d+": "{0} is no whole number: correct it, or declare `type: number`",
 }
@@ -62,6 +69,11 @@ def suggest_spelling(values: Sequence[str], kind: str) -> str:
     Most of them must be written in that way; the first of these is quoted.
     """
     return suggest_form(values, KNOWN.get(kind, {}))
+
+
+def stands_for_missing(value: str) -> bool:
+    """Say whether a value is a known mark for missing: NULL, n/a, -9, 999."""
+    return bool(MARKED.fullmatch(value.strip()) or suggest_form([value], GAPS))
 
 
 def suggest_form(values: Sequence[str], forms: Mapping[str, str]) -> str:

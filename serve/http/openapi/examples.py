@@ -37,18 +37,20 @@ def write_csv(model: Model, rows: Sequence[Row]) -> str:
     file = io.StringIO()
     writer = make_writer(file, spelling.delimiter)
     writer.writerow(names)
-    writer.writerows([_format_cell(row.get(name), spelling) for name in names] for row in rows)
+    writer.writerows(
+        [_format_cell(row.get(name), name, spelling) for name in names] for row in rows
+    )
     return file.getvalue()
 
 
-def _format_cell(value: object, spelling: Spelling) -> str:
+def _format_cell(value: object, name: str, spelling: Spelling) -> str:
     match value:
         case None:
             return "" if "" in spelling.missing else next(iter(spelling.missing), "")
         case bool():
             return "true" if value else "false"
         case float():
-            return repr(value).replace(".", spelling.decimal)
+            return repr(value).replace(".", spelling.decimal_in.get(name, spelling.decimal))
     # Where quotes are plain characters, a cell cannot hold a delimiter.
     return str(value) if spelling.quoting else str(value).replace(spelling.delimiter, " ")
 

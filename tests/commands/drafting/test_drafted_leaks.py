@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from commands.drafting.dialect import Read
 from commands.drafting.draft import Request, write_contract
 
 RNG = np.random.default_rng(6)
@@ -12,7 +13,7 @@ ROWS = 150
 def draft(frame: pd.DataFrame) -> str:
     """Return the draft of a table as it is read: every cell a text."""
     cells = frame.astype(str)
-    return write_contract(Request("t.csv", "t", frame.columns[-1]), {"path": "t.csv"}, cells)
+    return write_contract(Request("t.csv", "t", frame.columns[-1]), Read({"path": "t.csv"}, cells))
 
 
 def test_a_sum_of_rounded_parts_is_commented_at_the_target() -> None:
@@ -36,7 +37,7 @@ def test_a_column_that_nearly_equals_the_class_stays_with_a_question() -> None:
     code[:2] = 503 - code[:2]
     text = draft(pd.DataFrame({"x": RNG.normal(size=ROWS), "code": code, "y": y}))
     line = next(line for line in text.splitlines() if line.startswith("  code:"))
-    assert line.endswith("# a leak? It alone tells 97.3% of the target. Take it out unless it is "
+    assert line.endswith("# a leak? It alone tells 97.3 % of the target. Take it out unless it is "
                          "known in time")  # fmt: skip
 
 

@@ -59,6 +59,11 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
+def read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    table = read_table(path, None)
+    return table.origin, table.frame
+
+
 def guess_cells(cells: list[Any], name: str = "x", decimal: str = ".") -> Any:
     return guess_column(name, pd.Series(cells, dtype="str"), decimal)
 
@@ -86,7 +91,7 @@ def test_the_layout_is_found_and_the_cells_are_read(
     csv.writer(text, **dialect).writerows(rows)
     path = tmp_path / "t.csv"
     path.write_bytes(text.getvalue().encode(encoding))
-    origin, frame = read_table(path, None)
+    origin, frame = read(path)
     assert {key: value for key, value in origin.items() if key != "path"} == found
     assert frame.to_numpy().tolist() == rows[1:]
 
@@ -94,7 +99,7 @@ def test_the_layout_is_found_and_the_cells_are_read(
 def test_a_file_without_a_header_gets_numbered_names(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("63,1,ill\n37,0,well\n41,1,well\n")
-    origin, frame = read_table(path, None)
+    origin, frame = read(path)
     assert origin["header"] is False
     assert origin["names"] == list(frame.columns) == ["column_1", "column_2", "column_3"]
     assert len(frame) == 3
@@ -104,20 +109,20 @@ def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,a,b\n" + "1,2,3\n" * 9)
     with pytest.raises(PipelineError, match="more than one column is called 'a'"):
-        read_table(path, None)
+        read(path)
 
 
 def test_words_that_come_again_are_no_header(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("good,poor\ngood,rich\nbad,poor\n")
-    assert len(read_table(path, None)[1]) == 3
+    assert len(read(path)[1]) == 3
 
 
 def test_quotes_that_would_swallow_lines_are_characters(tmp_path: Path) -> None:
     path = tmp_path / "t.tsv"
     lines = [f"text {i}\t{i % 2}" for i in range(40)]
     path.write_text("\n".join(["text\tlabel", '"so\t1', *lines, 'end"\t0', "more\t1", ""]))
-    origin, frame = read_table(path, None)
+    origin, frame = read(path)
     assert origin["quoting"] is False
     assert len(frame) == 43
 
@@ -125,17 +130,17 @@ def test_quotes_that_would_swallow_lines_are_characters(tmp_path: Path) -> None:
 def test_a_decimal_comma_is_seen_and_one_between_words_is_not(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("size;place\n" + "".join(f"{i},5;a,b\n" for i in range(9)))
-    assert read_table(path, None)[0]["decimal"] == ","
+    assert read(path)[0]["decimal"] == ","
     path.write_text("size;place\n" + "".join(f"{i}.5;a,b\n" for i in range(9)))
-    assert "decimal" not in read_table(path, None)[0]
+    assert "decimal" not in read(path)[0]
 
 
 def test_a_comma_that_may_stand_between_thousands_is_no_decimal_one(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("sales;place\n" + "".join(f"{i + 1},500;a\n" for i in range(9)))
-    assert "decimal" not in read_table(path, None)[0]
+    assert "decimal" not in read(path)[0]
     path.write_text("share;place\n" + "".join(f"0,50{i};a\n" for i in range(9)))
-    assert read_table(path, None)[0]["decimal"] == ","
+    assert read(path)[0]["decimal"] == ","
 
 
 def test_western_windows_is_preferred_to_an_encoding_that_reads_the_same(tmp_path: Path) -> None:
@@ -143,26 +148,26 @@ def test_western_windows_is_preferred_to_an_encoding_that_reads_the_same(tmp_pat
     path.write_bytes(
         ("name,size\n" + "M\u00fcller,1\nGro\u00df,2\nJ\u00e4ger,3\n" * 40).encode("cp1252")
     )
-    assert read_table(path, None)[0]["encoding"] == "cp1252"
+    assert read(path)[0]["encoding"] == "cp1252"
 
 
 def test_a_number_among_the_names_is_a_name(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("no,1,on,y\n" + "".join(f"{i},{i % 7},{i % 3},a\n" for i in range(20)))
-    assert list(read_table(path, None)[1]) == ["no", "1", "on", "y"]
+    assert list(read(path)[1]) == ["no", "1", "on", "y"]
 
 
 def test_a_column_without_a_name_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(",size,kind,\n" + "".join(f"{i},{i % 7},a,\n" for i in range(20)))
-    assert list(read_table(path, None)[1]) == ["size", "kind"]
+    assert list(read(path)[1]) == ["size", "kind"]
 
 
 def test_a_column_of_lists_or_records_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     cells = {"size": range(30), "tags": [["a", "b"]] * 30, "place": [{"city": "Oslo"}] * 30}
     pd.DataFrame(cells).to_parquet(path)
-    frame = read_table(path, None)[1]
+    frame = read(path)[1]
     assert find_group(frame, list(frame)) is None
     for name in ("tags", "place"):
         assert "lists or records" in guess_column(name, frame[name], ".").left_out
@@ -378,7 +383,7 @@ def test_what_is_left_out_stands_there_with_the_reason(drafted: Clone) -> None:
     assert left_out == ["customer_id", "closed on", "currency", "phone"]
     assert "- customer_id # an identifier" in text
     assert "- currency # every value present is EUR" in text
-    assert "- closed on # a leak? It alone tells 100.0% of the target" in text
+    assert "- closed on # a leak? It alone tells 100 % of the target" in text
 
 
 def test_the_draft_runs_unchanged(drafted: Clone) -> None:
@@ -464,6 +469,7 @@ def test_published_tables_are_drafted_whole(drafted: Clone, words: list[str], co
     found = read_contract(drafted, "published")
     assert len(found["columns"]) == columns
     source = found["sources"]["sample"]
+    found["sources"] = {"sample": source}  # the other only refers to it
     defaults = {**contract_defaults(), "source": "sample"}
     cv = {**defaults.pop("cv"), **found.pop("cv", {})}
     Task.parse({**defaults, **found, "cv": cv, "origin": source}, "published")
