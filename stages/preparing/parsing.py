@@ -21,6 +21,7 @@ from stages.preparing.layout import (
     suggest_delimiter,
     suggest_encoding,
 )
+from stages.preparing.quick_csv import read_quickly
 from stages.shared.errors import PipelineError
 
 MARK = "\ufeff"  # the byte-order mark, where the encoding does not take it away
@@ -105,7 +106,8 @@ def _read_csv(path: Path, origin: Origin, expected: Sequence[str], where: str) -
 
 def _read_cells(path: Path, origin: Origin, names: list[str]) -> pd.DataFrame:
     if origin.is_plain and len(_read_first_rows(path, origin, 1)[0][1]) == len(names):
-        return _read_plainly(path, origin, names)
+        quick = read_quickly(path, origin, names)
+        return _read_plainly(path, origin, names) if quick is None else quick
     with path.open(encoding=_choose_encoding(origin), newline="") as file:
         rows = list(filter(is_filled, _make_reader(file, origin)))[origin.header :]
     columns = pd.Index([name or f" {place}" for place, name in enumerate(names)])

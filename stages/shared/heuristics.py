@@ -49,7 +49,8 @@ def find_sentinels(numbers: Array) -> list[float]:
     """
     present = numbers[np.isfinite(numbers)]
     different, counts = np.unique(present, return_counts=True)
-    found = [value for value in SENTINELS if _stands_apart(present, value)]
+    seen = set(different.tolist())
+    found = [value for value in SENTINELS if value in seen and _stands_apart(present, value)]
     ends = (
         [(value, count) for value, count in zip(different[[0, -1]], counts[[0, -1]], strict=True)]
         if len(different)
@@ -60,7 +61,7 @@ def find_sentinels(numbers: Array) -> list[float]:
         for value, count in ends
         if value not in (*found, 0) and count >= THRICE and _lies_far_off(present, value, count)
     ]
-    return [*found, *([0.0] if _is_empty_zero(present) else [])]
+    return [*found, *([0.0] if 0 in seen and _is_empty_zero(different, counts) else [])]
 
 
 def _lies_far_off(present: Array, value: float, count: int) -> bool:
@@ -103,15 +104,15 @@ def _is_spike(others: Array, value: float, times: int) -> bool:
     return times >= FEWEST and times > SPIKE * int(beside.max())
 
 
-def _is_empty_zero(present: Array) -> bool:
+def _is_empty_zero(values: Array, counts: Array) -> bool:
     """Say whether 0 lies apart below amounts that never come near it, again and again."""
-    others = present[present != 0]
-    different = np.unique(others)
-    zeros = len(present) - len(others)
-    if zeros < TWICE or len(different) < FEWEST or different[0] <= 0 or zeros > len(others):
+    different, times = values[values != 0], counts[values != 0]
+    zeros = int(counts[values == 0].sum())
+    if zeros < TWICE or len(different) < FEWEST or different[0] <= 0 or zeros > times.sum():
         return False  # zeros in most rows are amounts: nothing was bought, nothing fell
     step = float(np.median(np.diff(different)))
-    return bool(different[0] > max(0.25 * float(np.median(others)), 10 * step))
+    middle = float(np.median(np.repeat(different, times)))
+    return bool(different[0] > max(0.25 * middle, 10 * step))
 
 
 def sample_rows(count: int) -> Array:
