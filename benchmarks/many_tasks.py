@@ -21,6 +21,8 @@ from tests.support.clone import Clone, commit, make_clone
 TASK = "heart"
 TASK_FILE = f"conf/task/{TASK}.yaml"
 PRESET = "conf/experiment/quick.yaml"
+STAGE = f"train@{TASK}-linear"
+OURS = (sys.executable, "-m", "commands", "repro")
 MADE = (
     "data/prepared",
     "data/validated",
@@ -80,7 +82,7 @@ def grow(base: Clone, path: Path, count: int) -> Clone:
     copies = [rename(text, name) for name in names for text in own]
     clone.compose()
     clone.write(LOCK.name, "".join([*(text for _, text in entries), *copies]))
-    clone.run("dvc", "repro", "compose")
+    clone.run(*OURS, "compose")
     commit(clone, f"{count} tasks")
     return clone
 
@@ -92,15 +94,37 @@ def rename(text: str, name: str) -> str:
 
 
 def measure(clone: Clone, count: int) -> None:
-    stages = len(split_entries(clone.read(LOCK.name))) - 1
-    status, printed = time_cpu(clone, "dvc", "status")
+    """Print the CPU seconds of DVC's own commands, and beside them of ours."""
+    lock = clone.read(LOCK.name)
+    stages, lines = len(split_entries(lock)) - 1, lock.count("\n")
+    print(f"{count} tasks, {stages} stages, {lines:,} lines in dvc.lock; CPU seconds:", flush=True)
+    _, printed = time_cpu(clone, "dvc", "status")
     if "up to date" not in printed:
         sys.exit(f"the copies are not up to date:\n{printed}")
-    every, _ = time_cpu(clone, "dvc", "repro")
-    one, _ = time_cpu(clone, "dvc", "repro", f"export@{TASK}")
-    lines = clone.read(LOCK.name).count("\n")
-    print(f"{count} tasks, {stages} stages, {lines:,} lines in dvc.lock; CPU seconds:", flush=True)
-    print(f"  status {status:.1f} · no-op repro {every:.1f} · of one task {one:.1f}", flush=True)
+    time_cpu(clone, *OURS)  # which composes where something is new
+    show("dvc status", time_cpu(clone, "dvc", "status")[0])
+    for words in (("dvc", "repro"), OURS):
+        name = " ".join(words[-3:])
+        show(f"{name}, nothing to do", time_cpu(clone, *words)[0])
+        show(f"{name} export@{TASK}, nothing to do", time_cpu(clone, *words, f"export@{TASK}")[0])
+        show(f"{name} {STAGE}, beyond the stage's work", measure_stage(clone, *words, STAGE))
+
+
+def show(what: str, seconds: float) -> None:
+    print(f"  {seconds:6.2f}  {what}", flush=True)
+
+
+def measure_stage(clone: Clone, *command: str) -> float:
+    """Return what running a stage takes beyond finding out, and beyond the stage alone."""
+    entries = split_entries(clone.read(LOCK.name))
+    clone.write(LOCK.name, "".join(text for name, text in entries if name != STAGE))
+    shutil.rmtree(clone.path / ".dvc/cache/runs")
+    ran, printed = time_cpu(clone, *command)
+    if "did not change" in printed.splitlines()[-2] or "up to date" in printed:
+        sys.exit(f"{STAGE} did not run:\n{printed}")
+    idle, _ = time_cpu(clone, *command)
+    alone, _ = time_cpu(clone, sys.executable, "-m", "stages.train", TASK, "linear")
+    return ran - idle - alone
 
 
 def time_cpu(clone: Clone, *command: str) -> tuple[float, str]:
