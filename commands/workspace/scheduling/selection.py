@@ -45,7 +45,7 @@ def show_tasks_of(stages: Collection[str]) -> None:
 
     def load_file(file: Any, **options: Any) -> tuple[Any, str]:
         if options or Path(file.path).name not in (PROJECT_FILE, LOCK_FILE):
-            return _load_file(file, **options)
+            return _load_file(file, **options)  # type: ignore[no-any-return]
         text = cut_stages(read_text(Path(file.path)) or "", keep)
         return file.validate(parse_yaml(text, file.path), file.relpath), text
 
