@@ -39,13 +39,13 @@ class CsvSource:
         self._text = text
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if spelling.quoting else csv.QUOTE_NONE
         self._reader = csv.reader(
-            _lines(text),
+            _read_lines(text),
             delimiter=spelling.delimiter,
             quoting=quoting,
             strict=True,
             skipinitialspace=spelling.delimiter == " ",  # which stands for one or more
         )
-        self.names = [cell.strip() for cell in self._header()]
+        self.names = [cell.strip() for cell in self._read_header()]
 
     def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
         """Yield each row's first line and its cells of the ``wanted`` columns, in that order.
@@ -53,7 +53,7 @@ class CsvSource:
         A row that cannot be read comes with the reason in their place. Blank lines are passed over.
         """
         reader, width = self._reader, len(self.names)
-        pick = _picker([self.names.index(name) for name in wanted])
+        pick = _make_picker([self.names.index(name) for name in wanted])
         while True:
             number = reader.line_num + 1
             try:
@@ -61,19 +61,19 @@ class CsvSource:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield number, f"{_span(number, reader.line_num)}: {error}"
+                yield number, f"{_format_span(number, reader.line_num)}: {error}"
                 continue
             if len(cells) == width:
                 yield number, pick(cells)
             elif cells:
                 counted = f"{len(cells):,} cells, but the header has {width:,}"
-                yield number, f"{_span(number, reader.line_num)}: {counted}"
+                yield number, f"{_format_span(number, reader.line_num)}: {counted}"
 
     def close(self) -> None:
         """Let go of the file, without closing it."""
         self._text.detach()
 
-    def _header(self) -> list[str]:
+    def _read_header(self) -> list[str]:
         try:
             return next(filter(None, self._reader), [])
         except csv.Error as error:
@@ -89,7 +89,7 @@ def _check_kind(file: BinaryIO) -> None:
         raise RequestError(400, f"the file is {seen}: send CSV with a header")
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+def _read_lines(text: io.TextIOWrapper) -> Iterator[str]:
     """Yield each line as it stands; raises RequestError (400) where one is endless."""
     for line in iter(partial(text.readline, LONGEST_LINE), ""):
         if len(line) == LONGEST_LINE:
@@ -97,12 +97,12 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _picker(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
+def _make_picker(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
     if len(places) > 1:
         return operator.itemgetter(*places)
     (place,) = places
     return lambda cells: (cells[place],)
 
 
-def _span(first: int, last: int) -> str:
+def _format_span(first: int, last: int) -> str:
     return f"line {first:,}" if last <= first else f"lines {first:,} to {last:,}, as one row"

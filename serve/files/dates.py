@@ -26,7 +26,7 @@ def to_utc(text: str) -> str | None:
     if found["time"] and not day:
         return None
     clock, zone = groups[8:17], groups[18:]
-    hour, minute, second, fraction = _clock(clock)
+    hour, minute, second, fraction = _choose_clock(clock)
     try:
         moment = datetime(
             int(year),
@@ -36,14 +36,14 @@ def to_utc(text: str) -> str | None:
             int(minute or 0),
             int(second or 0),
             int((fraction or "")[:6].ljust(6, "0")),
-            _zone(zone),
+            _make_zone(zone),
         )
         return moment.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):  # no such day, hour or zone; or outside of Python's years
         return None
 
 
-def _clock(groups: tuple[str | None, ...]) -> tuple[str | None, ...]:
+def _choose_clock(groups: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """Return hour, minute, second and fraction, whichever way they were written."""
     spaced, packed, alone = groups[:4], groups[4:8], groups[8]
     if alone:
@@ -51,7 +51,7 @@ def _clock(groups: tuple[str | None, ...]) -> tuple[str | None, ...]:
     return spaced if spaced[0] else packed
 
 
-def _zone(groups: tuple[str | None, ...]) -> timezone:
+def _make_zone(groups: tuple[str | None, ...]) -> timezone:
     """Return the zone; raises ValueError for one that is a day or more from UTC."""
     _, sign, hours, spaced, packed = groups
     if not sign:

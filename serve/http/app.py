@@ -137,7 +137,7 @@ async def fail(_: Request, _error: Exception) -> Response:
     return Response(FAILED.content, FAILED.status, media_type="application/json")
 
 
-def operation_id(route: APIRoute) -> str:
+def name_operation(route: APIRoute) -> str:
     """Name an operation in generated clients after its function."""
     return route.name
 
@@ -156,7 +156,7 @@ def create_app(settings: Settings | None = None) -> Service:
         version="1",
         lifespan=lifespan,
         redirect_slashes=False,  # it would send clients to whatever host their request named
-        generate_unique_id_function=operation_id,
+        generate_unique_id_function=name_operation,
     )
     for router in ROUTERS:
         service.include_router(router)

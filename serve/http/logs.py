@@ -35,10 +35,10 @@ class JsonLines(logging.Formatter):
         }
         line |= {key: value for key, value in vars(record).items() if key not in STANDARD}
         if record.exc_info and record.exc_info[1]:
-            line["error"] = self._error(record.exc_info[1])
+            line["error"] = self._describe_error(record.exc_info[1])
         return json.dumps(line, default=str)
 
-    def _error(self, error: BaseException) -> dict[str, Any]:
+    def _describe_error(self, error: BaseException) -> dict[str, Any]:
         frames = traceback.extract_tb(error.__traceback__)
         about: dict[str, Any] = {
             "type": type(error).__name__,

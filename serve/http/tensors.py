@@ -4,6 +4,7 @@ An element becomes the JSON value that /predict takes for its column, so that bo
 answer alike: null, NaN and (where it is no value of the column) an empty text are missing.
 """
 
+import itertools
 import json
 import math
 import struct
@@ -141,18 +142,17 @@ def build_tensors(manifest: Manifest, answers: Sequence[Answer]) -> list[Tensor]
     for row in rows:
         row["warnings"] = json.dumps(row["warnings"])
     return [
-        Tensor(about.name, about.datatype, [len(rows), *about.shape[1:]], [*_column(rows, about)])
+        Tensor(
+            about.name, about.datatype, [len(rows), *about.shape[1:]], [*_list_values(rows, about)]
+        )
         for about in describe_outputs(manifest)
     ]
 
 
-def _column(rows: Sequence[Mapping[str, Any]], about: MetadataTensor) -> Iterator[Any]:
-    for row in rows:
-        value = row[about.name]
-        if len(about.shape) == 1:
-            yield value
-        else:
-            yield from value
+def _list_values(rows: Sequence[Mapping[str, Any]], about: MetadataTensor) -> Values:
+    """Return an output's values, row by row."""
+    values = [row[about.name] for row in rows]
+    return values if len(about.shape) == 1 else [*itertools.chain.from_iterable(values)]
 
 
 def read_rows(
@@ -163,14 +163,14 @@ def read_rows(
     Raises RequestError: 400 for tensors that do not belong together or hold something else than
     they say, 413 for too many rows.
     """
-    count = _rows_in(inputs)
+    count = _count_rows(inputs)
     if count > most:
         raise RequestError(413, f"{count:,} rows: a request takes at most {most:,}")
     named = _group_by_column(inputs, columns, binary)
     return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]
 
 
-def _rows_in(inputs: Sequence[RequestInput]) -> int:
+def _count_rows(inputs: Sequence[RequestInput]) -> int:
     counts = {item.shape[0] for item in inputs}
     if len(counts) > 1 or 0 in counts:
         shapes = ", ".join(f"{item.name[:80]} {item.shape}" for item in inputs[:20])
@@ -183,7 +183,7 @@ def _group_by_column(
 ) -> dict[str, Values]:
     known = {column.name: column for column in columns}
     found: dict[str, Values] = {}
-    for item, values in zip(inputs, _all_values(inputs, binary), strict=True):
+    for item, values in zip(inputs, _read_all_values(inputs, binary), strict=True):
         width = len(values) // item.shape[0]
         if len(inputs) == 1 and item.name not in known and width == len(columns):
             return {
@@ -208,10 +208,10 @@ def _convert_values(values: Values, column: Column) -> Values:
         texts = {str(value): value for value in column.values}
         texts |= {value: value for value in column.values if isinstance(value, str)}
     is_boolean = column.type == "boolean"
-    return [_value(value, texts, is_boolean) for value in values]
+    return [_convert_value(value, texts, is_boolean) for value in values]
 
 
-def _value(value: Any, texts: Mapping[str, str | int], is_boolean: bool) -> Any:
+def _convert_value(value: Any, texts: Mapping[str, str | int], is_boolean: bool) -> Any:
     if isinstance(value, str):
         return texts.get(value, value or None)
     if isinstance(value, float) and math.isnan(value):
@@ -219,7 +219,7 @@ def _value(value: Any, texts: Mapping[str, str | int], is_boolean: bool) -> Any:
     return bool(value) if is_boolean and value in (0, 1) else value
 
 
-def _all_values(inputs: Sequence[RequestInput], binary: bytes) -> Iterator[Values]:
+def _read_all_values(inputs: Sequence[RequestInput], binary: bytes) -> Iterator[Values]:
     """Yield each input's values; bytes are taken from ``binary`` in the order of the inputs."""
     start = 0
     for item in inputs:
@@ -245,7 +245,7 @@ def _all_values(inputs: Sequence[RequestInput], binary: bytes) -> Iterator[Value
 def _read_json(item: RequestInput) -> Values:
     values = _flatten(item, item.data or [])
     for place, value in enumerate(values):
-        if value is not None and not _fits(value, item.datatype):
+        if value is not None and not _is_of_datatype(value, item.datatype):
             raise _describe_misfit(item, f"{messages.name_value(value)} at {place} of its data")
     return values
 
@@ -258,7 +258,7 @@ def _flatten(item: RequestInput, rows: Values) -> Values:
     return [value for row in rows for value in row]
 
 
-def _fits(value: object, datatype: Datatype) -> bool:
+def _is_of_datatype(value: object, datatype: Datatype) -> bool:
     """Say whether a JSON value is of a datatype; it does not tell 3.0 from 3.
 
     Some clients send 1.0 for true.
@@ -276,7 +276,7 @@ def _read_bytes(item: RequestInput, content: bytes, size: int) -> Values:
     if len(content) != size:
         raise _describe_misfit(item, f"only {len(content):,} of its {size:,} bytes")
     if item.datatype == "BYTES":
-        return [*_texts(item, content)]
+        return [*_read_texts(item, content)]
     dtype = np.dtype(NUMBERS[item.datatype])
     if size % dtype.itemsize:
         raise _describe_misfit(item, f"{size:,} bytes")
@@ -284,7 +284,7 @@ def _read_bytes(item: RequestInput, content: bytes, size: int) -> Values:
     return values
 
 
-def _texts(item: RequestInput, content: bytes) -> Iterator[str]:
+def _read_texts(item: RequestInput, content: bytes) -> Iterator[str]:
     start = 0
     while start < len(content):
         end = start + LENGTH.size

@@ -86,7 +86,7 @@ class SharedMemory(Memory):
         if folder.stat().st_uid != os.getuid():
             raise PermissionError(f"{folder} belongs to somebody else: set SERVE_METRICS_DIR")
         self._folder = folder
-        path = _unused(folder / f"{os.getpid()}.keys")
+        path = _find_unused(folder / f"{os.getpid()}.keys")
         self._names = path.open("xb", buffering=0)  # first: where there are cells there are keys
         self._cells = path.with_suffix(".cells").open("x+b", buffering=0)
         fcntl.flock(self._cells, fcntl.LOCK_EX)
@@ -97,7 +97,7 @@ class SharedMemory(Memory):
         return made
 
     def workers(self) -> list[Worker]:
-        return [_read(path) for path in sorted(self._folder.glob("*.cells"))]
+        return [_read_worker(path) for path in sorted(self._folder.glob("*.cells"))]
 
     def close(self) -> None:
         """Let go of the cells; the last process to do so takes the folder away."""
@@ -114,7 +114,7 @@ class SharedMemory(Memory):
         return memoryview(page).cast("d")
 
 
-def _unused(path: Path) -> Path:
+def _find_unused(path: Path) -> Path:
     """Return the path, or one with a number where a dead process had the same pid."""
     number, free = 1, path
     while free.exists():
@@ -123,7 +123,7 @@ def _unused(path: Path) -> Path:
     return free
 
 
-def _read(path: Path) -> Worker:
+def _read_worker(path: Path) -> Worker:
     keys = path.with_suffix(".keys").read_bytes().split(b"\n")[:-1]
     numbers = memoryview(path.read_bytes()).cast("d")
     values = {tuple(json.loads(key)): number for key, number in zip(keys, numbers, strict=False)}

@@ -90,19 +90,19 @@ def _choose_value(column: Column) -> str | int | float | bool:
         case "datetime":
             return DATE
         case "text":
-            return _text(*column.length) if column.length else TEXT.strip()
+            return _make_text(*column.length) if column.length else TEXT.strip()
         case "integer":
-            return round(_middle(column))
+            return round(_find_middle(column))
         case _:
-            return round(_middle(column), 2)
+            return round(_find_middle(column), 2)
 
 
-def _middle(column: Column) -> float:
+def _find_middle(column: Column) -> float:
     """Return a number in the middle of what the model was trained on, or may be given."""
     low, high = column.seen or column.range or (0.0, 0.0)
     return low / 2 + high / 2
 
 
-def _text(fewest: int, most: int) -> str:
+def _make_text(fewest: int, most: int) -> str:
     words = TEXT * (fewest // len(TEXT) + 1)
     return words.strip() if fewest <= len(words.strip()) <= most else words.replace(" ", "_")[:most]

@@ -84,7 +84,7 @@ async def answer(
     """Answer a file; raises RequestError (400, 413, 415, 422, 503) where none of it can be."""
     headers = dict(request.scope["headers"])
     check_media_type(headers, TAKEN[taken], "the file itself as the body, with ")
-    incoming, outgoing = _spool(), _spool()
+    incoming, outgoing = _open_spool(), _open_spool()
     try:
         await _receive(request, incoming)
         with incoming:
@@ -101,10 +101,10 @@ async def answer(
         "X-Warned-Rows": str(summary.warned),
         "X-Model-Version": model.manifest.version,
     }
-    return StreamingResponse(_pieces(outgoing), 200, about, SENT[sent])
+    return StreamingResponse(_read_pieces(outgoing), 200, about, SENT[sent])
 
 
-def _spool() -> BinaryIO:
+def _open_spool() -> BinaryIO:
     return cast(BinaryIO, tempfile.SpooledTemporaryFile(IN_MEMORY))
 
 
@@ -125,7 +125,7 @@ async def _receive(request: Request, file: BinaryIO) -> None:
             raise too_large(most)
         if len(waiting) >= PIECE or not more:
             size += len(waiting)
-            with _room():
+            with _tell_if_full():
                 await to_thread(file.write, bytes(waiting))
             waiting.clear()
     file.seek(0)
@@ -152,7 +152,7 @@ async def _predict(
     is_slow = model.engine.is_slow
     run = shared.queue.run_piece if is_slow else to_thread
     block = SLOW_BLOCK if is_slow else BLOCK
-    with _room(), shared.queue.hold_place() if is_slow else nullcontext():
+    with _tell_if_full(), shared.queue.hold_place() if is_slow else nullcontext():
         try:
             while results := await run(_answer_block, rows, predictor, sink, block):
                 summary.add(results)
@@ -189,7 +189,7 @@ async def _note(
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def _tell_if_full() -> Iterator[None]:
     """Turn a full disk into an answer."""
     try:
         yield
@@ -199,7 +199,7 @@ def _room() -> Iterator[None]:
         raise RequestError(503, "the server has no room for the file: try again later") from error
 
 
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+async def _read_pieces(file: BinaryIO) -> AsyncIterator[bytes]:
     try:
         while piece := await to_thread(file.read, PIECE):
             yield piece

@@ -107,6 +107,14 @@ def sent(page: Page) -> Any:
 # Asking
 
 
+def test_an_address_that_names_no_task_shows_the_first(page: Page, server: Server) -> None:
+    for address in ("#%", "#%E0%A4%A", "#nothing"):
+        page.goto("about:blank")
+        page.goto(f"{server.url}/{address}")
+        page.locator("#predict").wait_for()
+        assert page.locator("#notice").is_hidden()
+
+
 def test_the_example_is_answered_with_label_and_probabilities(page: Page, server: Server) -> None:
     ask(page, server, "heart")
     answer = httpx.post(f"{server.url}/predict/heart", json=HEART_ROW).json()["predictions"][0]

@@ -252,6 +252,16 @@ def test_both_ways_to_an_answer_have_the_same_headers_for_pages(
     assert ("vary", "Origin") in for_pages(fast)
 
 
+def test_pages_of_named_origins_are_answered_on_the_fast_way(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(models, cors_origins="https://page.example") as client:
+        middleware = client.app.request_middleware  # type: ignore[attr-defined]
+        monkeypatch.setattr(middleware, "inner", None)  # the long way would fail
+        headers = {"Origin": "https://page.example"}
+        assert client.post("/predict/heart", json=HEART_ROW, headers=headers).status_code == 200
+
+
 def test_pages_of_a_named_origin_may_ask(models: Path) -> None:
     with serving(models, cors_origins="https://page.example") as client:
         asks = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}

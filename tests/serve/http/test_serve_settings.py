@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import uvicorn
 
+from serve.__main__ import run
 from serve.http.settings import Settings, SettingsError, read_settings
 from tests.support.serve_models import HOUSING_ROW, write_heart, write_housing
 from tests.support.serving import clean_environment, serving
@@ -136,3 +138,23 @@ def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:
         413,
         "the body is larger than 200 bytes: send fewer rows",
     )
+
+
+@pytest.mark.parametrize(
+    ("proxies", "believed"), [("", None), ("10.0.0.7, ::1", ["10.0.0.7", "::1"])]
+)
+def test_a_proxy_is_believed_only_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, proxies: str, believed: list[str] | None
+) -> None:
+    monkeypatch.setenv("SERVE_PROXIES", proxies)
+    found: list[uvicorn.Config] = []
+
+    def note_config(server: uvicorn.Server) -> None:
+        found.append(server.config)
+        server.started = True
+
+    monkeypatch.setattr(uvicorn.Server, "run", note_config)
+    run(read_settings())
+    (config,) = found
+    assert config.proxy_headers == bool(believed)
+    assert not believed or config.forwarded_allow_ips == believed
