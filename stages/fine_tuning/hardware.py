@@ -41,11 +41,18 @@ def _cpu_has_bf16() -> bool:
     return any(known.get(unit, False) for unit in NATIVE)
 
 
-def make_deterministic() -> None:
-    """Let two runs on the same machine give the same bits."""
+def make_deterministic(compiles: bool) -> None:
+    """Let two runs on the same machine give the same bits.
+
+    ``use_deterministic_algorithms`` tells torch's compiler as well, and loads it for that: as long
+    as loading torch itself. So a network that is not compiled goes without.
+    """
     # cuBLAS reads this once, at its start.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    if compiles:
+        torch.use_deterministic_algorithms(True)
+    else:
+        torch.set_deterministic_debug_mode("error")
 
 
 def select_attention(cuda: bool) -> str:

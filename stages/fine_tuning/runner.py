@@ -70,7 +70,7 @@ class Fit:
 
 def run_jobs(group: ProcessGroup, plan: FineTuningPlan) -> JobResults:
     """Do the jobs of ``plan`` in this process of the ``group``; only the first has results."""
-    make_deterministic()
+    make_deterministic(plan.encoder.compile)
     torch.set_num_threads(plan.encoder.threads)
     dtype = select_dtype(plan.encoder.precision, plan.cuda)
     context = ComputeContext(

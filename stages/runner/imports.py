@@ -57,8 +57,9 @@ def hash_code(verb: str) -> str:
 
 def find_distribution(module: str) -> str:
     """Return the name by which ``requirements.lock`` knows a top-level module."""
-    name = min(_read_distributions().get(module, [module]), key=len)
-    return re.sub(r"[-_.]+", "-", name).lower()
+    pattern = re.compile(rf"^{re.escape(module)}(/|\.py,|\.[^/,]+\.so,|$)", re.M)
+    names = [found.name for found, holds in _read_contents() if pattern.search(holds)]
+    return re.sub(r"[-_.]+", "-", min(names, key=len, default=module)).lower()
 
 
 def _list_code(folder: Path) -> set[Path]:
@@ -70,8 +71,15 @@ def _is_library(name: str) -> bool:
 
 
 @cache
-def _read_distributions() -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
+def _read_contents() -> list[tuple[importlib.metadata.Distribution, str]]:
+    """Return each installed distribution with the modules that it names, or else its files.
+
+    ``packages_distributions`` makes a path of every installed file: half a second of each stage.
+    """
+    return [
+        (found, found.read_text("top_level.txt") or found.read_text("RECORD") or "")
+        for found in importlib.metadata.distributions()
+    ]
 
 
 @cache

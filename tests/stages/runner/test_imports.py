@@ -1,7 +1,9 @@
 """What a stage imports is found by reading it, at any depth, and is what Python really imports."""
 
+import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +103,16 @@ def test_the_hash_changes_with_every_file_that_is_run_and_no_other(
 )
 def test_distributions(module: str, name: str) -> None:
     assert imports.find_distribution(module) == name
+
+
+def test_every_installed_module_is_found_where_the_standard_library_finds_it() -> None:
+    known = importlib.metadata.packages_distributions()
+    expected = {
+        module: re.sub(r"[-_.]+", "-", min(names, key=len)).lower()
+        for module, names in known.items()
+        if module.isidentifier()
+    }
+    assert {module: imports.find_distribution(module) for module in expected} == expected
 
 
 LOADED = """

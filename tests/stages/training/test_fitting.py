@@ -690,6 +690,14 @@ def test_a_curve_is_written_with_the_same_bytes_each_time(tmp_path: Path) -> Non
     assert contents[0] == contents[1]
 
 
+def test_no_repository_is_opened_to_write_a_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dvclive.live.get_dvc_repo", lambda: pytest.fail("it was opened"))
+    write_curve(tmp_path, [(1, 0.9, 1.0)])
+    assert (tmp_path / "metrics.json").exists()
+
+
 def test_rows_are_the_encoded_matrix_and_target() -> None:
     frame = pd.DataFrame(
         {
