@@ -63,6 +63,15 @@ def build_fixture(root: Path, rows: int = 160) -> None:
     prepare.main("demo")
 
 
+def train_unbroken(root: Path, rows: int, **changes: Any) -> Path:
+    """Leave in ``root`` what the stage makes where nothing disturbs it."""
+    with chdir(root):
+        build_fixture(root, rows)
+    configure(root, **changes)
+    assert run(root) == 0
+    return root
+
+
 def configure(root: Path, **changes: Any) -> None:
     """Write ``params.yaml`` with ``changes`` to the encoder's settings."""
     content = params_of(("linear",))
