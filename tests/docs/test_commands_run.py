@@ -24,10 +24,21 @@ PRELUDE = 'set -e; make() { command make -o .venv/.ready "$@"; }'
 SECONDS = 600
 
 
+@pytest.fixture(scope="module")
+def cache(baseline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The baseline's cache for all clones: what two documents run is run for the first alone."""
+    shared = tmp_path_factory.mktemp("cache") / "cache"
+    shutil.copytree(baseline / "run/.dvc/cache", shared)
+    return shared
+
+
 @pytest.fixture
-def clone(baseline: Path, tmp_path: Path) -> Clone:
-    shutil.copytree(baseline / "run", tmp_path / "run", symlinks=True)
-    return Clone(tmp_path / "run")
+def clone(baseline: Path, cache: Path, tmp_path: Path) -> Clone:
+    left_out = shutil.ignore_patterns("cache")
+    shutil.copytree(baseline / "run", tmp_path / "run", symlinks=True, ignore=left_out)
+    found = Clone(tmp_path / "run")
+    found.run("dvc", "cache", "dir", "--local", str(cache))
+    return found
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """DVC runs what an edit calls for, nothing else, and gives the same bytes everywhere."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def test_what_an_editor_leaves_beside_the_code_changes_nothing(clone: Clone) -> 
 def test_an_edit_runs_exactly_the_stages_that_depend_on_it(clone: Clone, edit: Edit) -> None:
     clone.replace(edit.path, edit.old, edit.new)
     clone.compose()
-    assert clone.repro() == edit.stages
+    if edit.directly:  # to run every stage, only to see that each is run, takes minutes
+        assert set(json.loads(clone.run("dvc", "status", "--json").stdout)) == edit.stages
+    else:
+        assert clone.repro() == edit.stages
 
 
 def test_plain_repro_stops_where_params_are_older_than_conf(clone: Clone) -> None:

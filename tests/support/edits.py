@@ -15,6 +15,7 @@ class Edit:
     new: str
     stages: frozenset[str]
     shown: str
+    directly: bool  # each of them depends on the file itself: `dvc status` names them all
 
 
 def names(text: str) -> frozenset[str]:
@@ -25,10 +26,10 @@ def names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def edit(what: str, path: str, old: str, new: str, stages: str) -> Edit:
+def edit(what: str, path: str, old: str, new: str, stages: str, directly: bool = False) -> Edit:
     """Every edit of ``conf/`` or ``stages/`` also runs the guard, ``compose``."""
     shown = ", ".join(f"`{name}`" for name in stages.split()) or "none"
-    return Edit(what, path, old, new, names(stages), shown)
+    return Edit(what, path, old, new, names(stages), shown, directly)
 
 
 EDITS = (
@@ -144,5 +145,6 @@ EDITS = (
         "train@heart-* train@housing-* train@sentiment-* fine_tune@sentiment-minilm "
         "evaluate-heart evaluate-housing evaluate-sentiment "
         "export@heart export@housing export@sentiment",
+        directly=True,
     ),
 )

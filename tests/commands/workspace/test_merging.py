@@ -1,6 +1,7 @@
 """Two branches that each changed a model are merged by git to a lock that DVC reads."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,10 +28,10 @@ STAGE = """\
 NEEDS = {"linear": "data.txt", "forest": "data.txt", "evaluate": "linear.txt forest.txt"}
 
 
-@pytest.fixture
-def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with two models and what compares them; each has one parameter."""
-    found = Clone(tmp_path / "run")
+    found = Clone(tmp_path_factory.mktemp("template") / "run")
     found.write(".gitattributes", (ROOT / ".gitattributes").read_text())
     found.write("data.txt", "1\n")
     found.write("params.yaml", "linear: 1\n\n\n\nforest: 1\n\n\n\nevaluate: 1\n")
@@ -50,8 +51,15 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
         change(found, model, 1, 2)
     found.run("git", "checkout", "-q", "one")
     found.run("dvc", "checkout", "-q")
-    monkeypatch.chdir(found.path)
-    return found
+    return found.path
+
+
+@pytest.fixture
+def clone(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """A copy of the template, with its cache, as the working directory."""
+    shutil.copytree(template, tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    return Clone(tmp_path / "run")
 
 
 def change(clone: Clone, model: str, old: int, new: int) -> None:
@@ -196,8 +204,8 @@ def test_what_is_composed_and_in_conflict_is_composed_again(tmp_path: Path) -> N
     clone.run("git", "branch", "-q", "-M", "main")
     for branch, old, new in (("one", "C: 0.1", "C: 0.2"), ("two", "max_depth: 3", "max_depth: 4")):
         clone.run("git", "checkout", "-q", "-b", branch, "main")
-        clone.replace("conf/task/heart.yaml", old, new)
-        clone.compose()
+        for path in ("conf/task/heart.yaml", "params.yaml"):  # as if composed
+            clone.replace(path, old, new)
         clone.replace("dvc.yaml", "stages:\n", f"# {branch}\nstages:\n")
         commit(clone, branch)
     done = merge(clone, "one")
