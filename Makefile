@@ -74,7 +74,7 @@ serve: $(READY) ## Serve the models under models/ on http://127.0.0.1:8000
 	@SERVE_DEFAULT_TASK=$${SERVE_DEFAULT_TASK:-heart} python -m serve
 
 test: check ## Lint, type-check and test
-	python -m pytest -n 2 --dist loadfile -rs
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
 
 check: lint types ## Lint and type-check
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,28 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("repository", deadline=None)
 settings.load_profile("repository")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the plugin that looks at marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as long what starts from the pipeline's run, and put files with long tests first.
+
+    Of two processes each runs whole files: one that takes minutes must not be the last to begin.
+    """
+    for item in items:
+        if starts_from_run(item):
+            item.add_marker("long")
+    long = Counter(item.path for item in items if item.get_closest_marker("long"))
+    started = Counter(item.path for item in items if starts_from_run(item))
+    # One process makes the run, for the file that uses it most; the other need not wait for it.
+    others = [path for path in long if path not in started]
+    order = list(dict.fromkeys([*[path for path, _ in started.most_common(1)], *others, *started]))
+    rank = {path: place for place, path in enumerate(order)}
+    items.sort(key=lambda item: rank.get(item.path, len(order)))
+
+
+def starts_from_run(item: pytest.Item) -> bool:
+    return "baseline" in getattr(item, "fixturenames", ())
 
 
 def quick_clone(path: Path) -> Clone:

@@ -8,6 +8,7 @@ import pytest
 from tests.support.clone import ROOT, make_clone
 from tests.support.readme import block, edits_table, results_table
 
+pytestmark = pytest.mark.long
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -30,6 +30,7 @@ from tests.support.servers import (
     postgres_server,
 )
 
+pytestmark = pytest.mark.long
 START_SECONDS = 120
 
 

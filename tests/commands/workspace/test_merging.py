@@ -17,6 +17,7 @@ from stages.shared.conflict import has_conflict, split_conflict
 from stages.shared.errors import PipelineError
 from tests.support.clone import ROOT, Clone, commit, make_clone
 
+pytestmark = pytest.mark.long
 CONFIG = "[core]\n    analytics = false\n    autostage = false\n"
 STAGE = """\
   {name}:

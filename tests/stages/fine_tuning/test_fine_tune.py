@@ -22,6 +22,7 @@ from tests.support.clone import ROOT
 from tests.support.fine_tuning_fixtures import OUTPUT, build_fixture, configure, outputs, run, start
 from tests.support.text_fixtures import ONE_TEXT
 
+pytestmark = pytest.mark.long
 PREPARED = Path("data/prepared/demo")
 ENOUGH = {"epochs": 15}  # for random weights to learn what is good and bad
 

@@ -13,6 +13,7 @@ from tests.support.clone import Clone, commit, environment, make_clone
 from tests.support.text_fixtures import BAD, FILLER, GOOD, reviews
 from tests.support.tiny_encoder import make_encoder
 
+pytestmark = pytest.mark.long
 TASK = """\
 title: Reviews
 sources:

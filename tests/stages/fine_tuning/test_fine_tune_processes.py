@@ -16,6 +16,7 @@ from tests.support.fine_tuning_fixtures import (
     train_unbroken,
 )
 
+pytestmark = pytest.mark.long
 KILLED = -9
 
 
