@@ -1,7 +1,7 @@
 """Puts a report together: status first, the most important next, short enough for a comment."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 
 from commands.review.background import (
     write_data_section,
@@ -28,7 +28,8 @@ def write_page(
     Tables lose rows first, then whole parts go, the last ones first: the status always stays.
     ``pictures`` maps a task to its picture's file.
     """
-    parts = _list_parts(findings, regressions, pictures)
+    # Written once for each length, however often the page is put together.
+    parts = [(name, cache(write)) for name, write in _list_parts(findings, regressions, pictures)]
     for most in LENGTHS:
         if len(text := _join_parts(parts, most).encode()) < LIMIT:
             return text.decode()
