@@ -86,8 +86,10 @@ def shared(small: tuple[Clone, Folder], tmp_path: Path) -> Folder:
 
 
 def test_a_fresh_clone_restores_the_shipped_pipeline_and_runs_no_stage(
-    pipeline: Clone, empty: Store, tmp_path: Path
+    pipeline: Clone, s3_environment: dict[str, str], tmp_path: Path
 ) -> None:
+    """From a bucket; that a folder does as well, tests with a small pipeline show."""
+    empty = bucket(s3_environment, "shipped")
     make(pipeline, empty, "remote", f"URL={empty.url}")
     make(pipeline, empty, "push")
     fresh = clone_repository(pipeline, tmp_path / "fresh")
