@@ -6,7 +6,7 @@ from pydantic import Field
 
 from stages.contract.columns import Column
 from stages.evaluating.settings import EvaluationSettings
-from stages.runner.declare import PARAMS_FILE, At, Params, lookup, read_params
+from stages.runner.declare import PARAMS_FILE, At, Params, load_params
 from stages.shared.frozen import Frozen, Items
 
 Verdict = Literal["first", "better", "not worse", "worse", "inconclusive", "incomparable"]
@@ -39,7 +39,4 @@ def read_policy(task: str) -> PromotionPolicy:
 
     It stands in ``params.yaml``: a task's own file holds what its stages declare, and no more.
     """
-    content = read_params()
-    keys = {name: key.format(task=task) for name, key in PromotionPolicy.list_keys().items()}
-    values = {name: lookup(content, key) for name, key in keys.items()}
-    return PromotionPolicy.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")
+    return load_params(PromotionPolicy, PARAMS_FILE, task=task)

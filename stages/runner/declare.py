@@ -78,10 +78,7 @@ class Stage(Generic[P]):
 
         Raises PipelineError for a missing key, an unknown one or a wrong type.
         """
-        content = read_params(self.find_params(item))
-        keys = {name: key.format(**item) for name, key in self.params.list_keys().items()}
-        values = {name: lookup(content, key) for name, key in keys.items()}
-        return self.params.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")
+        return load_params(self.params, self.find_params(item), **item)
 
     def fingerprint(self, **item: str) -> str:
         """Return the SHA-256 of the declared parameters' values for one task (and model)."""
@@ -120,6 +117,14 @@ class Stage(Generic[P]):
                 lambda: check_libraries(own, Path(self.format_code())),
                 lambda: work(*words),
             )
+
+
+def load_params(kind: type[P], path: Path, **item: str) -> P:
+    """Read from ``path`` what ``kind`` declares, for one item; errors as ``Stage.load``."""
+    content = read_params(path)
+    keys = {name: key.format(**item) for name, key in kind.list_keys().items()}
+    values = {name: lookup(content, key) for name, key in keys.items()}
+    return kind.parse(values, f"{PARAMS_FILE} ({', '.join(keys.values())})")
 
 
 @cache
