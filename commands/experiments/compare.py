@@ -14,7 +14,7 @@ from dvc.repo import Repo
 from commands.experiments.ranking.entries import read_changes, read_evaluations
 from commands.experiments.ranking.history import State, list_states
 from commands.experiments.ranking.table import shorten_changes
-from commands.shared.output import print_table
+from commands.shared.output import format_table
 from stages.evaluating.formatting import format_number
 from stages.shared.errors import PipelineError
 
@@ -39,7 +39,7 @@ def compare_experiments(commits: int) -> None:
             "no commit here has results in DVC's cache: run `make repro`, or `dvc pull` what "
             "others have run"
         )
-    print_table(NOTE, *format_rows(rows))
+    print(format_table(NOTE, *format_rows(rows)))
 
 
 def find_rows(commits: int) -> list[Row]:

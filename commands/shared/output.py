@@ -11,15 +11,12 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: drawn on a terminal, aligned text elsewhere, which nothing cuts or wraps."""
-    if sys.stdout.isatty():
-        _draw_table(title, head, rows)
-    else:
-        print(format_table(title, head, rows))
-
-
 def format_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table for standard output: drawn on a terminal, else plain text, cut nowhere."""
+    return (_draw_table if sys.stdout.isatty() else _align_table)(title, head, rows)
+
+
+def _align_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as lines of text, each column as wide as its widest cell."""
     lines = [head, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -30,7 +27,8 @@ def format_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]])
     return "\n".join([title, *texts])
 
 
-def _draw_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _draw_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as wide as the terminal: longer cells go on in the next line."""
     from rich.console import Console
     from rich.table import Table
 
@@ -39,4 +37,7 @@ def _draw_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(markup=False).print(table)
+    console = Console(markup=False)
+    with console.capture() as drawn:
+        console.print(table)
+    return drawn.get().rstrip("\n")

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -176,3 +177,16 @@ def test_the_console_script_is_the_same_program() -> None:
 def test_a_table_is_as_wide_as_its_widest_cells_and_never_cut() -> None:
     text = format_table("three", ("name", "n"), [("a" * 200, "1"), ("b", "22")])
     assert text == f"three\nname{' ' * 198}n\n{'a' * 200}  1\nb{' ' * 201}22"
+
+
+def test_on_a_terminal_a_table_is_drawn_and_its_text_is_taken_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    text = re.sub(r"\x1b\[[\d;]*m", "", format_table("best", ("name", "n"), [("[b]" * 20, "1")]))
+    title, top, head, *_ = text.splitlines()
+    assert (title.strip(), top[0], top[-1]) == ("best", "┏", "┓")
+    assert {len(line) for line in text.splitlines()[1:]} == {40}
+    assert re.findall(r"\w+", head) == ["name", "n"]
+    assert "".join(re.findall(r"^│ (\S+)", text, re.M)) == "[b]" * 20
