@@ -90,5 +90,5 @@ def test_what_differs_is_named(registered: Clone, monkeypatch: pytest.MonkeyPatc
         rebuild.rebuild("heart", "1")
     actual = before[place : place + 32]
     assert str(caught.value).splitlines()[1:] == [
-        f"  export@heart: models/heart: {'0' * 32}, now {actual}"
+        f"  export@heart: models/heart: {'0' * 32}.dir, now {actual}.dir"
     ]
