@@ -75,6 +75,8 @@ def _find_misfits(values: Values) -> tuple[str, ...]:
     odd = values.keep(np.isnan(values.numbers))
     if not 0 < len(odd.words) <= MOST_MISFITS or odd.total >= (1 - MOSTLY) * values.total:
         return ()
+    if odd.words.str.contains("${", regex=False).any():
+        return ()  # a source's texts are looked up twice: no backslash keeps this one as it is
     spoilt = bool(suggest_form(odd.words.tolist(), BROKEN))
     few = values.share(~np.isnan(values.numbers)) >= NEARLY
     amounts = len(values.words) - len(odd.words) > FEW_NUMBERS  # which are no codes

@@ -10,6 +10,7 @@ import pandas as pd
 
 from commands.drafting.guess import drop_missing, is_nested
 from commands.drafting.marks import USUAL, Marks, find_marks
+from commands.drafting.rare_classes import group_rare
 from commands.drafting.values import Values, format_share
 from stages.shared.errors import PipelineError
 from stages.shared.heuristics import is_named_as_identifier, is_surely_an_identifier
@@ -131,7 +132,9 @@ def _note_lacking(inferred: InferredTarget, lacking: int, rows: int) -> Inferred
         return inferred
     words = f"{inferred.comments['target']}; {lacking:,} rows lack it"
     return replace(
-        inferred, comments={**inferred.comments, "target": words}, lacking=lacking / rows
+        inferred,
+        comments={**inferred.comments, "target": words},
+        lacking=inferred.lacking + lacking / rows,
     )
 
 
@@ -157,17 +160,23 @@ def _infer_regression(expression: str, present: Values, rows: int) -> InferredTa
 def _infer_classification(
     expression: str, counts: pd.Series, positive: str | None, rows: int
 ) -> InferredTarget:
-    labels = sorted(counts.index)
-    target: dict[str, Any] = {"expression": expression, "classes": labels}
-    shares = _describe_shares(counts)
-    cv = _choose_folds(rows, int(counts.min()))
+    classes = group_rare(counts)
+    counts, labels = classes.counts, sorted(classes.counts.index)
+    target: dict[str, Any] = {"expression": expression, "classes": classes.describe()}
+    shares = "; ".join(filter(None, [_describe_shares(counts), classes.comment]))
+    cv, lacking = _choose_folds(rows, int(counts.min())), classes.left_out / rows
     if len(labels) > 2:
         shares += _suggest_two_classes(expression, labels)
         skewed = counts.max() > SKEWED * counts.min()
         metric = "balanced_accuracy" if skewed else "accuracy"
         weight = "balanced" if skewed else None  # a rare class counts in the fit, too
         return InferredTarget(
-            target, metric, cv=cv, comments={"target": shares}, class_weight=weight
+            target,
+            metric,
+            cv=cv,
+            comments={"target": shares},
+            lacking=lacking,
+            class_weight=weight,
         )
     chosen = positive or _guess_positive(labels, counts)
     if chosen not in labels:
@@ -178,7 +187,8 @@ def _infer_classification(
         "positive": "whose probability is predicted: is it the right one?",
     }
     metric = "average_precision" if rare else "roc_auc"
-    return InferredTarget({**target, "positive": chosen}, metric, cv=cv, comments=comments)
+    target["positive"] = chosen
+    return InferredTarget(target, metric, cv=cv, comments=comments, lacking=lacking)
 
 
 def _describe_shares(counts: pd.Series) -> str:

@@ -30,6 +30,11 @@ def test_what_a_spreadsheet_made_of_numbers_is_no_category() -> None:
     assert "what a spreadsheet makes of a number" in found.comment
 
 
+def test_what_hydra_would_look_up_is_listed_in_no_source() -> None:
+    found = guess([*NUMBERS, "${x}"])
+    assert "numbers, but for '${x}'" in found.left_out
+
+
 def test_a_code_with_a_letter_stays_a_category() -> None:
     assert guess(["0", "1", "2", "3+"] * 20).options["values"] == ["0", "1", "2", "3+"]
 
@@ -118,10 +123,22 @@ def test_two_hundred_classes_are_taken_and_more_are_not() -> None:
 
 
 def test_small_classes_are_named_and_the_metric_brings_its_weights() -> None:
-    found = infer([*["a"] * 300, *["b"] * 200, *["c"] * 4])
+    found = infer([*["a"] * 300, *["b"] * 200, *["c"] * 8])
     assert (found.metric, found.class_weight) == ("balanced_accuracy", "balanced")
-    assert "few rows: c 4" in found.comments["target"]
+    assert "few rows: c 8" in found.comments["target"]
     assert infer(["a", "b", "c"] * 50).class_weight is None
+
+
+def test_classes_of_too_few_rows_are_told_as_one_or_set_aside() -> None:
+    many = [*["a"] * 90, *["b"] * 90]
+    found = infer([*many, *["spy"] * 2, *["perl"] * 5])
+    assert found.target["classes"] == {"a": "a", "b": "b", "perl": "other", "spy": "other"}
+    assert "perl (5), spy (2) have too few rows" in found.comments["target"]
+    found = infer([*many, *["c"] * 90, "spy"])
+    assert found.target["classes"] == ["a", "b", "c"]
+    assert found.lacking == pytest.approx(1 / 271)
+    assert "spy (1) has too few rows to learn from" in found.comments["target"]
+    assert infer([*many, "spy"]).target["positive"] in ("a", "b")
 
 
 def test_a_mark_in_the_target_is_missing_there() -> None:
