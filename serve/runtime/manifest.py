@@ -13,6 +13,8 @@ from serve.runtime.spelling import select_marks
 
 MANIFEST = "manifest.json"
 VERSION_DIGITS = 12
+# Keys that the format has since got, with what models without them do: those keep their versions.
+LATER: dict[str, Any] = {"windows": 1, "decimal_in": {}}
 MAX_CHARACTERS = 10_000  # of a text whose column declares no length: it bounds memory
 Pair = tuple[float, float]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -283,8 +285,6 @@ def compute_version(card: Card) -> str:
 
 
 def _dump_decisive(part: Part) -> dict[str, Any]:
-    """Return a part's content; what a model of one piece says of pieces changes no version."""
+    """Return a part's content; a key that came later changes no version where it says nothing."""
     content = part.model_dump(mode="json")
-    if content.get("windows") == 1:
-        del content["windows"]
-    return content
+    return {key: value for key, value in content.items() if LATER.get(key, ...) != value}
