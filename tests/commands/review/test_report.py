@@ -1,5 +1,6 @@
 """The report of a change: right about differences, calm about noise, plain about gaps."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -302,6 +303,27 @@ def test_stages_that_ran_say_why(tmp_path: Path) -> None:
         ("new", "new", (), (), False),
     ]
     assert stages.removed == ("old",)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_stage_whose_code_changed_names_the_file_and_the_library(
+    tmp_path: Path, cached: bool
+) -> None:
+    listed = "code:\n  a.py: {}\n  b.py: same\nlibraries:\n  numpy: {}\n"
+    texts = [listed.format("one", "1.0"), listed.format("two", "2.0")]
+    path = "data/composed/use.yaml"
+    entries: list[dict[str, Any]] = []
+    (tmp_path / ".dvc").mkdir()
+    for text in texts:
+        digest = hashlib.md5(text.encode()).hexdigest()
+        place = tmp_path / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+        if cached:
+            place.parent.mkdir(parents=True)
+            place.write_text(text)
+        entries.append({"use": {"deps": [{"path": path, "md5": digest}]}})
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (run,) = compare_stages(*entries, Store(tmp_path)).ran
+    assert run.causes == (("a.py", "libraries.numpy") if cached else (path,))
 
 
 def test_a_report_tells_of_data_parameters_and_stages(world: World, written: Any) -> None:
