@@ -15,9 +15,6 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any, Literal
 
-from dvc.cli import main
-from dvc.cli.command import CmdBase
-
 from commands.workspace.scheduling.lock_writer import write_entries_alone
 
 Result = Literal["ran", "restored", "did not change", "FAILED"]
@@ -32,6 +29,9 @@ class Job:
     """A stage that is being run by ``dvc repro``, with all its output in a log file."""
 
     def __init__(self, name: str, stage: Any) -> None:
+        import dvc.cli
+        import dvc.commands.repro  # noqa: F401, once here and not in each process
+
         LOGS.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = LOGS / f"{name.replace('/', '-')}.log"
@@ -87,6 +87,8 @@ def _reproduce(stage: Any, log: Path) -> None:
         os.dup2(file.fileno(), sys.stderr.fileno())
     _hand_over(stage)
     write_entries_alone()
+    from dvc.cli import main
+
     sys.exit(main(["repro", "--single-item", stage.addressing]))
 
 
@@ -95,6 +97,8 @@ def _hand_over(stage: Any) -> None:
 
     Each command would load both anew. The process runs no other command.
     """
+    from dvc.cli.command import CmdBase
+
     repo = stage.repo
     repo.lock._wait = True  # what --wait-for-lock sets
     repo.stage.collect = lambda *_, **__: [stage]
