@@ -18,6 +18,7 @@ from commands.review.markdown import (
 )
 from commands.review.regressions import Regression
 from commands.review.side import Evaluation, Side
+from commands.review.store import MissingError
 from stages.evaluating.formatting import format_number
 from stages.shared.errors import PipelineError
 
@@ -91,11 +92,17 @@ def write_status(findings: Findings, regressions: Sequence[Regression], most: in
 
 def list_doubts(compared: Sequence[Compared]) -> list[str]:
     """Return a line for each champion that is no better than its baseline."""
-    return [
-        f"- ⚠️ {format_code(task.task)}: {task.here.evaluation.doubt}"
-        for task in compared
-        if task.here and task.here.evaluation.doubt
-    ]
+    sides = {task.task: task.here for task in compared if task.here}
+    doubts = {name: _read_doubt(here) for name, here in sides.items()}
+    return [f"- ⚠️ {format_code(name)}: {doubt}" for name, doubt in doubts.items() if doubt]
+
+
+def _read_doubt(here: Side) -> str:
+    """Return the doubt, none where the evaluation is in no cache: the report says so elsewhere."""
+    try:
+        return here.evaluation.doubt
+    except MissingError:
+        return ""
 
 
 def _explain_regression(found: Regression, tolerance: float) -> str:
