@@ -13,6 +13,7 @@ from commands.experiments import cli as experiments
 from commands.registry import cli as registry
 from commands.review import cli as review
 from commands.shared.rooms import Rooms
+from commands.watching import cli as watching
 from commands.workspace import cli as workspace
 from stages.shared.errors import run_plainly
 
@@ -22,6 +23,7 @@ ROOMS = {
     "Experiments: search, compare, keep what was found": experiments.app,
     "Review: report what a change does": review.app,
     "Registry: which model is champion, and why": registry.app,
+    "Watching: later rows against those trained on": watching.app,
 }
 
 app = typer.Typer(

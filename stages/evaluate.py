@@ -6,12 +6,13 @@ import stages.shared.threads  # noqa: F401 - before the libraries that start thr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from stages.evaluating.candidates import OutOfFold, read_candidate
 from stages.evaluating.content import parse_evaluation
 from stages.evaluating.formatting import round_floats
-from stages.evaluating.metrics import Rows, find_metric
+from stages.evaluating.metrics import Array, DecisionRule, find_metric
 from stages.evaluating.model_selection import ModelSelection, select_model
 from stages.evaluating.outputs import build_evaluation, build_metrics, build_plots
 from stages.evaluating.results import render_markdown
@@ -53,6 +54,7 @@ STAGE = Stage(
         "data/evaluated/{task}/evaluation.json",
         "data/evaluated/{task}/results.md",
         "data/evaluated/{task}/predictions.parquet",
+        "data/evaluated/{task}/out_of_fold.parquet",
         "data/evaluated/{task}/plots",
     ),
     metrics=("data/evaluated/{task}/metrics.json",),
@@ -69,8 +71,8 @@ def main(task: str, *models: str) -> None:
     context = EvaluationContext(task, schema, metric, params.evaluation, params.class_weight)
     known = pd.concat([read_rows(prepared / f"{part}.parquet") for part in ("train", "validation")])
     fitted = encode_table(known, schema)
-    groups = read_groups(known, schema)
-    selection = select_model(context, read_candidates(task, models, known[ROW]), fitted[1], groups)
+    candidates, groups = read_candidates(task, models, known[ROW]), read_groups(known, schema)
+    selection = select_model(context, candidates, fitted[1], groups)
     # All is chosen by now: only here the test rows are read.
     held = read_rows(prepared / "test.parquet")
     test = encode_table(held, schema)
@@ -85,7 +87,14 @@ def main(task: str, *models: str) -> None:
         groups=groups,
         test_groups=read_groups(held, schema),
     )
-    write_frame(folder / "predictions.parquet", tabulate_predictions(held[ROW], tested.rows))
+    write_frame(
+        folder / "predictions.parquet", tabulate_predictions(held[ROW], tested.rows.prediction)
+    )
+    unseen = candidates[selection.choice.champion.name][1].predictions[0]
+    answers = tabulate_predictions(known[ROW], unseen)
+    if schema.labels:
+        answers["label"] = name_labels(unseen, selection.decision.rule, schema)
+    write_frame(folder / "out_of_fold.parquet", answers)
     save(folder, model, context, selection, tested)
 
 
@@ -112,13 +121,20 @@ def read_candidates(
     return {model: read_candidate(folder / model, rows.to_numpy()) for model in models}
 
 
-def tabulate_predictions(rows: pd.Series, tested: Rows) -> pd.DataFrame:
-    """Return what the champion says of each test row, named as in ``out_of_fold.parquet``."""
-    found = tested.prediction.reshape(len(tested), -1)
-    names = [f"p_{i}" for i in range(found.shape[1])] if tested.prediction.ndim == 2 else ["value"]
+def tabulate_predictions(rows: pd.Series, predictions: Array) -> pd.DataFrame:
+    """Return what the champion says of each row, named as in a candidate's out-of-fold file."""
+    found = predictions.reshape(len(rows), -1)
+    names = [f"p_{i}" for i in range(found.shape[1])] if predictions.ndim == 2 else ["value"]
     table = pd.DataFrame(found, columns=names)
     table.insert(0, ROW, rows.to_numpy())
     return table
+
+
+def name_labels(predictions: Array, rule: DecisionRule, schema: Schema) -> Array:
+    """Return the label that the champion decides for: by its threshold, or the most probable."""
+    positive = predictions[:, 1] >= rule.threshold
+    places = positive.astype(int) if schema.is_binary else predictions.argmax(axis=1)
+    return np.asarray(np.array(schema.labels, dtype=object)[places])
 
 
 def save(

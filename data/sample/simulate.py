@@ -1,9 +1,10 @@
-"""Write the two simulated sample tables beside this file.
+"""Write the two simulated sample tables beside this file, and a later window for each task.
 
-    python data/sample/simulate.py            writes heart.csv and housing.csv
+    python data/sample/simulate.py            writes heart.csv, housing.csv and later/*.parquet
     python data/sample/simulate.py --check    exits 1 if the files differ from what it would write
 
-The models behind the tables are described in `simulate_heart.py` and `simulate_housing.py`. Every
+The models behind the tables are described in `simulate_heart.py` and `simulate_housing.py`, what
+is other in the windows in `simulate_later.py`. Every
 number is drawn from a NumPy generator with a fixed seed and rounded before it is written, so that
 the bytes are the same wherever and whenever this runs.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import simulate_heart
 import simulate_housing
+import simulate_later
 
 HERE = Path(__file__).resolve().parent
 
@@ -30,6 +32,29 @@ def main() -> None:
             check(HERE / name, table)
         else:
             write(HERE / name, table)
+    for task, window in simulate_later.simulate().items():
+        path = HERE / "later" / f"{task}.parquet"
+        if only_check:
+            check_window(path, window)
+        else:
+            write_window(path, window)
+
+
+def write_window(path: Path, window: pd.DataFrame) -> None:
+    """Replace the file."""
+    path.parent.mkdir(exist_ok=True)
+    window.to_parquet(path, index=False)
+    print(f"later/{path.name}: {len(window)} rows written")
+
+
+def check_window(path: Path, window: pd.DataFrame) -> None:
+    """Leave with a message unless the file holds exactly this table; its bytes name a library."""
+    if not path.exists() or not pd.read_parquet(path).equals(window):
+        sys.exit(
+            f"later/{path.name} is missing or differs from what its generator writes; write it "
+            "again with `python data/sample/simulate.py`"
+        )
+    print(f"later/{path.name}: as generated")
 
 
 def write(path: Path, table: pd.DataFrame) -> None:

@@ -58,10 +58,10 @@ class Scores:
     fitness: Reals
 
 
-def simulate() -> pd.DataFrame:
-    """Draw the whole table; the same on every call."""
-    rng = np.random.default_rng(SEED)
-    risks = draw_risk_factors(rng, PATIENTS)
+def simulate(seed: int = SEED, patients: int = PATIENTS) -> pd.DataFrame:
+    """Draw the whole table; the same on every call. Another seed draws other patients."""
+    rng = np.random.default_rng(seed)
+    risks = draw_risk_factors(rng, patients)
     z = draw_scores(rng, risks)
     columns = risks | draw_resting_signs(rng, z) | draw_exercise_signs(rng, z)
     columns |= draw_images(rng, z)

@@ -64,12 +64,26 @@ DEAR_CENTRES = {
 
 def simulate() -> pd.DataFrame:
     """Draw the whole table; the same on every call."""
-    rng = np.random.default_rng(SEED)
-    place = draw_places(rng, BLOCKS)
+    return draw_table(np.random.default_rng(SEED), BLOCKS)[0]
+
+
+def simulate_later(seed: int, blocks: int) -> pd.DataFrame:
+    """Draw other blocks of the same land: its fields are those of the table."""
+    fields = draw_table(np.random.default_rng(SEED), BLOCKS)[1]
+    return draw_table(np.random.default_rng(seed), blocks, fields)[0]
+
+
+def draw_table(
+    rng: np.random.Generator, blocks: int, fields: list[Reals] | None = None
+) -> tuple[pd.DataFrame, list[Reals]]:
+    """Draw blocks, and the waves of the two fields unless they are given; return both."""
+    place = draw_places(rng, blocks)
     longitude, latitude = draw_positions(rng, place)
     age = draw_ages(rng, place)
-    income = draw_incomes(rng, place, age, draw_field(rng, longitude, latitude))
-    price = log_price(longitude, latitude) + 0.16 * draw_field(rng, longitude, latitude)
+    wealth = draw_waves(rng) if fields is None else fields[0]
+    income = draw_incomes(rng, place, age, read_field(wealth, longitude, latitude))
+    dear = draw_waves(rng) if fields is None else fields[1]
+    price = log_price(longitude, latitude) + 0.16 * read_field(dear, longitude, latitude)
     counts = draw_counts(rng, place, age, income, price)
     value = draw_values(rng, age, income, price, counts["population"] / counts["households"])
     table = pd.DataFrame(
@@ -83,7 +97,7 @@ def simulate() -> pd.DataFrame:
             "ocean_proximity": name_proximity(longitude, latitude),
         }
     )
-    return blank_bedrooms(rng, table)
+    return blank_bedrooms(rng, table), [wealth, dear]
 
 
 def draw_places(rng: np.random.Generator, blocks: int) -> pd.DataFrame:
@@ -108,12 +122,16 @@ def draw_positions(rng: np.random.Generator, place: pd.DataFrame) -> tuple[Reals
     return longitude, latitude
 
 
-def draw_field(rng: np.random.Generator, longitude: Reals, latitude: Reals) -> Reals:
-    """Draw a smooth random surface of mean 0 and variance 1, and read it at the given points."""
+def draw_waves(rng: np.random.Generator) -> Reals:
+    """Draw the waves of a smooth random surface: length, turn and phase of each, from 0 to 1."""
+    return rng.random((WAVES, 3))
+
+
+def read_field(waves: Reals, longitude: Reals, latitude: Reals) -> Reals:
+    """Read a surface of mean 0 and variance 1 at the given points."""
     x, y = california.flatten(longitude, latitude)
     surface = np.zeros(longitude.size)
-    for _ in range(WAVES):
-        length, turn, phase = rng.random(3)
+    for length, turn, phase in waves:
         waves_per_km = 1.0 / (12.0 * 10.0**length)
         direction = 2 * np.pi * turn
         along = x * np.cos(direction) + y * np.sin(direction)

@@ -25,7 +25,10 @@ from stages.tuning.space import Range
 from stages.validating.rules import check_rules
 
 # In the data's order.
-VERBS = ("fetch", "prepare", "validate", "tune", "train", "fine_tune", "evaluate", "export")
+VERBS = (
+    *("fetch", "prepare", "validate", "tune", "train", "fine_tune", "evaluate", "export"),
+    *("calibrate", "monitor"),
+)
 # Beside what a stage declares.
 SECTIONS = ("task", "model", "encoder", "tune", "libraries", "source", "report", "promotion")
 F = TypeVar("F", bound=Frozen)
@@ -212,7 +215,7 @@ def check_stages(params: Any, tasks: Mapping[str, Task]) -> None:
 def _list_items(stage: Stage[Any], tasks: Mapping[str, Task]) -> list[dict[str, str]]:
     """Return what a stage runs for: each task, or its models, encoders or models to tune."""
     if len(stage.over) == 1:
-        return [{"task": name} for name in tasks]
+        return [{"task": name} for name in tasks if tasks[name].window or not stage.needs_window]
     axis = stage.over[1]
     field = {"model": "models", "encoder": "encoders", "tuned": "tune"}[axis]
     return [

@@ -18,7 +18,8 @@ class Declared:
     """What ``conf/`` declares: of each task its problem, its models and its encoders.
 
     ``libraries`` maps each model to the library that it comes from; ``tuned`` has the models of
-    each task that are to be tuned. ``labels`` has what plots say of each task and its models.
+    each task that are to be tuned, ``windows`` the tasks with a window to monitor.
+    ``labels`` has what plots say of each task and its models.
     """
 
     problems: dict[str, str]
@@ -26,6 +27,7 @@ class Declared:
     encoders: dict[str, dict[str, Encoder]]
     libraries: dict[str, str]
     tuned: dict[str, list[str]]
+    windows: list[str]
     labels: Labels
 
     def list_families(self, task: str, axis: str) -> list[str]:
@@ -38,7 +40,8 @@ class Declared:
 def list_items(stage: AnyStage, declared: Declared) -> list[Item]:
     """Return what the stage goes over: tasks, or a task's models or encoders, by name."""
     if len(stage.over) == 1:
-        return [{"task": task} for task in declared.problems]
+        named = declared.windows if stage.needs_window else declared.problems
+        return [{"task": task} for task in named]
     axis = stage.over[1]
     return [
         {"task": task, axis: name}

@@ -118,6 +118,11 @@ def _render_loop(stage: AnyStage, declared: Declared) -> tuple[str, Item]:
         rows = [f"      {_join_names(stage, item)}: {{{_format_item(item)}}}\n" for item in items]
         return "\n" + "".join(rows), {key: f"${{item.{key}}}" for key in items[0]}
     tasks = declared.problems
+    if stage.needs_window:
+        rows = [
+            f"      {task}:\n        window: ${{task.{task}.window}}\n" for task in declared.windows
+        ]
+        return "\n" + "".join(rows), {"task": "${key}", "window": "${item.window}"}
     if any("{source}" in dep for dep in stage.deps):
         rows = [f"      {task}:\n        source: ${{task.{task}.origin.path}}\n" for task in tasks]
         return "\n" + "".join(rows), {"task": "${key}", "source": "${item.source}"}

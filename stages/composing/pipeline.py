@@ -40,6 +40,7 @@ def _read_declared(content: bytes) -> Declared:
         models={name: list(task.models) for name, task in tasks.items()},
         encoders=found.encoders,
         tuned={name: list(task.tune) for name, task in tasks.items()},
+        windows=[name for name, task in tasks.items() if task.window],
         libraries={
             name: imports.find_distribution(model.package) for name, model in models.items()
         },

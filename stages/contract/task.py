@@ -62,6 +62,8 @@ class Task(Section):
     """`balanced`: rare classes count as much as common ones."""
     text: TextFeatures
     """Which n-grams of text columns become TF-IDF features."""
+    window: str | None = None
+    """A Parquet file of later rows, which `monitor` holds against those trained on."""
     models: dict[Name, dict[str, Any]] = Field(min_length=1)
     """The model families to train, each a file in `conf/model`, with the arguments that differ
     for this task."""

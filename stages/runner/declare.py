@@ -50,10 +50,10 @@ class Stage(Generic[P]):
     """One stage for each task, or for each task and model or encoder, named in ``over``.
 
     ``desc``, ``deps``, ``outs`` and ``metrics`` may hold ``{task}``, ``{model}`` or ``{encoder}``,
-    ``{source}``, the path of the task's table, and ``{weights}``, the folder of an encoder's. A
-    dependency with ``{candidate}`` stands for one path a model or encoder of the task. A
-    ``persistent`` stage replaces its outputs itself. ``effort`` says about how many times as long
-    as most it takes: side by side it is started first.
+    ``{source}`` and ``{window}``, the paths of the task's table and of later rows, and
+    ``{weights}``, the folder of an encoder's. A dependency with ``{candidate}`` stands for one path
+    a model or encoder of the task. A ``persistent`` stage replaces its outputs itself. ``effort``
+    says about how many times as long as most it takes: side by side it is started first.
 
     Two kinds of files no hash covers: ``measures`` of time and memory, which differ from run to
     run, and ``scratch``, where a stage keeps unfinished work. DVC does not know them: a metric
@@ -72,6 +72,11 @@ class Stage(Generic[P]):
     persistent: bool = False
     effort: int = 1
     runs_models: bool = False  # loads fitted models, so their libraries are its own
+
+    @property
+    def needs_window(self) -> bool:
+        """Whether it reads a task's ``{window}``: a task without one has no such stage."""
+        return "{window}" in self.deps
 
     def load(self, **item: str) -> P:
         """Read this stage's parameters for one task (and model).

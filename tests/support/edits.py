@@ -38,7 +38,7 @@ EDITS = (
         "conf/task/heart.yaml",
         "C: 0.1",
         "C: 0.2",
-        "compose train@heart-linear evaluate-heart export@heart",
+        "compose train@heart-linear evaluate-heart export@heart calibrate@heart monitor@heart",
     ),
     edit(
         "one hyperparameter of one model, everywhere",
@@ -47,35 +47,38 @@ EDITS = (
         "reg_lambda: 4.0",
         "compose train@heart-xgboost train@housing-xgboost train@sentiment-xgboost "
         "evaluate-heart evaluate-housing evaluate-sentiment "
-        "export@heart export@housing export@sentiment",
+        "export@heart export@housing export@sentiment "
+        "monitor@heart monitor@housing monitor@sentiment",
     ),
     edit(
         "a range in a contract",
         "conf/task/heart.yaml",
         "range: [80, 700]",
         "range: [80, 800]",
-        "compose prepare@heart validate@heart export@heart",
+        "compose prepare@heart validate@heart export@heart monitor@heart",
     ),
     edit(
         "the metric that chooses the champion",
         "conf/task/heart.yaml",
         "metric: roc_auc",
         "metric: log_loss",
-        "compose evaluate-heart export@heart",
+        "compose evaluate-heart export@heart monitor@heart",
     ),
     edit(
         "the seed of one task's split",
         "conf/task/housing.yaml",
         "metric: rmse",
         "metric: rmse\nsplit: { seed: 7 }",
-        "compose prepare@housing validate@housing train@housing-* evaluate-housing export@housing",
+        "compose prepare@housing validate@housing train@housing-* evaluate-housing export@housing "
+        "calibrate@housing monitor@housing",
     ),
     edit(
         "a row of data",
         "data/sample/heart.csv",
         "\n",
         "\n52,1,4,130,245,0,0,150,0,1.2,2,0,3,0\n",
-        "prepare@heart validate@heart train@heart-* evaluate-heart export@heart",
+        "prepare@heart validate@heart train@heart-* evaluate-heart export@heart "
+        "calibrate@heart monitor@heart",
     ),
     edit(
         "the code of `validate` (its verdict stays the same)",
@@ -89,7 +92,8 @@ EDITS = (
         "stages/export.py",
         '"""',
         '"""  ',
-        "compose export@heart export@housing export@sentiment",
+        "compose export@heart export@housing export@sentiment "
+        "monitor@heart monitor@housing monitor@sentiment",
     ),
     edit(
         "how serious breaking a rule is, for one task",
@@ -132,7 +136,8 @@ EDITS = (
         '"""',
         '"""  ',
         "compose prepare@heart prepare@housing prepare@sentiment "
-        "validate@heart validate@housing validate@sentiment",
+        "validate@heart validate@housing validate@sentiment "
+        "calibrate@heart calibrate@housing calibrate@sentiment",
     ),
     edit(
         "what every stage runs in (its code is part of what a model's file says)",
@@ -144,7 +149,17 @@ EDITS = (
         "validate@heart validate@housing validate@sentiment "
         "train@heart-* train@housing-* train@sentiment-* fine_tune@sentiment-minilm "
         "evaluate-heart evaluate-housing evaluate-sentiment "
-        "export@heart export@housing export@sentiment",
+        "export@heart export@housing export@sentiment "
+        "calibrate@heart calibrate@housing calibrate@sentiment "
+        "monitor@heart monitor@housing monitor@sentiment",
         directly=True,
+    ),
+    edit(
+        "the error budget of monitoring",
+        "conf/config.yaml",
+        "budget: 0.01",
+        "budget: 0.02",
+        "compose calibrate@heart calibrate@housing calibrate@sentiment "
+        "monitor@heart monitor@housing monitor@sentiment",
     ),
 )

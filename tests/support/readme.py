@@ -14,6 +14,7 @@ import typer
 
 from commands.program import app
 from serve.http.settings import PREFIX, Settings
+from stages.monitoring.findings import Report
 from tests.support.clone import ROOT
 from tests.support.contract_reference import render_reference
 from tests.support.edits import EDITS
@@ -24,6 +25,7 @@ BLOCK = "<!-- {name}: written by `make readme` -->\n{text}<!-- /{name} -->"
 DECISIONS = ROOT / "docs/adr/README.md"
 COMMANDS = ROOT / "docs/commands.md"
 CONTRACT = ROOT / "docs/contract.md"
+MONITORING = ROOT / "docs/monitoring.schema.json"
 ENVIRONMENT = ROOT / ".env.example"
 SERVICE = "# The service; written by `make readme` from serve/http/settings.py\n"
 
@@ -34,12 +36,19 @@ def main() -> None:
     rewrite(COMMANDS, "targets", targets_table())
     rewrite(COMMANDS, "commands", commands_table())
     CONTRACT.write_text(render_reference(), encoding="utf-8")
+    MONITORING.write_text(monitoring_schema(), encoding="utf-8")
     text = ENVIRONMENT.read_text(encoding="utf-8").partition(SERVICE)[0]
     ENVIRONMENT.write_text(text + SERVICE + service_variables(), encoding="utf-8")
     if (table := results_table(ROOT)).count("\n") > 2:
         rewrite(ROOT / "README.md", "results", table)
     else:
         print("data/evaluated is empty: README.md keeps its results; `make repro` makes new ones")
+
+
+def monitoring_schema() -> str:
+    """Return the JSON Schema of a monitoring report."""
+    schema = Report.model_json_schema()
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def rewrite(path: Path, name: str, text: str) -> None:
