@@ -136,8 +136,7 @@ def draft(table: PublicTable, seed: int) -> Drafted:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "table.csv")
         table.frame.to_csv(path, index=False)
-        origin, cells = read_table(path, None)
-        text = write_contract(Request(str(path), "t", table.target), origin, cells)
+        text = write_contract(Request(str(path), "t", table.target), read_table(path, None))
         written = YAML(typ="safe").load(text)
         source = {"source": "sample", "origin": written["sources"]["sample"]}
         content: Any = OmegaConf.to_container(OmegaConf.merge(contract_defaults(), written, source))
