@@ -26,6 +26,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --requ
 # torch has locks of its own. Its CPU build is a tenth of the size, but no package index has it: it
 # is taken where pip's find-links (or UV_FIND_LINKS) lead to it and there is no GPU, else the index's.
 $(READY): requirements.lock requirements-torch.lock requirements-torch-cpu.lock
+	@test ! -L $(VENV) || { echo "$(VENV) is a link: what it leads to would be emptied. Take it away, or \`touch $(READY)\` if it holds what the lock files say"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
 	$(INSTALL) -r requirements.lock
