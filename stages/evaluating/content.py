@@ -43,6 +43,14 @@ class Difference(Known):
     high: float | None
 
 
+class BaselineGain(Known):
+    """The champion's gain over a constant answer; None where the test rows cannot tell."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
 class Candidate(Known):
     """A candidate's place in the ranking, and its score on each fold (repeats x folds)."""
 
@@ -94,7 +102,7 @@ class Test(Known):
     resamples: int
     confidence: float
     metrics: dict[str, Score]
-    over_baseline: Difference | None = None
+    over_baseline: BaselineGain | None = None
     confusion: Items[Items[int]] | None
 
     def describe_doubt(self, champion: str, metric: str) -> str:
