@@ -138,8 +138,11 @@ def draft(table: PublicTable, seed: int) -> Drafted:
         table.frame.to_csv(path, index=False)
         text = write_contract(Request(str(path), "t", table.target), read_table(path, None))
         written = YAML(typ="safe").load(text)
-        source = {"source": "sample", "origin": written["sources"]["sample"]}
-        content: Any = OmegaConf.to_container(OmegaConf.merge(contract_defaults(), written, source))
+        sample = written["sources"]["sample"]
+        source = {"source": "sample", "sources": {"sample": sample}, "origin": sample}
+        content: Any = OmegaConf.to_container(
+            OmegaConf.merge(contract_defaults(), {**written, **source})
+        )
         content["split"]["seed"] = seed
         task = Task.parse(content, table.name)
         params = PrepareParams.model_construct(

@@ -34,6 +34,13 @@ def test_bad_rows_stop_the_run_by_default(clone: Clone) -> None:
     assert quarantine(clone) == []
 
 
+def test_a_table_that_failed_is_not_accepted(clone: Clone) -> None:
+    """The one before this stopped the table of heart."""
+    done = clone.run("python", "-m", "commands", "set-reference", "heart", check=False)
+    assert done.returncode == 1
+    assert "holds no table that passed" in done.stderr
+
+
 def test_set_aside_they_are_listed_with_row_and_reasons(clone: Clone) -> None:
     clone.replace(HEART, "metric:", "on_bad_rows: quarantine\nmetric:")
     clone.compose()
@@ -62,13 +69,6 @@ def test_too_many_stop_the_run_all_the_same(clone: Clone) -> None:
     assert done.returncode != 0
     assert "3 of 304 rows break the contract, more than the 0.5%" in done.stderr
     assert "chol: out of range (2)" in done.stderr
-
-
-def test_a_table_that_failed_is_not_accepted(clone: Clone) -> None:
-    """The one before this stopped the table of heart."""
-    done = clone.run("python", "-m", "commands", "set-reference", "heart", check=False)
-    assert done.returncode == 1
-    assert "holds no table that passed" in done.stderr
 
 
 def test_an_accepted_table_is_what_later_ones_are_held_against(clone: Clone) -> None:
