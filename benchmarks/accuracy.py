@@ -139,7 +139,7 @@ def draft(table: PublicTable, seed: int) -> Drafted:
         text = write_contract(Request(str(path), "t", table.target), read_table(path, None))
         written = YAML(typ="safe").load(text)
         sample = written["sources"]["sample"]
-        source = {"source": "sample", "sources": {"sample": sample}, "origin": sample}
+        source: Any = {"source": "sample", "sources": {"sample": sample}, "origin": sample}
         content: Any = OmegaConf.to_container(
             OmegaConf.merge(contract_defaults(), {**written, **source})
         )
