@@ -29,6 +29,7 @@ from stages.validating.report import (
     render_screen,
     summarise_report,
 )
+from tests.support.defaults import contract_defaults
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ATTACK = "<script>alert('x')</script>"
@@ -104,6 +105,7 @@ def lay_out(root: Path, task: str, frame: pd.DataFrame) -> None:
     write_json(data / "unparsed.json", {})
     write_json(data / "reading.json", {"columns": [*COLUMNS], "quarantined": 0, "reasons": {}})
     plain = {"source": "sample", "ignored": [], "slices": [], "checks": {}}
+    plain |= {"error_from": contract_defaults()["error_from"]}
     contract = {"title": "A <b>title</b>", "columns": COLUMNS, "split": SPLIT, **plain}
     content = {"libraries": {}, "task": {task: {**contract, "target": CONTRACTS[task]}}}
     (root / "params.yaml").write_text(json.dumps(content))  # JSON is YAML
