@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,13 @@ def train_unbroken(root: Path, rows: int, **changes: Any) -> Path:
         build_fixture(root, rows)
     configure(root, **changes)
     assert run(root) == 0
+    return root
+
+
+def copy_untrained(unbroken: Path, root: Path) -> Path:
+    """Copy to ``root`` what `train_unbroken` left, less what the stage made of it."""
+    shutil.copytree(unbroken, root, symlinks=True)
+    shutil.rmtree(root / "data/candidates")
     return root
 
 

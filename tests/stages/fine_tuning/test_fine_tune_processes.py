@@ -1,6 +1,5 @@
 """Two processes train one network, each on its part of every batch, and end as one would."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from stages.shared.storage import read_frame
 from tests.support.fine_tuning_fixtures import (
     OUTPUT,
     configure,
+    copy_untrained,
     outputs,
     run,
     steps_of,
@@ -28,10 +28,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def world(unbroken: Path, tmp_path: Path) -> Path:
-    root = tmp_path / "world"
-    shutil.copytree(unbroken, root, symlinks=True)
-    shutil.rmtree(root / "data/candidates")
-    return root
+    return copy_untrained(unbroken, tmp_path / "world")
 
 
 def test_killed_and_resumed_they_end_with_the_same_bytes(unbroken: Path, world: Path) -> None:

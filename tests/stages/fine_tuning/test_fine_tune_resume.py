@@ -1,6 +1,5 @@
 """Killed at any point, the stage goes on from where it was and ends with the same bytes."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from tests.support.fine_tuning_fixtures import (
     CHECKPOINTS,
     SAVE_STEPS,
     configure,
+    copy_untrained,
     files,
     outputs,
     run,
@@ -29,10 +29,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def world(unbroken: Path, tmp_path: Path) -> Path:
     """A copy of the world in which the stage has not run."""
-    root = tmp_path / "world"
-    shutil.copytree(unbroken, root, symlinks=True)
-    shutil.rmtree(root / "data/candidates")
-    return root
+    return copy_untrained(unbroken, tmp_path / "world")
 
 
 def test_two_runs_give_the_same_bytes(unbroken: Path, world: Path) -> None:
