@@ -11,7 +11,7 @@ from commands.review.snapshot import Snapshot
 from commands.review.store import MissingError
 from stages.contract.task import Task
 from stages.evaluating.candidates import OutOfFold, arrange
-from stages.evaluating.content import Interval, Known, Test
+from stages.evaluating.content import Known, Tested
 from stages.evaluating.metrics import DecisionRule
 from stages.shared.frozen import Items
 from stages.shared.schema import ROW, SPLITS, Schema
@@ -40,25 +40,10 @@ class Candidate(Known):
     chosen: bool
 
 
-class Evaluation(Known):
+class Evaluation(Tested):
     """What a report reads of ``evaluation.json``."""
 
-    metric: str
-    champion: str
-    threshold: float | None
-    interval: Interval | None
     candidates: Items[Candidate]
-    test: Test
-
-    @property
-    def doubt(self) -> str:
-        """Say that the champion is no better than its baseline, where the test does not show it."""
-        return self.test.describe_doubt(self.champion, self.metric)
-
-    @property
-    def value(self) -> float | None:
-        """The task's metric on all test rows."""
-        return self.test.metrics[self.metric].value
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,22 @@ MODEL_CURVES = "data/candidates/{task}/{model}/curves"
 ENCODER_CURVES = "data/candidates/{task}/{encoder}/curves"
 WATCHED = ("train", "validation")
 TUNED = "data/tuned/{task}/{tuned}"
+
+
+def _declare_loss(kind: str, curves: str, rows: str, x_label: str) -> Plot:
+    """A line for the rows fitted on and one for those watched, of each model or encoder."""
+    return Plot(
+        file=f"{{task}} - {{{kind}}} - loss",
+        title=f"{{task}}, {{{kind}}}: loss on {rows}",
+        template="linear",
+        x="step",
+        y="loss",
+        x_label=x_label,
+        y_label="{loss}",
+        files=tuple(f"{curves}/plots/metrics/{watched}/loss.tsv" for watched in WATCHED),
+    )
+
+
 # By the stage that writes their files.
 PLOTS: dict[str, tuple[Plot, ...]] = {
     "tune": (
@@ -155,28 +171,13 @@ PLOTS: dict[str, tuple[Plot, ...]] = {
             x_label="share of the variance of {metric} among the better trials (PED-ANOVA)",
         ),
     ),
-    "train": (
-        Plot(
-            file="{task} - {model} - loss",
-            title="{task}, {model}: loss on train and on validation rows",
-            template="linear",
-            x="step",
-            y="loss",
-            x_label="{steps}",
-            y_label="{loss}",
-            files=tuple(f"{MODEL_CURVES}/plots/metrics/{rows}/loss.tsv" for rows in WATCHED),
-        ),
-    ),
+    "train": (_declare_loss("model", MODEL_CURVES, "train and on validation rows", "{steps}"),),
     "fine_tune": (
-        Plot(
-            file="{task} - {encoder} - loss",
-            title="{task}, {encoder}: loss on the rows fitted on and on those watched",
-            template="linear",
-            x="step",
-            y="loss",
-            x_label="training steps",
-            y_label="{loss}",
-            files=tuple(f"{ENCODER_CURVES}/plots/metrics/{rows}/loss.tsv" for rows in WATCHED),
+        _declare_loss(
+            "encoder",
+            ENCODER_CURVES,
+            "the rows fitted on and on those watched",
+            "training steps",
         ),
     ),
     "evaluate": EVALUATION,

@@ -171,31 +171,14 @@ class LearningCurve(Known):
     skipped: str | None
 
 
-class Evaluation(Known):
-    """All that `evaluate` found out about one task."""
+class Tested(Known):
+    """A champion and its test, in the task's metric."""
 
-    task: str = ""
-    problem: Literal["classification", "regression"] | None = None
     metric: str
-    higher_is_better: bool
     champion: str
-    explanation: str
-    candidates: Items[Candidate]
-    encoder_gains: Items[EncoderGain] = ()
-    labels: Items[str] = ()
     threshold: float | None
     interval: Interval | None
-    decision: str | None
     test: Test
-    worst_slice: Slice | None = None
-    slices: Items[Slice]
-    importances: Importances
-    learning_curve: LearningCurve | None = None
-
-    @property
-    def trained(self) -> Trained:
-        """The champion's record; raises StopIteration unless `read_evaluation` checked it."""
-        return next(found.trained for found in self.candidates if found.model == self.champion)
 
     @property
     def doubt(self) -> str:
@@ -206,6 +189,28 @@ class Evaluation(Known):
     def value(self) -> float | None:
         """The task's metric on all test rows."""
         return self.test.metrics[self.metric].value
+
+
+class Evaluation(Tested):
+    """All that `evaluate` found out about one task."""
+
+    task: str = ""
+    problem: Literal["classification", "regression"] | None = None
+    higher_is_better: bool
+    explanation: str
+    candidates: Items[Candidate]
+    encoder_gains: Items[EncoderGain] = ()
+    labels: Items[str] = ()
+    decision: str | None
+    worst_slice: Slice | None = None
+    slices: Items[Slice]
+    importances: Importances
+    learning_curve: LearningCurve | None = None
+
+    @property
+    def trained(self) -> Trained:
+        """The champion's record; raises StopIteration unless `read_evaluation` checked it."""
+        return next(found.trained for found in self.candidates if found.model == self.champion)
 
 
 def parse_evaluation(content: object, where: str) -> Evaluation:
